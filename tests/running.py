@@ -1,0 +1,134 @@
+"""Runs a plugin as a process and reads what it printed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+BIN = Path(sys.executable).parent
+SECRETS = ("api_token", "access_token")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What a finished process left behind."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        """Every line of stdout as JSON."""
+        return [json.loads(line) for line in self.stdout.splitlines()]
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """The records of a tap's output, of all streams, in order."""
+        return [m["record"] for m in self.messages if m["type"] == "RECORD"]
+
+    @property
+    def state(self) -> dict[str, Any] | None:
+        """The last state: of a tap's STATE messages, or of a target's bare lines."""
+        states = [m.get("value", m) for m in self.messages if _is_state(m)]
+        return states[-1] if states else None
+
+
+def run_tap(  # noqa: PLR0913 - the tap's own command line has as many parts
+    config: Mapping[str, Any],
+    *,
+    catalog: Mapping[str, Any] | None = None,
+    state: Mapping[str, Any] | None = None,
+    args: Sequence[str] = (),
+    env: Mapping[str, str] | None = None,
+    timeout: float = 100,
+) -> Run:
+    """Run tap-lytics to its end."""
+    given = {"--config": config, "--catalog": catalog, "--state": state}
+    return _run("tap-lytics", given, args=args, env=env, timeout=timeout)
+
+
+def run_target(
+    config: Mapping[str, Any],
+    lines: Iterable[Mapping[str, Any] | str],
+    *,
+    args: Sequence[str] = (),
+    env: Mapping[str, str] | None = None,
+    timeout: float = 100,
+) -> Run:
+    """Run target-bigcommerce over Singer messages (or raw lines) to its end.
+
+    Whatever a test is about, the outcomes must add up to the records.
+    """
+    text = "".join(
+        (line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        summary_path = Path(config.get("summary_path", Path(folder) / "summary.json"))
+        full = {
+            "rejects_path": f"{folder}/rejects.jsonl",
+            **config,
+            "summary_path": str(summary_path),
+        }
+        run = _run(
+            "target-bigcommerce",
+            {"--config": full},
+            args=args,
+            env=env,
+            stdin=text,
+            timeout=timeout,
+        )
+        if summary_path.exists():
+            assert_sums(json.loads(summary_path.read_text(encoding="utf-8")))
+    return run
+
+
+def assert_sums(summary: Mapping[str, Any]) -> None:
+    """Every record is accounted for by exactly one outcome."""
+    assert sum(summary["outcomes"].values()) == summary["records"], summary
+
+
+def assert_no_secret(texts: Iterable[str], config: Mapping[str, Any]) -> None:
+    """No token of the configuration stands in any of the texts."""
+    secrets = [config[key] for key in SECRETS if isinstance(config.get(key), str)]
+    for secret in secrets:
+        assert not any(secret in text for text in texts if secret), "a token leaked"
+
+
+def _run(  # noqa: PLR0913 - gathers all that a process takes
+    executable: str,
+    files: Mapping[str, Mapping[str, Any] | None],
+    *,
+    args: Sequence[str],
+    env: Mapping[str, str] | None,
+    timeout: float,
+    stdin: str = "",
+) -> Run:
+    with tempfile.TemporaryDirectory() as folder:
+        command = [str(BIN / executable)]
+        for option, value in files.items():
+            if value is not None:
+                path = Path(folder) / f"{option.strip('-')}.json"
+                path.write_text(json.dumps(value), encoding="utf-8")
+                command += [option, str(path)]
+        done = subprocess.run(
+            [*command, *args],
+            input=stdin,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=timeout,
+            check=False,
+            env=None if env is None else dict(env),
+        )
+    assert_no_secret((done.stdout, done.stderr), files["--config"] or {})
+    return Run(status=done.returncode, stdout=done.stdout, stderr=done.stderr)
+
+
+def _is_state(message: Mapping[str, Any]) -> bool:
+    return message.get("type", "STATE") == "STATE"
