@@ -5,6 +5,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 PACKAGES := sandbox tap-lytics target-bigcommerce
+# Plugins of other people that the pipeline tests pair with ours, each in an
+# environment of its own, as their dependencies conflict.
+FOREIGN := tap-jsonl target-jsonl targets
 SOURCES := sandbox tap-lytics target-bigcommerce tests bench
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -32,7 +35,13 @@ $(READY): requirements.txt $(PACKAGES:%=%/pyproject.toml)
 demo: $(READY) ## Run the main job against the sandbox, twice, and show the store.
 	@$(BIN)/python -m sandbox demo
 
-test: $(READY) ## Run all the tests.
+.venv/foreign/%/.ready: tests/foreign/%.txt | $(READY)
+	@echo "Installing other people's plugins for the tests: $* …"
+	@$(PYTHON) -m venv --clear $(@D)
+	@$(@D)/bin/pip install --quiet --require-hashes --requirement $<
+	@touch $@
+
+test: $(READY) $(FOREIGN:%=.venv/foreign/%/.ready) ## Run all the tests.
 	@$(BIN)/python -m pytest
 
 check: $(READY) ## Lint, types, format: what CI runs.
@@ -54,6 +63,9 @@ lock: $(READY) ## Compile the pinned and hashed requirements anew.
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.10 \
 		--generate-hashes --no-emit-index-url --no-header --no-annotate --quiet \
 		$(PACKAGES:%=--no-emit-package %) --output-file requirements.txt
+	@for name in $(FOREIGN); do $(BIN)/uv pip compile tests/foreign/$$name.in --universal \
+		--python-version 3.10 --generate-hashes --no-emit-index-url --no-header \
+		--no-annotate --quiet --output-file tests/foreign/$$name.txt; done
 
 clean: ## Remove what the other targets made.
 	@rm -rf .venv .meltano .pytest_cache .mypy_cache .ruff_cache .hypothesis output
