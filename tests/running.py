@@ -6,10 +6,12 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
 
 BIN = Path(sys.executable).parent
 SECRETS = ("api_token", "access_token")
@@ -40,7 +42,7 @@ class Run:
         return states[-1] if states else None
 
 
-def run_tap(  # noqa: PLR0913 - the tap's own command line has as many parts
+def run_tap(
     config: Mapping[str, Any],
     *,
     catalog: Mapping[str, Any] | None = None,
@@ -89,6 +91,39 @@ def run_target(
     return run
 
 
+def run_pipe(
+    tap_config: Mapping[str, Any],
+    target_config: Mapping[str, Any],
+    *,
+    state: Mapping[str, Any] | None = None,
+    timeout: float = 100,
+) -> tuple[Run, Run]:
+    """Run `tap-lytics --catalog … | target-bigcommerce` as a shell would."""
+    catalog = json.loads(run_tap(tap_config, args=["--discover"]).stdout)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        given = {"--config": tap_config, "--catalog": catalog, "--state": state}
+        full = {"rejects_path": str(folder / "rejects.jsonl"), **target_config}
+        tap = _open("tap-lytics", _write(folder, given), folder / "tap.err")
+        target = _open(
+            "target-bigcommerce",
+            _write(folder, {"--config": full}, prefix="target-"),
+            folder / "target.err",
+            stdin=tap.stdout,
+        )
+        assert tap.stdout is not None
+        tap.stdout.close()  # The target holds the only reading end now.
+        stdout, _ = target.communicate(timeout=timeout)
+        tap.wait(timeout=timeout)
+        errors = [(folder / f"{side}.err").read_text() for side in ("tap", "target")]
+    assert_no_secret((stdout, *errors), tap_config)
+    assert_no_secret((stdout, *errors), target_config)
+    return (
+        Run(status=tap.returncode, stdout="", stderr=errors[0]),
+        Run(status=target.returncode, stdout=stdout, stderr=errors[1]),
+    )
+
+
 def assert_sums(summary: Mapping[str, Any]) -> None:
     """Every record is accounted for by exactly one outcome."""
     assert sum(summary["outcomes"].values()) == summary["records"], summary
@@ -101,7 +136,7 @@ def assert_no_secret(texts: Iterable[str], config: Mapping[str, Any]) -> None:
         assert not any(secret in text for text in texts if secret), "a token leaked"
 
 
-def _run(  # noqa: PLR0913 - gathers all that a process takes
+def _run(
     executable: str,
     files: Mapping[str, Mapping[str, Any] | None],
     *,
@@ -111,14 +146,9 @@ def _run(  # noqa: PLR0913 - gathers all that a process takes
     stdin: str = "",
 ) -> Run:
     with tempfile.TemporaryDirectory() as folder:
-        command = [str(BIN / executable)]
-        for option, value in files.items():
-            if value is not None:
-                path = Path(folder) / f"{option.strip('-')}.json"
-                path.write_text(json.dumps(value), encoding="utf-8")
-                command += [option, str(path)]
+        options = _write(Path(folder), files)
         done = subprocess.run(
-            [*command, *args],
+            [str(BIN / executable), *options, *args],
             input=stdin,
             capture_output=True,
             encoding="utf-8",
@@ -128,6 +158,32 @@ def _run(  # noqa: PLR0913 - gathers all that a process takes
         )
     assert_no_secret((done.stdout, done.stderr), files["--config"] or {})
     return Run(status=done.returncode, stdout=done.stdout, stderr=done.stderr)
+
+
+def _write(
+    folder: Path, files: Mapping[str, Mapping[str, Any] | None], *, prefix: str = ""
+) -> list[str]:
+    """Put each given value into a file; the options that name them."""
+    options = []
+    for option, value in files.items():
+        if value is not None:
+            path = folder / f"{prefix}{option.strip('-')}.json"
+            path.write_text(json.dumps(value), encoding="utf-8")
+            options += [option, str(path)]
+    return options
+
+
+def _open(
+    executable: str, options: Sequence[str], errors: Path, stdin: IO[str] | None = None
+) -> subprocess.Popen[str]:
+    with errors.open("w") as stderr:
+        return subprocess.Popen(
+            [str(BIN / executable), *options],
+            stdin=stdin or subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            encoding="utf-8",
+        )
 
 
 def _is_state(message: Mapping[str, Any]) -> bool:
