@@ -1,0 +1,128 @@
+"""Which call goes wrong, and how."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from typing import Literal, get_args
+
+Kind = Literal[
+    "429",
+    "429_bare",
+    "429_retry_after",
+    "401",
+    "403",
+    "423",
+    "500",
+    "502",
+    "503",
+    "504",
+    "500_after",
+    "502_after",
+    "503_after",
+    "504_after",
+    "slow",
+    "cut",
+    "cut_after",
+    "truncated",
+    "not_json",
+    "empty_body",
+    "row_missing",
+    "redirect",
+    "stale_cursor",
+    "same_next",
+    "empty_page",
+]
+KINDS: tuple[str, ...] = get_args(Kind)
+REPLACING = frozenset(kind for kind in KINDS if kind[:3].isdigit()) | {
+    "cut",
+    "redirect",
+    "stale_cursor",
+}
+AFTER = frozenset(kind for kind in KINDS if kind.endswith("_after")) - {
+    "429_retry_after"
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One way for `times` calls to go wrong.
+
+    `match` is `METHOD /path`, with `*` for anything; BigCommerce's paths are
+    counted from behind `/v3`. `seconds` is for slow answers and Retry-After,
+    `to` is where a redirect points.
+    """
+
+    kind: str
+    match: str = "*"
+    times: int = 1
+    seconds: float | None = None
+    to: str = "http://localhost:9/elsewhere"
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"no fault is called {self.kind!r}; there are {KINDS}")
+
+    @property
+    def before(self) -> bool:
+        """The call is answered without being carried out."""
+        return self.kind in REPLACING - AFTER
+
+
+class Faults:
+    """Queued faults first, in order; then those by chance, seeded."""
+
+    def __init__(
+        self, rates: Mapping[str, float], *, seed: int, seconds: float
+    ) -> None:
+        self._queue: list[Fault] = []
+        self._chance = random.Random(seed)
+        self._seconds = seconds
+        self._rates: list[tuple[Fault, float]] = []
+        self.set_rates(rates)
+
+    def queue(self, *faults: Fault) -> None:
+        """Let the next matching calls go wrong."""
+        self._queue.extend(faults)
+
+    def set_rates(self, rates: Mapping[str, float]) -> None:
+        """Replace the faults by chance: `kind` or `kind@METHOD /path` to 0..1."""
+        self._rates = [(_to_fault(name), rate) for name, rate in rates.items()]
+
+    def clear(self) -> None:
+        """Let nothing go wrong any more."""
+        self._queue.clear()
+        self._rates.clear()
+
+    @property
+    def queued(self) -> tuple[Fault, ...]:
+        """What is still to come."""
+        return tuple(self._queue)
+
+    def pick(self, call: str) -> Fault | None:
+        """Choose the fault for `METHOD /path` and take it off the queue."""
+        fault = self._from_queue(call) or self._by_chance(call)
+        if fault and fault.seconds is None:
+            return replace(fault, seconds=self._seconds)
+        return fault
+
+    def _from_queue(self, call: str) -> Fault | None:
+        for at, fault in enumerate(self._queue):
+            if fnmatchcase(call, fault.match):
+                left = replace(fault, times=fault.times - 1)
+                self._queue[at : at + 1] = [left] if left.times > 0 else []
+                return fault
+        return None
+
+    def _by_chance(self, call: str) -> Fault | None:
+        for fault, rate in self._rates:
+            if fnmatchcase(call, fault.match) and self._chance.random() < rate:
+                return fault
+        return None
+
+
+def _to_fault(name: str) -> Fault:
+    kind, _, match = name.partition("@")
+    return Fault(kind=kind, match=match or "*")

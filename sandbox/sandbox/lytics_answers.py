@@ -1,0 +1,60 @@
+"""The forms of Lytics' answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from email.utils import formatdate
+from typing import Any
+
+import msgspec
+
+from .audiences import Audience
+from .clock import stamp
+from .messages import Answer, json_answer
+from .options import Options
+
+
+def envelope(options: Options, content: object, **beside: Any) -> Answer:  # noqa: ANN401 - `_next`, `total`
+    """Wrap what was asked for; scans add `_next` and `total` beside it."""
+    status = "200" if options.status_as_text else 200
+    parts: dict[str, Any] = {"status": status, **beside, "data": content}
+    if not options.bare_envelope:
+        parts |= {"message": "success", "request_id": "sandbox"}
+    return json_answer(200, parts)
+
+
+def error(status: int, message: str) -> Answer:
+    """Refuse, with Lytics' form of a message."""
+    return json_answer(status, {"data": None, "message": message, "status": status})
+
+
+def sizes(audiences: Sequence[Audience | None], now: float) -> list[dict[str, Any]]:
+    """Say how large audiences are."""
+    return [
+        {
+            "id": audience.id,
+            "name": audience.name,
+            "slug_name": audience.slug,
+            "size": audience.size,
+            "timestamp": stamp(now),
+        }
+        for audience in audiences
+        if audience
+    ]
+
+
+def httpdate(now: float) -> str:
+    """Write a moment for the `Date` header."""
+    return formatdate(now, usegmt=True)
+
+
+def spoiled_scan(answer: Answer, kind: str) -> Answer:
+    """Spoil a scan's page: no members, or a member missing."""
+    if kind not in {"empty_page", "row_missing"} or answer.status != 200:  # noqa: PLR2004 - OK
+        return answer
+    content = msgspec.json.decode(answer.body)
+    rows = content.get("data")
+    if isinstance(rows, list):
+        content["data"] = [] if kind == "empty_page" else rows[:-1]
+    return replace(answer, body=msgspec.json.encode(content))

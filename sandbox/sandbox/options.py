@@ -1,0 +1,104 @@
+"""Everything that can be set on a sandbox, with the defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+LYTICS_TOKEN = "sandbox-lytics-token"  # noqa: S105 - opens nothing but this sandbox
+STORE_TOKEN = "sandbox-store-token"  # noqa: S105 - the same
+STORE_HASH = "sandbox1"
+
+Move = Literal["either", "front", "end", "stay"]
+ScanEnd = Literal["empty", "missing", "repeat", "empty_page"]
+SizeShape = Literal["list", "object", "objects"]
+Order = Literal["request", "reversed"]
+
+NO_RATES: Mapping[str, float] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How a sandbox is seeded and which reading of the vendors' documents it takes.
+
+    Shares are fractions of `members` and give exact counts.
+    The README's table says what each one does.
+    """
+
+    # People.
+    members: int = 1000
+    others: int = 300
+    newsletter: int = 250
+    seed: int = 1
+    without_id: float = 0.05
+    unknown_id: float = 0.01
+    refused: float = 0.01
+    shared_id: float = 0.002
+    differing: float = 0.8
+    email_differing: float = 0.1
+    extra_fields: int = 0
+
+    # The server.
+    port: int = 0
+    latency_ms: float = 0.0
+    journal_length: int = 10_000
+    journal_bodies: bool = True
+    lytics_token: str = LYTICS_TOKEN
+    store_token: str = STORE_TOKEN
+    store_hash: str = STORE_HASH
+
+    # Lytics, and the readings of what its documents leave open.
+    lytics_forbidden: bool = False
+    lytics_date_header: bool = True
+    page_limit: int = 100
+    scan_is_snapshot: bool = False
+    changed_members_move: Move = "either"
+    scan_end: ScanEnd = "empty"
+    same_token: bool = False
+    token_seconds: float = 0.0
+    stale_token_status: int = 400
+    fields_on_post: bool = True
+    include_by_id: bool = True
+    unknown_fields_refused: bool = True
+    split_is_filterable: bool = True
+    bare_single_values: bool = True
+    profile_ids: bool = False
+    builtins_in_schema: bool = False
+    status_as_text: bool = False
+    bare_envelope: bool = False
+    size_shape: SizeShape = "list"
+    audiences_per_page: int = 0
+
+    # BigCommerce's limits.
+    quota: int = 150
+    window_seconds: float = 30.0
+    in_flight: int = 3
+    other_app_calls_per_window: int = 0
+    rate_headers: bool = True
+    read_only_token: bool = False
+    rows_per_call: int = 10
+    max_attributes: int = 50
+
+    # BigCommerce, the readings of what its documents leave open.
+    overflow_status: int = 413
+    url_limit: int = 2048
+    in_list_limit: int = 0
+    apply_valid_rows: bool = False
+    errors_name_the_row: bool = True
+    answer_order: Order = "request"
+    null_clears: bool = False
+    unknown_keys_refused: bool = False
+    duplicate_rows_refused: bool = False
+    cap_counts_customers: bool = False
+    accept_any_value: bool = False
+    empty_value_removes: bool = False
+    allow_duplicate_attributes: bool = False
+    attribute_rows_per_call: int = 10
+    included_attributes_cap: int = 10
+    values_touch_customer: bool = False
+
+    # Faults by chance: kind, or `kind@METHOD /path`, to a probability.
+    fault_rates: Mapping[str, float] = field(default_factory=lambda: NO_RATES)
+    fault_seconds: float = 1.0

@@ -1,0 +1,135 @@
+"""The thin shell: from HTTP to the vendors and back."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+from starlette.requests import ClientDisconnect
+from starlette.requests import Request as HttpRequest
+from typing_extensions import override
+
+from .messages import Answer, to_request
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+    from .messages import Request
+    from .vendor import Vendor
+
+LOOPBACK = "127.0.0.1"
+BODILESS = frozenset({204, 304})
+
+
+class Shell:
+    """An ASGI application over whoever answers for a path."""
+
+    def __init__(
+        self,
+        vendor_of: Callable[[str], Vendor | None],
+        control: Callable[[Request], Answer],
+        latency: Callable[[], float],
+    ) -> None:
+        self._vendor_of = vendor_of
+        self._control = control
+        self._latency = latency
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            return
+        http = HttpRequest(scope, receive)
+        try:
+            body = await http.body()
+        except ClientDisconnect:
+            return
+        query = scope["query_string"].decode("latin-1")
+        request = to_request(
+            http.method, http.url.path, query, dict(http.headers), body
+        )
+        answer = await self._answer(request)
+        if answer.delay:
+            await asyncio.sleep(answer.delay)
+        await _send(answer, send)
+
+    async def _answer(self, request: Request) -> Answer:
+        vendor = self._vendor_of(request.path)
+        if vendor is None:
+            return self._control(request)
+        call = vendor.begin(request)
+        latency = self._latency()
+        if latency:
+            await asyncio.sleep(latency)
+        return call.finish()
+
+
+async def _send(answer: Answer, send: Send) -> None:
+    if answer.ending == "cut":
+        # The bound method's owner is uvicorn's cycle: the one way to its socket.
+        send.__self__.transport.abort()  # type: ignore[attr-defined]  # see above
+        return
+    headers = [
+        (name.lower().encode(), value.encode("latin-1"))
+        for name, value in answer.headers.items()
+    ]
+    if answer.status not in BODILESS:
+        headers.append((b"content-length", str(len(answer.body)).encode()))
+    body = answer.body
+    if answer.ending == "truncated":
+        body = body[: len(body) // 2]
+    await send(
+        {"type": "http.response.start", "status": answer.status, "headers": headers}
+    )
+    more = answer.ending == "truncated"
+    await send({"type": "http.response.body", "body": body, "more_body": more})
+    if more:
+        send.__self__.transport.close()  # type: ignore[attr-defined]  # as above
+
+
+class _Quiet(uvicorn.Server):
+    """Leaves signals to whoever runs the sandbox."""
+
+    @override
+    def install_signal_handlers(self) -> None: ...
+
+
+class Server:
+    """Uvicorn in a thread, on a loopback port."""
+
+    def __init__(self, app: Any, port: int) -> None:  # noqa: ANN401 - an ASGI application
+        config = uvicorn.Config(
+            app,
+            host=LOOPBACK,
+            port=port,
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_level="critical",
+            access_log=False,
+            date_header=False,
+            server_header=False,
+            timeout_keep_alive=300,
+            timeout_graceful_shutdown=1,
+        )
+        self._server = _Quiet(config)
+        self._socket = config.bind_socket()
+        self.port: int = self._socket.getsockname()[1]
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def start(self) -> None:
+        """Serve until stopped; returns once connections are taken."""
+        self._thread.start()
+        while not self._server.started and self._thread.is_alive():
+            self._thread.join(0.005)
+
+    def stop(self) -> None:
+        """Stop and wait for the thread."""
+        self._server.should_exit = True
+        self._thread.join(5)
+        self._socket.close()
+
+    def _run(self) -> None:
+        asyncio.run(self._server.serve(sockets=[self._socket]))

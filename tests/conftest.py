@@ -1,0 +1,30 @@
+"""Fixtures that all tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from sandbox import Clock, Options, Sandbox
+
+MakeSandbox = Callable[..., Sandbox]
+
+
+@pytest.fixture
+def make_sandbox() -> Iterator[MakeSandbox]:
+    """Open sandboxes by their options; all are closed when the test ends."""
+    with ExitStack() as stack:
+
+        def make(*, clock: Clock | None = None, **options: object) -> Sandbox:
+            box = Sandbox(Options(**options), clock=clock)  # type: ignore[arg-type]  # Options refuses what it does not know
+            return stack.enter_context(box)
+
+        yield make
+
+
+@pytest.fixture
+def sandbox(make_sandbox: MakeSandbox) -> Sandbox:
+    """A small sandbox of 50 members, one without a customer id among them."""
+    return make_sandbox(members=50)
