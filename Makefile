@@ -33,7 +33,7 @@ $(READY): requirements.txt $(PACKAGES:%=%/pyproject.toml)
 	@touch $@
 
 demo: $(READY) ## Run the main job against the sandbox, twice, and show the store.
-	@$(BIN)/python -m sandbox demo
+	@$(BIN)/python -m sandbox.demo
 
 .venv/foreign/%/.ready: tests/foreign/%.txt | $(READY)
 	@echo "Installing other people's plugins for the tests: $* …"

@@ -7,8 +7,9 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import yaml
 from running import BIN, Run
 
 if TYPE_CHECKING:
@@ -57,3 +58,17 @@ def copy_project(folder: Path, env: Mapping[str, str]) -> MeltanoProject:
     """Put the project's meltano.yml into the folder."""
     shutil.copy(ROOT / "meltano.yml", folder)
     return MeltanoProject(folder=folder, env=env)
+
+
+def declared_project() -> dict[str, Any]:
+    """Read the project's meltano.yml."""
+    text = (ROOT / "meltano.yml").read_text(encoding="utf-8")
+    project: dict[str, Any] = yaml.safe_load(text)
+    return project
+
+
+def declared_mapping() -> dict[str, Any]:
+    """Read the target's configuration, that is, its mapping, from meltano.yml."""
+    [loader] = declared_project()["plugins"]["loaders"]
+    config: dict[str, Any] = loader["config"]
+    return config

@@ -1,0 +1,42 @@
+"""Fixtures of the tests that run both plugins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from meltano_project import MeltanoProject, copy_project, declared_mapping
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from sandbox import Sandbox
+
+
+@pytest.fixture
+def make_project(tmp_path: Path) -> Callable[[Sandbox], MeltanoProject]:
+    """Give a Meltano project of its own, pointed at a sandbox."""
+
+    def make(box: Sandbox) -> MeltanoProject:
+        folder = tmp_path / f"project-{box.url.rpartition(':')[2]}"
+        folder.mkdir()
+        return copy_project(folder, box.env())
+
+    return make
+
+
+@pytest.fixture
+def tap_config(sandbox: Sandbox) -> dict[str, Any]:
+    """Export everybody in the sandbox's main audience."""
+    return {
+        **sandbox.tap_config(),
+        "audiences": ["vip_customers"],
+        "existing_users": True,
+    }
+
+
+@pytest.fixture
+def target_config(sandbox: Sandbox) -> dict[str, Any]:
+    """Map as meltano.yml does."""
+    return {**sandbox.target_config(), **declared_mapping()}
