@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from typing_extensions import Self
 
 from .clock import Clock
 from .control import Control
@@ -13,7 +14,12 @@ from .lytics import Account
 from .options import Options
 from .server import LOOPBACK, Server, Shell
 from .store import Store
-from .vendor import Vendor
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from .messages import Json
+    from .vendor import Vendor
 
 
 class Sandbox:
@@ -42,7 +48,7 @@ class Sandbox:
         self.lytics = Account(options, self.clock, self.faults, self.journal)
         self.store = Store(options, self.clock, self.faults, self.journal)
 
-    def __enter__(self) -> Sandbox:
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -54,12 +60,12 @@ class Sandbox:
     ) -> None:
         self.stop()
 
-    def start(self) -> None:
-        """Serve on the options' port, 0 being any free one."""
+    def start(self, port: int | None = None) -> None:
+        """Serve on a port, the options' unless told; 0 is any free one."""
         shell = Shell(
             self._vendor, Control(self).answer, lambda: self.latency_ms / 1000
         )
-        self._server = Server(shell, self.options.port)
+        self._server = Server(shell, self.options.port if port is None else port)
         self._server.start()
 
     def stop(self) -> None:
@@ -80,11 +86,11 @@ class Sandbox:
         """Both plugins' `api_url`."""
         return f"http://{LOOPBACK}:{self.port}"
 
-    def tap_config(self, **settings: Any) -> dict[str, Any]:  # noqa: ANN401 - any setting
+    def tap_config(self, **settings: Json) -> dict[str, Any]:
         """The tap's connection, with further settings."""
         return {"api_url": self.url, "api_token": self.options.lytics_token, **settings}
 
-    def target_config(self, **settings: Any) -> dict[str, Any]:  # noqa: ANN401 - any setting
+    def target_config(self, **settings: Json) -> dict[str, Any]:
         """The target's connection, with further settings."""
         return {
             "api_url": self.url,

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import uvicorn
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
-from typing_extensions import override
 
 from .messages import Answer, to_request
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.types import Receive, Scope, Send
 
     from .messages import Request
@@ -89,17 +90,22 @@ async def _send(answer: Answer, send: Send) -> None:
         send.__self__.transport.close()  # type: ignore[attr-defined]  # as above
 
 
-class _Quiet(uvicorn.Server):
-    """Leaves signals to whoever runs the sandbox."""
-
-    @override
-    def install_signal_handlers(self) -> None: ...
+def _bind(port: int) -> socket.socket:
+    # Uvicorn's own way to bind ends the process when the port is taken.
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((LOOPBACK, port))
+    except OSError:
+        listening.close()
+        raise
+    return listening
 
 
 class Server:
     """Uvicorn in a thread, on a loopback port."""
 
-    def __init__(self, app: Any, port: int) -> None:  # noqa: ANN401 - an ASGI application
+    def __init__(self, app: Shell, port: int) -> None:
         config = uvicorn.Config(
             app,
             host=LOOPBACK,
@@ -114,8 +120,8 @@ class Server:
             timeout_keep_alive=300,
             timeout_graceful_shutdown=1,
         )
-        self._server = _Quiet(config)
-        self._socket = config.bind_socket()
+        self._server = uvicorn.Server(config)
+        self._socket = _bind(port)
         self.port: int = self._socket.getsockname()[1]
         self._thread = threading.Thread(target=self._run, daemon=True)
 
