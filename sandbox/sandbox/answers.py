@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .messages import Answer, json_answer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 TYPE = "https://developer.bigcommerce.com/api-docs/getting-started/api-status-codes"
 BAD_JSON = "JSON data is missing or invalid"

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .answers import BAD_JSON, RefusalError, success
 from .attributes import is_known
 from .customer_rules import is_integer
 from .filters import Keep, dates, integers, refuse_unknown
-from .messages import Answer
+from .messages import Answer, Json
 from .paging import page_meta, wanted
-from .shelves import Shelves, named, read_rows
+from .shelves import Shelves, judged, named, read_rows
 from .value_book import Key, Value, to_row
 from .value_rules import value_error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 DATED = ("date_created", "date_modified")
 KNOWN = frozenset(
@@ -49,14 +51,8 @@ def upsert_values(shelves: Shelves, body: bytes) -> Answer:
     """PUT /customers/attribute-values."""
     rows = read_rows(body)
     _refuse_many(shelves, rows)
-    good, refusals = [], []
     seen: set[Key] = set()
-    for at, row in enumerate(rows):
-        try:
-            _judge(shelves, at, row, seen)
-            good.append(row)
-        except RefusalError as error:
-            refusals.append(error)
+    good, refusals = judged(rows, lambda at, row: _judge(shelves, at, row, seen))
     if refusals and not shelves.options.apply_valid_rows:
         raise refusals[0]
     written = [
@@ -70,7 +66,7 @@ def upsert_values(shelves: Shelves, body: bytes) -> Answer:
 
 
 def delete_values(shelves: Shelves, query: Mapping[str, str]) -> Answer:
-    """DELETE /customers/attribute-values: by value ids, unknown ones are passed over."""
+    """DELETE /customers/attribute-values: by value ids; unknown ones do nothing."""
     for value_id in integers(query, "id:in") or []:
         key = shelves.values.key_of(value_id)
         if key is not None:
@@ -111,7 +107,7 @@ def _refuse_many(shelves: Shelves, rows: list[Any]) -> None:
         raise RefusalError(options.overflow_status, title)
 
 
-def _judge(shelves: Shelves, at: int, row: Any, seen: set[Key]) -> None:  # noqa: ANN401 - any JSON
+def _judge(shelves: Shelves, at: int, row: Json, seen: set[Key]) -> None:
     options = shelves.options
     missing = [n for n in NEEDS if not isinstance(row, dict) or n not in row]
     if missing:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .answers import BAD_JSON, RefusalError, success
-from .customer_book import Row
 from .customer_rules import is_integer
 from .filters import Keep, among, dates, integers, refuse_unknown
-from .messages import Answer
+from .messages import Answer, Json
 from .paging import page_meta, wanted
 from .shelves import Shelves, named, read_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .customer_book import Row
 
 TYPES = ("string", "number", "date")
 DATED = ("date_created", "date_modified")
@@ -69,7 +72,7 @@ def delete_attributes(shelves: Shelves, query: Mapping[str, str]) -> Answer:
     return Answer(status=204)
 
 
-def _judge(shelves: Shelves, at: int, row: Any, names: set[str], count: int) -> None:  # noqa: ANN401 - any JSON
+def _judge(shelves: Shelves, at: int, row: Json, names: set[str], count: int) -> None:
     if not isinstance(row, dict):
         raise RefusalError(422, BAD_JSON, {f"{at}": "error.expected.jsobject"})
     _judge_name(shelves, at, row)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .customer_book import CustomerBook, Row
-from .value_book import Key, ValueBook
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .customer_book import CustomerBook, Row
+    from .value_book import Key, ValueBook
 
 QUIET = frozenset({"date_modified"})
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,6 +10,8 @@ from .faults import Fault
 from .messages import Answer, Request, json_answer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .box import Sandbox
 
 VERBS = ("change", "enter", "leave")

@@ -12,6 +12,7 @@ from .fields import BASE, DAY
 from .people import FIRST_ID, TAKEN_OFFSET, Kind, People, Person, taken_address
 
 Row = dict[str, Any]
+LONGEST_INDEX = 9  # Digits of a person's index in an address.
 
 
 def blank_customer(customer_id: int, now: float) -> Row:
@@ -148,7 +149,7 @@ class CustomerBook(MutableMapping[int, Row]):
     def _seeded_by_email(self, email: str) -> int | None:
         local, _, _ = email.partition("@")
         *_, number = local.split(".")
-        if not (number.isascii() and number.isdigit()) or len(number) > 9:  # noqa: PLR2004 - longer than any index
+        if not (number.isascii() and number.isdigit()) or len(number) > LONGEST_INDEX:
             return None
         offset = TAKEN_OFFSET if local.startswith("taken.") else FIRST_ID
         return offset + int(number)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .answers import BAD_JSON, RefusalError, success
 from .customer_book import Row, blank_customer
 from .customer_rules import POST_KEYS, POST_NEEDS, PUT_KEYS, first_error
-from .messages import Answer
-from .shelves import Shelves, named, read_rows, without
+from .shelves import Shelves, judged, named, read_rows, without
+
+if TYPE_CHECKING:
+    from .messages import Answer
 
 Judge = Callable[[int, Row], None]
 UPDATE_FAILED = "Update customers failed."
@@ -59,13 +61,7 @@ class CustomerWrites:
     def _write(
         self, rows: list[Row], judge: Judge, apply: Callable[[Row], Row]
     ) -> Answer:
-        good, refusals = [], []
-        for at, row in enumerate(rows):
-            try:
-                judge(at, row)
-                good.append(row)
-            except RefusalError as error:
-                refusals.append(error)
+        good, refusals = judged(rows, judge)
         if refusals and not self._options.apply_valid_rows:
             raise refusals[0]
         written = [without(apply(row), "form_fields", "addresses") for row in good]

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
 from operator import itemgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .answers import RefusalError, success
-from .customer_book import Row
 from .filters import Keep, among, dates, integers, refuse_unknown, words
-from .messages import Answer
 from .paging import Wanted, cursor_meta, page_meta, wanted
 from .shelves import Shelves, without
 from .value_book import to_row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from .customer_book import Row
+    from .messages import Answer
 
 LISTS = ("company:in", "customer_group_id:in", "phone:in", "registration_ip_address:in")
 DATED = ("date_created", "date_modified")

@@ -95,7 +95,8 @@ def values_of(box: Sandbox, attribute: str) -> str:
         if key == number
     )
     few = ", ".join(f"“{text}”" for text, _ in texts.most_common(SHOWN))
-    return f"set for {texts.total():,} customers: {few}{', …' if len(texts) > SHOWN else ''}"
+    more = ", …" if len(texts) > SHOWN else ""
+    return f"set for {texts.total():,} customers: {few}{more}"
 
 
 def writes(box: Sandbox) -> int:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .clock import NANOS, stamp, stamp_nanos
 from .names import COUNTRIES, INTERESTS, TIERS
 from .people import Person
+
+if TYPE_CHECKING:
+    from .messages import Json
 
 BASE = 1_735_689_600  # 2025-01-01T00:00:00Z: what is seeded changed in 2025.
 DAY = 86_400
@@ -44,7 +47,7 @@ def _offset_time(person: Person) -> str:
     return text.removesuffix("Z") + f".{person.bits % 1000:03d}-07:00"
 
 
-def _interests(person: Person) -> Any:  # noqa: ANN401 - a list or a bare value
+def _interests(person: Person) -> Json:
     at, number = person.bits % len(INTERESTS), 1 + (person.bits >> 5) % 3
     found = [INTERESTS[(at + n) % len(INTERESTS)] for n in range(number)]
     single = number == 1 and person.people.options.bare_single_values
@@ -244,7 +247,7 @@ def extra_field(number: int) -> Field:
     )
 
 
-def _extra(person: Person, number: int, kind: str) -> Any:  # noqa: ANN401 - any JSON
+def _extra(person: Person, number: int, kind: str) -> Json:
     if (person.index + number) % EXTRA_SPREAD:
         return None
     n = (person.bits >> (number % 40)) % 1000

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from threading import RLock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .audiences import Audience, audience_id
 from .clock import NANOS, Clock
 from .fields import BASE
-from .options import Options
-from .population import Population
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from threading import RLock
+
+    from .options import Options
+    from .population import Population
 
 MAIN = "vip_customers"
 OTHER = "newsletter_readers"
@@ -184,7 +187,7 @@ class Happenings:
         with self.lock:
             self.audiences[slug].updated = self.clock.now() if at is None else at
 
-    def _move(self, audience: str, verb: str, index: int) -> Any:  # noqa: ANN401 - a step
+    def _move(self, audience: str, verb: str, index: int) -> Callable[[float], None]:
         def act() -> None:
             found = self.audiences.get(audience)
             if found is not None:

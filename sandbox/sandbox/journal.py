@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from .messages import Json
 
 Side = Literal["lytics", "store"]
 
@@ -33,7 +37,7 @@ class Entry:
     extra_keys: tuple[str, ...]
     body: bytes
 
-    def sent(self) -> Any:  # noqa: ANN401 - any JSON
+    def sent(self) -> Json:
         """Read the rows that the call carried."""
         return msgspec.json.decode(self.body)
 
@@ -67,10 +71,9 @@ class Journal:
     def __getitem__(self, at: int | slice) -> Entry | list[Entry]:
         return list(self._entries)[at]
 
-    def add(self, **parts: Any) -> None:  # noqa: ANN401 - an Entry's own
-        """Write a call down, number it and tell the listeners."""
-        self.total += 1
-        entry = Entry(n=self.total, **parts)
+    def add(self, entry: Entry) -> None:
+        """Write a call down and tell the listeners; it bears the next number."""
+        self.total = entry.n
         self._entries.append(entry)
         self.counts[entry.endpoint] += 1
         self.statuses[f"{entry.side} {entry.status}"] += 1

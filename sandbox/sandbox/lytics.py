@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import msgspec
+from typing_extensions import override
 
-from .audiences import Audience
-from .clock import Clock
-from .faults import Fault, Faults
-from .filterql import FilterError, Include, parse
+from .filterql import FilterError, Include, Node, parse
 from .happenings import Happenings
-from .journal import Journal, Side
 from .lytics_answers import envelope, error, httpdate, sizes, spoiled_scan
 from .messages import Answer, Request
-from .options import Options
 from .population import Population
 from .scan import Page, Scans, StaleTokenError
 from .schema_answers import schema_fields, schema_table
 from .vendor import Vendor, failed, spoiled
+
+if TYPE_CHECKING:
+    from .audiences import Audience
+    from .clock import Clock
+    from .faults import Fault, Faults
+    from .journal import Journal, Side
+    from .options import Options
 
 DEFAULT_LIMIT = 20
 Route = Callable[[Request, str], Answer]
@@ -42,30 +44,31 @@ class Account(Happenings, Vendor):
 
     # The way of a call.
 
+    @override
     def settle(self) -> None:
-        """Let late changes become visible."""
         self.population.settle()
 
+    @override
     def admit(self, request: Request) -> Answer | None:
-        """Check the token and its role."""
         if request.headers.get("authorization") != self.options.lytics_token:
             return error(401, "Not authorized")
         if self.options.lytics_forbidden:
             return error(403, "Forbidden")
         return None
 
+    @override
     def release(self, request: Request) -> None:
-        """Nothing is counted."""
+        return
 
-    def dress(self, answer: Answer, fault: str) -> Answer:  # noqa: ARG002 - the base's form
-        """Add the time of the answer."""
+    @override
+    def dress(self, answer: Answer, fault: str) -> Answer:
         if not self.options.lytics_date_header or not answer.status:
             return answer
         date = httpdate(self.clock.now())
         return replace(answer, headers={**answer.headers, "Date": date})
 
-    def fail(self, fault: Fault, request: Request) -> Answer:  # noqa: ARG002 - the base's form
-        """Answer a call that goes wrong and is not carried out."""
+    @override
+    def fail(self, fault: Fault) -> Answer:
         if fault.kind == "stale_cursor":
             return error(self.options.stale_token_status, "invalid start token")
         answer = failed(fault) or error(int(fault.kind[:3]), "sandbox fault")
@@ -74,28 +77,32 @@ class Account(Happenings, Vendor):
             return replace(answer, headers={**answer.headers, "Retry-After": wait})
         return answer
 
+    @override
     def spoil(self, answer: Answer, fault: Fault) -> Answer:
-        """Let a call that was carried out answer wrongly."""
         if fault.kind[:3].isdigit():
             return error(int(fault.kind[:3]), "sandbox fault")
         return spoiled_scan(spoiled(answer, fault), fault.kind)
 
+    @override
     def short_path(self, path: str) -> str:
-        """The path as it came."""
         return path
 
+    @override
     def endpoint(self, path: str) -> str:
-        """The path with the audience left out."""
         found = self._route(path)
         return found[1] if found else path
 
+    @override
+    def extra_keys(self, request: Request) -> tuple[str, ...]:
+        return ()
+
     @property
+    @override
     def keeps_bodies(self) -> bool:
-        """Whether the journal remembers the filters."""
         return self.options.journal_bodies
 
+    @override
     def work(self, request: Request) -> Answer:
-        """Carry a call out."""
         found = self._route(request.path)
         if found is None:
             return error(404, "not found")
@@ -203,7 +210,7 @@ class Account(Happenings, Vendor):
         except FilterError as refusal:
             return error(400, str(refusal))
 
-    def _scan(self, request: Request, name: str, node: Any, *, fields: bool) -> Answer:  # noqa: ANN401 - a filter's tree
+    def _scan(self, request: Request, name: str, node: Node, *, fields: bool) -> Answer:
         query = request.query
         try:
             limit = int(query.get("limit") or DEFAULT_LIMIT)
@@ -237,8 +244,3 @@ def _is_listed(audience: Audience, query: Mapping[str, str]) -> bool:
     return "valid" not in query or (query["valid"] == "true") != bool(
         audience.invalid_reason
     )
-
-
-def read_json(text: bytes) -> Any:  # noqa: ANN401 - any JSON
-    """Read an answer's body."""
-    return msgspec.json.decode(text)

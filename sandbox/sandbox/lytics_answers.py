@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from email.utils import formatdate
-from typing import Any
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from .audiences import Audience
 from .clock import stamp
-from .messages import Answer, json_answer
-from .options import Options
+from .messages import Answer, Json, json_answer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .audiences import Audience
+    from .options import Options
 
 
-def envelope(options: Options, content: object, **beside: Any) -> Answer:  # noqa: ANN401 - `_next`, `total`
+def envelope(options: Options, content: object, **beside: Json) -> Answer:
     """Wrap what was asked for; scans add `_next` and `total` beside it."""
     status = "200" if options.status_as_text else 200
     parts: dict[str, Any] = {"status": status, **beside, "data": content}
@@ -51,7 +55,7 @@ def httpdate(now: float) -> str:
 
 def spoiled_scan(answer: Answer, kind: str) -> Answer:
     """Spoil a scan's page: no members, or a member missing."""
-    if kind not in {"empty_page", "row_missing"} or answer.status != 200:  # noqa: PLR2004 - OK
+    if kind not in {"empty_page", "row_missing"} or answer.status != HTTPStatus.OK:
         return answer
     content = msgspec.json.decode(answer.body)
     rows = content.get("data")

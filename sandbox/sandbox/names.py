@@ -49,7 +49,7 @@ LAST = (
     ("山田", "yamada"),
     ("Παπαδοπούλου", "papadopoulou"),
     ("St. John-Smythe", "stjohn"),
-    ("Yılmaz", "yilmaz"),
+    ("Yıldız", "yildiz"),  # noqa: RUF001 - the dotless i is meant
 )
 COMPANIES = (
     "Acme & Sons",

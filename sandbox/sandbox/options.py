@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 LYTICS_TOKEN = "sandbox-lytics-token"  # noqa: S105 - opens nothing but this sandbox
 STORE_TOKEN = "sandbox-store-token"  # noqa: S105 - the same

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
-from .options import Move
 from .people import mix
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from .options import Move
 
 
 class Order:
@@ -28,8 +32,8 @@ class Order:
     def copy(self) -> Order:
         """Freeze the order as it is now."""
         twin = Order(self._total, self._move, self._seed)
-        twin._moved = dict(self._moved)  # noqa: SLF001 - the same class
-        twin._places = list(self._places)  # noqa: SLF001 - the same class
+        twin._moved = dict(self._moved)
+        twin._places = list(self._places)
         return twin
 
     def add(self, index: int) -> None:

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 from math import gcd
+from typing import TYPE_CHECKING
 
 from .names import COMPANIES, DOMAINS, FIRST, LAST
-from .options import Options
+
+if TYPE_CHECKING:
+    from .options import Options
 
 FIRST_ID = 1001  # The store's id of the person with index 0.
 TAKEN_OFFSET = 1_000_000_000  # Ids of customers who hold an address others want.

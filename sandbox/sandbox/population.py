@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .audiences import Audience
 from .clock import Clock, stamp, stamp_nanos
 from .fields import NAMED, Field, created, extra_field, modified_nanos
-from .options import Options
 from .order import Order
 from .people import People
+
+if TYPE_CHECKING:
+    from .audiences import Audience
+    from .messages import Json
+    from .options import Options
 
 BUILT_IN = ("_created", "_modified", "_split", "_num_events", "_num_streams")
 Changes = dict[int, Mapping[str, Any]]
@@ -39,7 +42,7 @@ class Population:
 
     # What a reader asks.
 
-    def value(self, index: int, name: str) -> Any:  # noqa: ANN401 - any JSON
+    def value(self, index: int, name: str) -> Json:
         """One field of a profile, None where it is missing."""
         changed = self.changes.get(index)
         if changed is not None and name in changed:
@@ -120,7 +123,7 @@ class Population:
         twin.audiences = {slug: a.copy() for slug, a in self.audiences.items()}
         return twin
 
-    def _built_in(self, index: int, name: str) -> Any:  # noqa: ANN401 - any JSON
+    def _built_in(self, index: int, name: str) -> Json:
         made = BUILT_IN_VALUES.get(name)
         return made(self, index) if made else None
 

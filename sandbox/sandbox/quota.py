@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
-from .clock import Clock
-from .options import Options
+if TYPE_CHECKING:
+    from .clock import Clock
+    from .options import Options
 
 
 class Quota:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from .clock import Clock
-from .filterql import Node
 from .matching import Matcher
-from .options import Options
-from .population import Population
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .clock import Clock
+    from .filterql import Node
+    from .options import Options
+    from .population import Population
 
 REMEMBERED = 100  # Scans whose snapshot or place is kept.
 STALE = "invalid start token"

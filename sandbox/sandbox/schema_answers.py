@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .fields import Field
-from .population import Population
+
+if TYPE_CHECKING:
+    from .population import Population
 
 BUILTINS = (("_created", "date"), ("_modified", "date"), ("_split", "int"))
 

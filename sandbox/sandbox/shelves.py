@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -11,9 +10,13 @@ from .answers import BAD_JSON, RefusalError
 from .changes import Changes
 from .clock import Clock, stamp
 from .customer_book import CustomerBook, Row
-from .options import Options
 from .people import People
 from .value_book import Key, ValueBook
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from .options import Options
 
 
 class Shelves:
@@ -83,6 +86,25 @@ def read_rows(body: bytes) -> list[Any]:
     if not isinstance(rows, list):
         raise RefusalError(422, BAD_JSON, {"obj": "error.expected.jsarray"})
     return rows
+
+
+def judged(
+    rows: Sequence[Row], judge: Callable[[int, Row], None]
+) -> tuple[list[Row], list[RefusalError]]:
+    """Part the rows that can be written from the reasons why others cannot."""
+    reasons = [_reason(judge, at, row) for at, row in enumerate(rows)]
+    good = [row for row, reason in zip(rows, reasons, strict=True) if not reason]
+    return good, [reason for reason in reasons if reason]
+
+
+def _reason(
+    judge: Callable[[int, Row], None], at: int, row: Row
+) -> RefusalError | None:
+    try:
+        judge(at, row)
+    except RefusalError as error:
+        return error
+    return None
 
 
 def named(options: Options, at: int, field: str) -> str:

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, ClassVar
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
+from typing_extensions import override
 
 from . import attribute_values, attributes
 from .answers import RefusalError, refusal
-from .clock import Clock
 from .customer_book import CustomerBook, Row, blank_customer
 from .customer_rules import POST_KEYS, PUT_KEYS
 from .customer_writes import CustomerWrites
 from .customers import read_customers
-from .faults import Fault, Faults
-from .journal import Journal, Side
-from .messages import JSON_TYPE, Answer, Request
-from .options import Options
+from .messages import JSON_TYPE, Answer, Json, Request
 from .quota import Quota
 from .shelves import Shelves, read_rows
-from .value_book import ValueBook
 from .vendor import Vendor, failed, spoiled
+
+if TYPE_CHECKING:
+    from .clock import Clock
+    from .faults import Fault, Faults
+    from .journal import Journal, Side
+    from .options import Options
+    from .value_book import ValueBook
 
 Act = Callable[[Shelves, Request], Answer]
 ROUTES: dict[str, dict[str, Act]] = {
@@ -100,14 +104,16 @@ class Store(Vendor):
             self.shelves.changes.attributes.pop(row["id"])
             return int(row["id"])
 
-    def put_customer(self, customer_id: int, **fields: Any) -> None:  # noqa: ANN401 - a customer's own
+    def put_customer(self, customer_id: int, **fields: Json) -> None:
         """Add or alter a customer as somebody else would."""
         with self.lock:
             now = self.clock.now()
             old = self.customers.peek(customer_id) or blank_customer(customer_id, now)
             self.customers[customer_id] = {**old, **fields}
 
-    def call(self, method: str, path: str, rows: object = None, **query: Any) -> Answer:  # noqa: ANN401 - any filter
+    def call(
+        self, method: str, path: str, rows: object = None, **query: Json
+    ) -> Answer:
         """Call in-process with the right token: `call("PUT", "/customers", rows)`.
 
         Filters with a colon are written with two underscores: `id__in="1,2"`.
@@ -130,12 +136,12 @@ class Store(Vendor):
 
     # The way of a call.
 
+    @override
     def settle(self) -> None:
-        """Begin a new window when it is time."""
         self.quota.settle()
 
+    @override
     def admit(self, request: Request) -> Answer | None:
-        """Check token, store, quota and the calls in flight."""
         if request.headers.get("x-auth-token") != self.options.store_token:
             return refusal(401, UNAUTHORIZED)
         if not request.path.startswith(self._prefix + "/"):
@@ -146,19 +152,19 @@ class Store(Vendor):
             return refusal(429, "Too many requests")
         return None
 
+    @override
     def release(self, request: Request) -> None:
-        """End a call in flight."""
         self.quota.land(f"{request.method} {request.path}")
 
+    @override
     def work(self, request: Request) -> Answer:
-        """Carry a call out."""
         try:
             return self._act(request)(self.shelves, request)
         except RefusalError as error:
             return error.answer()
 
+    @override
     def dress(self, answer: Answer, fault: str) -> Answer:
-        """Add the rate-limit headers."""
         if fault in {"429_bare", "429_retry_after"} or not self.options.rate_headers:
             return answer
         limits = self.quota.headers()
@@ -166,40 +172,40 @@ class Store(Vendor):
             limits["X-Rate-Limit-Requests-Left"] = "0"
         return replace(answer, headers={**answer.headers, **limits})
 
-    def fail(self, fault: Fault, request: Request) -> Answer:  # noqa: ARG002 - the base's form
-        """Answer a call that goes wrong and is not carried out."""
+    @override
+    def fail(self, fault: Fault) -> Answer:
         answer = failed(fault) or _status_answer(fault)
         if fault.kind == "429_retry_after":
             wait = str(max(1, round(fault.seconds or 0)))
             return replace(answer, headers={**answer.headers, "X-Retry-After": wait})
         return answer
 
+    @override
     def spoil(self, answer: Answer, fault: Fault) -> Answer:
-        """Let a call that was carried out answer wrongly."""
         if fault.kind[:3].isdigit():
             return _status_answer(fault)
-        if fault.kind == "row_missing" and answer.status == 200:  # noqa: PLR2004 - OK
+        if fault.kind == "row_missing" and answer.status == HTTPStatus.OK:
             content = answer.json()
             content["data"] = content["data"][:-1]
             return replace(answer, body=msgspec.json.encode(content))
         return spoiled(answer, fault)
 
+    @override
     def short_path(self, path: str) -> str:
-        """The path from behind `/v3`."""
         _, found, rest = path.partition("/v3/")
         return f"/{rest}" if found else path
 
+    @override
     def endpoint(self, path: str) -> str:
-        """The same: these paths hold no ids."""
         return self.short_path(path)
 
     @property
+    @override
     def keeps_bodies(self) -> bool:
-        """Whether the journal remembers what writes sent."""
         return self.options.journal_bodies
 
+    @override
     def extra_keys(self, request: Request) -> tuple[str, ...]:
-        """Name what a write sent that BigCommerce does not take."""
         known = TAKEN_KEYS.get((request.method, self.short_path(request.path)))
         if known is None:
             return ()
@@ -231,7 +237,7 @@ class Store(Vendor):
 
 def _status_answer(fault: Fault) -> Answer:
     status = int(fault.kind[:3])
-    if status >= 500 or fault.kind == "429_bare":  # noqa: PLR2004 - gateways answer without JSON
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or fault.kind == "429_bare":
         return Answer(status=status, headers={"Content-Type": "text/html"}, body=b"")
     titles = {401: UNAUTHORIZED, 403: NO_SCOPE, 429: "Too many requests"}
     return refusal(status, titles.get(status, "Locked"))

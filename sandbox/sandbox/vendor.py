@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import replace
 from threading import RLock
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
-from .clock import Clock
-from .faults import Fault, Faults
-from .journal import Journal, Side
+from .journal import Entry
 from .messages import Answer, Request, to_request
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .clock import Clock
+    from .faults import Fault, Faults
+    from .journal import Journal, Side
 
 
 class Vendor(ABC):
@@ -73,7 +77,7 @@ class Vendor(ABC):
         """Add the headers that every answer bears."""
 
     @abstractmethod
-    def fail(self, fault: Fault, request: Request) -> Answer:
+    def fail(self, fault: Fault) -> Answer:
         """Answer a call that goes wrong and is not carried out."""
 
     @abstractmethod
@@ -84,14 +88,14 @@ class Vendor(ABC):
     def endpoint(self, path: str) -> str:
         """The path with ids left out."""
 
-    def extra_keys(self, request: Request) -> tuple[str, ...]:  # noqa: ARG002 - BigCommerce's has some
+    @abstractmethod
+    def extra_keys(self, request: Request) -> tuple[str, ...]:
         """Name what a write sent that the vendor does not take."""
-        return ()
 
     @property
+    @abstractmethod
     def keeps_bodies(self) -> bool:
         """Whether the journal remembers what writes sent."""
-        return True
 
     @abstractmethod
     def spoil(self, answer: Answer, fault: Fault) -> Answer:
@@ -135,13 +139,14 @@ class Call:
         vendor, fault = self._vendor, self._fault
         vendor.release(self._request)
         if fault and fault.before:
-            return vendor.fail(fault, self._request)
+            return vendor.fail(fault)
         answer = vendor.work(self._request)
         return vendor.spoil(answer, fault) if fault else answer
 
     def _write_down(self, answer: Answer, fault: str) -> None:
         vendor, request = self._vendor, self._request
-        vendor.journal.add(
+        entry = Entry(
+            n=vendor.journal.total + 1,
             at=self._at,
             side=vendor.side,
             method=request.method,
@@ -154,6 +159,7 @@ class Call:
             extra_keys=vendor.extra_keys(request),
             body=request.body if vendor.keeps_bodies else b"",
         )
+        vendor.journal.add(entry)
 
 
 def _rows(request: Request, answer: Answer) -> int:
