@@ -31,9 +31,7 @@ def in_store(box: Sandbox) -> dict[str, Any]:
 
 
 def writes(box: Sandbox) -> int:
-    return sum(
-        entry.side == "store" and entry.method != "GET" for entry in box.journal
-    )
+    return sum(entry.side == "store" and entry.method != "GET" for entry in box.journal)
 
 
 def test_pipe_and_meltano_leave_the_same_store(
