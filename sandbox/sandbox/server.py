@@ -92,7 +92,9 @@ async def _send(answer: Answer, send: Send) -> None:
 
 def _bind(port: int) -> socket.socket:
     # Uvicorn's own way to bind ends the process when the port is taken.
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # The protocol is named, as asyncio sends small packets at once only then.
+    tcp = socket.IPPROTO_TCP
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, tcp)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((LOOPBACK, port))
