@@ -136,7 +136,7 @@ def _judge_ids(shelves: Shelves, at: int, row: Mapping[str, Any]) -> None:
         if not is_integer(row[name]):
             key = named(options, at, name)
             raise RefusalError(422, BAD_JSON, {key: "error.expected.jsnumber"})
-    if shelves.customers.peek(row["customer_id"]) is None:
+    if row["customer_id"] not in shelves.customers:
         key = named(options, at, "customer_id")
         raise RefusalError(422, FAILED, {key: "invalid customer ID"})
     if not is_known(shelves, row["attribute_id"]):

@@ -7,8 +7,8 @@ from bisect import bisect_right
 from collections.abc import Iterator, MutableMapping
 from typing import Any
 
-from .clock import stamp
-from .fields import BASE, DAY
+from .clock import DAY, stamp
+from .fields import BASE
 from .people import FIRST_ID, TAKEN_OFFSET, Kind, People, Person, taken_address
 
 Row = dict[str, Any]
@@ -17,6 +17,7 @@ LONGEST_INDEX = 9  # Digits of a person's index in an address.
 
 def blank_customer(customer_id: int, now: float) -> Row:
     """A customer with every key of the vendor's answer and the vendor's defaults."""
+    at = stamp(now)
     return {
         "id": customer_id,
         "authentication": {"force_password_reset": False},
@@ -29,8 +30,8 @@ def blank_customer(customer_id: int, now: float) -> Row:
         "phone": "",
         "registration_ip_address": "",
         "tax_exempt_category": "",
-        "date_created": stamp(now),
-        "date_modified": stamp(now),
+        "date_created": at,
+        "date_modified": at,
         "accepts_product_review_abandoned_cart_emails": False,
         "store_credit_amounts": [{"amount": 0}],
         "origin_channel_id": 1,
@@ -86,7 +87,9 @@ class CustomerBook(MutableMapping[int, Row]):
         return len(self.ids())
 
     def __contains__(self, customer_id: object) -> bool:
-        return isinstance(customer_id, int) and self.peek(customer_id) is not None
+        if not isinstance(customer_id, int) or customer_id in self._gone:
+            return False
+        return customer_id in self._kept or self._is_seeded(customer_id)
 
     def peek(self, customer_id: int) -> Row | None:
         """A customer's row to read, None if there is none."""
@@ -96,13 +99,11 @@ class CustomerBook(MutableMapping[int, Row]):
 
     def seeded(self, customer_id: int) -> Row | None:
         """The customer as the store had them at the start."""
-        people = self._people
-        if TAKEN_OFFSET <= customer_id < TAKEN_OFFSET + people.members:
-            return _holder(people[customer_id - TAKEN_OFFSET], customer_id)
-        index = customer_id - FIRST_ID
-        if 0 <= index < people.total and people.in_store(index):
-            return _seeded(people[index], customer_id)
-        return None
+        if not self._is_seeded(customer_id):
+            return None
+        if customer_id >= TAKEN_OFFSET:
+            return _holder(customer_id - TAKEN_OFFSET, customer_id)
+        return _seeded(self._people[customer_id - FIRST_ID], customer_id)
 
     def by_email(self, email: str) -> int | None:
         """Find who has an address."""
@@ -146,6 +147,13 @@ class CustomerBook(MutableMapping[int, Row]):
         """Ids whose rows are kept or gone, ascending: where a difference can be."""
         return iter(sorted({*self._kept, *self._gone}))
 
+    def _is_seeded(self, customer_id: int) -> bool:
+        people = self._people
+        if customer_id < TAKEN_OFFSET:
+            index = customer_id - FIRST_ID
+            return 0 <= index < people.total and people.in_store(index)
+        return people.kind(customer_id - TAKEN_OFFSET) is Kind.TAKEN_EMAIL
+
     def _seeded_by_email(self, email: str) -> int | None:
         local, _, _ = email.partition("@")
         *_, number = local.split(".")
@@ -155,11 +163,9 @@ class CustomerBook(MutableMapping[int, Row]):
         return offset + int(number)
 
 
-def _holder(person: Person, customer_id: int) -> Row | None:
-    if person.kind is not Kind.TAKEN_EMAIL:
-        return None
+def _holder(index: int, customer_id: int) -> Row:
     return blank_customer(customer_id, BASE - DAY) | {
-        "email": taken_address(person.index),
+        "email": taken_address(index),
         "first_name": "Holder",
         "last_name": "of an address",
     }

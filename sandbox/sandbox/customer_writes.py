@@ -76,7 +76,7 @@ class CustomerWrites:
         self._judge_keys(at, row, PUT_KEYS)
         self._judge_fields(at, row)
         self._judge_twice(at, row["id"], "id", UPDATE_FAILED)
-        if self._shelves.customers.peek(row["id"]) is None:
+        if row["id"] not in self._shelves.customers:
             key = named(self._options, at, "id")
             raise RefusalError(422, UPDATE_FAILED, {key: "invalid customer ID"})
         self._judge_email(row, row["id"])

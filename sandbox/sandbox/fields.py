@@ -6,27 +6,32 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .clock import NANOS, stamp, stamp_nanos
+from .clock import DAY, NANOS, stamp, stamp_nanos
 from .names import COUNTRIES, INTERESTS, TIERS
-from .people import Person
+from .people import Kind, People, Person
 
 if TYPE_CHECKING:
     from .messages import Json
 
 BASE = 1_735_689_600  # 2025-01-01T00:00:00Z: what is seeded changed in 2025.
-DAY = 86_400
 EXTRA_SPREAD = 15  # A profile holds at most 1,000 values, so extras are spread.
 
 Value = Callable[[Person], Any]
+Known = Callable[[People, int], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One column of the account's schema."""
+    """One column of the account's schema.
+
+    `known` says whether a seeded person has a value, where that is quicker to tell
+    than to make it.
+    """
 
     name: str
     type: str
     value: Value
+    known: Known | None = None
     label: str = ""
     is_by: bool = False
     merge: str = "latest"
@@ -88,6 +93,7 @@ IDENTITIES: list[Field] = [
         is_by=True,
         label="BigCommerce customer id",
         value=_customer_id,
+        known=lambda people, at: people.kind(at) is not Kind.WITHOUT_ID,
     ),
 ]
 STORE_FIELDS: list[Field] = [

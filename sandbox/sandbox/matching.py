@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
-from .clock import NANOS
-from .fields import BASE, DAY
+from .clock import DAY, NANOS
+from .fields import BASE
 from .filterql import Compare, Exists, FilterError, Group, Include, Node, Not
 from .population import BUILT_IN_VALUES, Population
 
@@ -95,8 +95,7 @@ class Matcher:
     def _field_test(self, node: Node) -> Test:
         if isinstance(node, Exists):
             name = self._field(node.field)
-            value = self._population.value
-            return lambda index: value(index, name) is not None
+            return lambda index: self._population.knows(index, name)
         if isinstance(node, Compare):
             return self._compare(node)
         return lambda _: True

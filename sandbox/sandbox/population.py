@@ -54,24 +54,32 @@ class Population:
             return None
         return field.value(self.people[index])
 
+    def knows(self, index: int, name: str) -> bool:
+        """Say whether a profile has a value for a field."""
+        field = self.fields.get(name)
+        seeded = index not in self.changes and index < self.people.total
+        if seeded and field is not None and field.known is not None:
+            return field.known(self.people, index)
+        return self.value(index, name) is not None
+
     def profile(self, index: int, names: Iterable[str] | None = None) -> dict[str, Any]:
         """A member as a scan answers: only fields that have a value."""
-        wanted = (*self.fields, *BUILT_IN) if names is None else tuple(names)
         changed = self.changes.get(index, {})
+        if names is None:
+            names = dict.fromkeys((*self.fields, *BUILT_IN, *changed))
+        person = self.people[index] if index < self.people.total else None
         row: dict[str, Any] = {}
-        person = self.people[index]
-        seeded = index < self.people.total
-        for name in wanted:
+        for name in names:
             field = self.fields.get(name)
             if name in changed:
-                row[name] = changed[name]
-            elif field is not None:
-                row[name] = field.value(person) if seeded else None
+                value = changed[name]
+            elif field is None:
+                value = self._built_in(index, name)
             else:
-                row[name] = self._built_in(index, name)
-        if names is None:
-            row |= {k: v for k, v in changed.items() if k not in row}
-        return {name: value for name, value in row.items() if value is not None}
+                value = field.value(person) if person else None
+            if value is not None:
+                row[name] = value
+        return row
 
     def modified_at(self, index: int) -> int:
         """When the profile last changed, in nanoseconds since 1970."""
