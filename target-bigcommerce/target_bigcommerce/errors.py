@@ -1,0 +1,74 @@
+"""What can go wrong, named by what to do about it; every message speaks to the user."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class BigCommerceError(Exception):
+    """Root of the target's own errors. Print the message alone, exit with status 1."""
+
+
+class SettingsError(BigCommerceError):
+    """The settings cannot work. Name the setting and what it takes; never its value."""
+
+
+class InputError(BigCommerceError):
+    """The input is no Singer stream that this target can use. Stop; state stays."""
+
+
+class AuthError(BigCommerceError):
+    """The store does not let this token in. Do not retry."""
+
+
+class UnavailableError(BigCommerceError):
+    """Every try failed. Stop; state stays behind what was not written."""
+
+
+class ProtocolError(BigCommerceError):
+    """BigCommerce answered what its documents do not allow. Stop, do not guess."""
+
+
+class AttributeConflictError(BigCommerceError):
+    """An attribute cannot be had as the mapping wants it. Stop before any write."""
+
+
+class TooManyRejectsError(BigCommerceError):
+    """More records were rejected than the user allowed. Stop after the drain."""
+
+
+class TooManyClearsError(BigCommerceError):
+    """More values would be cleared than the user allowed. Clear no more, stop."""
+
+
+class LimitReachedError(BigCommerceError):
+    """As many customers were changed as the user asked for. Stop reading, in peace."""
+
+
+class InterruptedByUserError(BigCommerceError):
+    """A signal came. Begin no new call, keep what was written, end."""
+
+
+class UnansweredError(BigCommerceError):
+    """A POST may or may not have been applied. Look up before it is repeated."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why BigCommerce did not take something.
+
+    `title` and `errors` are its own words: they may quote a person's data, so they
+    go into the rejects and nowhere else.
+    """
+
+    status: int
+    title: str = ""
+    errors: dict[str, str] | None = None
+
+
+class RefusedError(BigCommerceError):
+    """The store refused a whole call. Narrow down to the guilty rows, reject those."""
+
+    def __init__(self, message: str, refusal: Refusal) -> None:
+        super().__init__(message)
+        self.refusal = refusal

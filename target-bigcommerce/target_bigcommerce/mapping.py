@@ -1,0 +1,193 @@
+"""From a record to what it wants of its BigCommerce customer. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import jsonschema_rs
+
+from .codes import Code
+from .fields import CUSTOMER_FIELDS, LONGEST_ATTRIBUTE_VALUE
+from .rendering import WrongTypeError, to_attribute_text, to_kind, to_text
+from .wanted import Want, Wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from .entries import Entry
+    from .fields import CustomerField
+
+ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
+ABSENT: Any = object()
+
+
+class RejectedError(Exception):
+    """The record cannot be written as it is. Put it aside with this code and reason.
+
+    The reason names fields and lengths, never a value.
+    """
+
+    def __init__(self, code: Code, reason: str, *, status: int | None = None) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordMapping:
+    """How the records of a stream become customers."""
+
+    id_field: str
+    standard: Sequence[Entry]
+    attributes: Sequence[Entry]
+    clears_nulls: bool
+
+
+def dig(record: Mapping[str, Any], path: str) -> Any:  # noqa: ANN401 - any JSON
+    """Follow a dotted path into nested objects; ABSENT where it leads nowhere.
+
+    A key that has dots itself is taken whole first, as Lytics' maps have such keys.
+    """
+    if path in record:
+        return record[path]
+    for at, letter in enumerate(path):
+        if letter == ".":
+            inner = record.get(path[:at])
+            found = dig(inner, path[at + 1 :]) if isinstance(inner, dict) else ABSENT
+            if found is not ABSENT:
+                return found
+    return ABSENT
+
+
+def read_id(record: Mapping[str, Any], id_field: str) -> int | None:
+    """Read the customer's id; None where it is absent, null or blank.
+
+    Raises:
+        RejectedError: when there is something, and it is no id.
+    """
+    value = dig(record, id_field)
+    text = value.strip() if isinstance(value, str) else value
+    if text is ABSENT or text is None or text == "":
+        return None
+    # A boolean is an integer to Python, and int() reads "1_000" and "１２".
+    if isinstance(text, int) and not isinstance(text, bool):
+        text = str(text)
+    if isinstance(text, str) and ID.fullmatch(text):
+        return int(text)
+    raise RejectedError(Code.UNREADABLE_ID, f"{id_field} holds no customer id")
+
+
+def to_wanted(record: Mapping[str, Any], mapping: RecordMapping) -> Wanted:
+    """Map a record of a member.
+
+    Raises:
+        RejectedError: for the first thing in it that cannot be written.
+    """
+    customer_id = read_id(record, mapping.id_field)
+    fields: dict[str, Want] = {}
+    for entry in mapping.standard:
+        want = _to_field(record, entry, mapping)
+        if want is not None:
+            fields[entry.to] = want
+    attributes: dict[str, Want] = {}
+    for entry in mapping.attributes:
+        want = _to_attribute(record, entry, mapping)
+        if want is not None:
+            attributes[entry.to] = want
+    return Wanted(
+        customer_id=customer_id,
+        email=fields["email"].value.lower() if "email" in fields else None,
+        fields=fields,
+        attributes=attributes,
+    )
+
+
+def _to_field(
+    record: Mapping[str, Any], entry: Entry, mapping: RecordMapping
+) -> Want | None:
+    field, value = CUSTOMER_FIELDS[entry.to], _value(record, entry)
+    if value is None and mapping.clears_nulls and field.clears:
+        return Want(value=None, if_empty=entry.if_empty)
+    if _says_nothing(value):
+        return None
+    try:
+        rendered = to_kind(value, field.kind)
+    except WrongTypeError as wrong:
+        raise _wrong_type(entry, str(wrong)) from None
+    if rendered == "":
+        return None
+    _admit(rendered, entry, field)
+    return Want(value=rendered, if_empty=entry.if_empty)
+
+
+def _to_attribute(
+    record: Mapping[str, Any], entry: Entry, mapping: RecordMapping
+) -> Want | None:
+    value = _value(record, entry)
+    if value is None and mapping.clears_nulls:
+        return Want(value=None, if_empty=entry.if_empty)
+    if _says_nothing(value):
+        return None
+    try:
+        text = to_attribute_text(value, entry.type)
+    except WrongTypeError as wrong:
+        raise _wrong_type(entry, str(wrong)) from None
+    if len(text) > LONGEST_ATTRIBUTE_VALUE:
+        raise _too_long(entry, len(text), LONGEST_ATTRIBUTE_VALUE)
+    return Want(value=text, if_empty=entry.if_empty) if text else None
+
+
+def _value(record: Mapping[str, Any], entry: Entry) -> Any:  # noqa: ANN401 - any JSON
+    value = entry.constant if entry.source is None else dig(record, entry.source)
+    if entry.table is None or value is ABSENT or value is None:
+        return value
+    try:
+        key = to_text(value)
+    except WrongTypeError as wrong:
+        raise _wrong_type(entry, str(wrong)) from None
+    if key in entry.table:
+        return entry.table[key]
+    return entry.default if entry.has_default else ABSENT
+
+
+def _says_nothing(value: Any) -> bool:  # noqa: ANN401 - any JSON
+    # An empty text or list is no order to empty: only an explicit null can be one.
+    return value is ABSENT or value is None or value in ("", [])
+
+
+def _admit(rendered: Any, entry: Entry, field: CustomerField) -> None:  # noqa: ANN401 - any JSON
+    if _VALIDATORS[field.name].is_valid(rendered):
+        return
+    longest = field.longest
+    if isinstance(rendered, str) and longest and len(rendered) > longest:
+        raise _too_long(entry, len(rendered), longest)
+    if field.name == "email":
+        reason = f"{_from(entry)} is mapped to email and is no address"
+        raise RejectedError(Code.INVALID_EMAIL, reason)
+    reason = f"{_from(entry)} is mapped to {entry.to}, which does not take such a value"
+    raise RejectedError(Code.INVALID_VALUE, reason)
+
+
+def _wrong_type(entry: Entry, why: str) -> RejectedError:
+    reason = f"{_from(entry)} cannot be written to {entry.to}: {why}"
+    return RejectedError(Code.WRONG_TYPE, reason)
+
+
+def _too_long(entry: Entry, length: int, longest: int) -> RejectedError:
+    reason = (
+        f"{_from(entry)} has {length} characters, {entry.to} takes {longest} at most"
+    )
+    return RejectedError(Code.TOO_LONG, reason)
+
+
+def _from(entry: Entry) -> str:
+    return "a constant" if entry.source is None else entry.source
+
+
+_VALIDATORS = {
+    name: jsonschema_rs.validator_for(field.schema)
+    for name, field in CUSTOMER_FIELDS.items()
+}

@@ -1,0 +1,69 @@
+"""What a record wants of its customer, and how two records of one customer merge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Want:
+    """One value wanted.
+
+    Args:
+        value: in the form in which BigCommerce takes it; None to empty what is there.
+        if_empty: never over what the store has.
+    """
+
+    value: Any
+    if_empty: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Everything that a record, or several merged, wants of one customer.
+
+    Args:
+        customer_id: None where the record has no id.
+        email: what to match by, where there is no id; lower case.
+        fields: by the customer field's name.
+        attributes: by the attribute's name.
+        is_member: False for a record that tells of an exit.
+    """
+
+    customer_id: int | None
+    email: str | None = None
+    fields: Mapping[str, Want] = NOTHING
+    attributes: Mapping[str, Want] = NOTHING
+    is_member: bool = True
+
+
+def merge(earlier: Wanted, later: Wanted) -> Wanted:
+    """Merge as if the two were written one after the other."""
+    return replace(
+        later,
+        email=later.email or earlier.email,
+        fields=_merge(earlier.fields, later.fields),
+        attributes=_merge(earlier.attributes, later.attributes),
+    )
+
+
+def _merge(earlier: Mapping[str, Want], later: Mapping[str, Want]) -> dict[str, Want]:
+    merged = dict(earlier)
+    for name, want in later.items():
+        merged[name] = _after(merged.get(name), want)
+    return merged
+
+
+def _after(earlier: Want | None, later: Want) -> Want:
+    if earlier is None or not later.if_empty:
+        return later
+    if earlier.value is None:
+        return replace(later, if_empty=False)  # The earlier one emptied it.
+    return earlier
