@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal, get_args
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 Kind = Literal[
     "429",
@@ -38,6 +38,9 @@ Kind = Literal[
     "empty_page",
 ]
 KINDS: tuple[str, ...] = get_args(Kind)
+# These need a page of a scan, the first two one that was asked for by its token.
+OF_TOKENS = frozenset({"stale_cursor", "same_next"})
+OF_SCANS = OF_TOKENS | {"empty_page"}
 REPLACING = frozenset(kind for kind in KINDS if kind[:3].isdigit()) | {
     "cut",
     "redirect",
@@ -72,6 +75,10 @@ class Fault:
         """The call is answered without being carried out."""
         return self.kind in REPLACING - AFTER
 
+    def fits(self, call: str) -> bool:
+        """Say whether `METHOD /path` is what it waits for."""
+        return fnmatchcase(call, self.match)
+
 
 class Faults:
     """Queued faults first, in order; then those by chance, seeded."""
@@ -103,24 +110,30 @@ class Faults:
         """What is still to come."""
         return tuple(self._queue)
 
-    def pick(self, call: str) -> Fault | None:
-        """Choose the fault for `METHOD /path` and take it off the queue."""
-        fault = self._from_queue(call) or self._by_chance(call)
+    def pick(
+        self, call: str, can_have: Callable[[str], bool] = lambda _: True
+    ) -> Fault | None:
+        """Choose the fault for `METHOD /path` and take it off the queue.
+
+        Only kinds that the call can have come into question; others wait.
+        """
+        fault = self._from_queue(call, can_have) or self._by_chance(call, can_have)
         if fault and fault.seconds is None:
             return replace(fault, seconds=self._seconds)
         return fault
 
-    def _from_queue(self, call: str) -> Fault | None:
+    def _from_queue(self, call: str, can_have: Callable[[str], bool]) -> Fault | None:
         for at, fault in enumerate(self._queue):
-            if fnmatchcase(call, fault.match):
+            if fault.fits(call) and can_have(fault.kind):
                 left = replace(fault, times=fault.times - 1)
                 self._queue[at : at + 1] = [left] if left.times > 0 else []
                 return fault
         return None
 
-    def _by_chance(self, call: str) -> Fault | None:
+    def _by_chance(self, call: str, can_have: Callable[[str], bool]) -> Fault | None:
         for fault, rate in self._rates:
-            if fnmatchcase(call, fault.match) and self._chance.random() < rate:
+            fits = fault.fits(call) and can_have(fault.kind)
+            if fits and self._chance.random() < rate:
                 return fault
         return None
 

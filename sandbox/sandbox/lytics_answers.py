@@ -13,7 +13,7 @@ from .clock import stamp
 from .messages import Answer, Json, json_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from .audiences import Audience
     from .options import Options
@@ -53,12 +53,19 @@ def httpdate(now: float) -> str:
     return formatdate(now, usegmt=True)
 
 
-def spoiled_scan(answer: Answer, kind: str) -> Answer:
-    """Spoil a scan's page: no members, or a member missing."""
-    if kind not in {"empty_page", "row_missing"} or answer.status != HTTPStatus.OK:
+def spoiled_scan(answer: Answer, kind: str, token: str) -> Answer:
+    """Spoil a scan's page: no members, one too few, or the token it was asked by."""
+    spoil = SPOILED.get(kind)
+    if spoil is None or answer.status != HTTPStatus.OK:
         return answer
     content = msgspec.json.decode(answer.body)
-    rows = content.get("data")
-    if isinstance(rows, list):
-        content["data"] = [] if kind == "empty_page" else rows[:-1]
-    return replace(answer, body=msgspec.json.encode(content))
+    if not isinstance(content.get("data"), list):
+        return answer
+    return replace(answer, body=msgspec.json.encode(content | spoil(content, token)))
+
+
+SPOILED: dict[str, Callable[[Mapping[str, Any], str], dict[str, Any]]] = {
+    "empty_page": lambda *_: {"data": []},
+    "row_missing": lambda content, _: {"data": content["data"][:-1]},
+    "same_next": lambda _, token: {"_next": token},
+}

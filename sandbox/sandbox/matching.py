@@ -89,7 +89,7 @@ class Matcher:
             return lambda index: not inner(index)
         if isinstance(node, Include):
             audience = self._population.audiences[self._slug(node.audience)]
-            return audience.__contains__
+            return _nobody if audience.invalid_reason else audience.__contains__
         return self._field_test(node)
 
     def _field_test(self, node: Node) -> Test:
@@ -155,6 +155,10 @@ class Matcher:
             return False
         late = to_nanos(str(node.literal), self._now) >= SEEDED_UNTIL
         return late and node.sign in {"=", ">", ">="}
+
+
+def _nobody(_: int) -> bool:
+    return False
 
 
 def _all(tests: list[Test]) -> Test:

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .clock import Clock, stamp, stamp_nanos
-from .fields import NAMED, Field, created, extra_field, modified_nanos
+from .fields import Field, created, modified_nanos
+from .named_fields import NAMED
 from .order import Order
+from .other_fields import extra_field
 from .people import People
 
 if TYPE_CHECKING:

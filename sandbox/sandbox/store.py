@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -10,15 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import msgspec
 from typing_extensions import override
 
-from . import attribute_values, attributes
 from .answers import RefusalError, refusal
 from .customer_book import CustomerBook, Row, blank_customer
-from .customer_rules import POST_KEYS, PUT_KEYS
-from .customer_writes import CustomerWrites
-from .customers import read_customers
+from .faults import OF_SCANS
 from .messages import JSON_TYPE, Answer, Json, Request
 from .quota import Quota
-from .shelves import Shelves, read_rows
+from .shelves import Shelves
+from .store_routes import NO_SCOPE, extra_keys, room_for
 from .vendor import Vendor, failed, spoiled
 
 if TYPE_CHECKING:
@@ -28,37 +25,10 @@ if TYPE_CHECKING:
     from .options import Options
     from .value_book import ValueBook
 
-Act = Callable[[Shelves, Request], Answer]
-ROUTES: dict[str, dict[str, Act]] = {
-    "/customers": {
-        "GET": lambda s, r: read_customers(s, r.query),
-        "PUT": lambda s, r: CustomerWrites(s).update(r.body),
-        "POST": lambda s, r: CustomerWrites(s).create(r.body),
-    },
-    "/customers/attributes": {
-        "GET": lambda s, r: attributes.read_attributes(s, r.query),
-        "POST": lambda s, r: attributes.create_attributes(s, r.body),
-        "PUT": lambda s, r: attributes.rename_attributes(s, r.body),
-        "DELETE": lambda s, r: attributes.delete_attributes(s, r.query),
-    },
-    "/customers/attribute-values": {
-        "GET": lambda s, r: attribute_values.read_values(s, r.query),
-        "PUT": lambda s, r: attribute_values.upsert_values(s, r.body),
-        "DELETE": lambda s, r: attribute_values.delete_values(s, r.query),
-    },
-}
-TAKEN_KEYS: dict[tuple[str, str], frozenset[str]] = {
-    ("PUT", "/customers"): PUT_KEYS,
-    ("POST", "/customers"): POST_KEYS,
-    ("PUT", "/customers/attribute-values"): attribute_values.KEYS,
-    ("POST", "/customers/attributes"): frozenset({"name", "type"}),
-}
 UNAUTHORIZED = (
     "Unauthorized - the v3 Auth client ID or token in the request are not a valid "
     "combination for this store."
 )
-NO_SCOPE = "You don't have a required scope to access the endpoint"
-WRITES = frozenset({"PUT", "POST"})
 
 
 class Store(Vendor):
@@ -159,7 +129,8 @@ class Store(Vendor):
     @override
     def work(self, request: Request) -> Answer:
         try:
-            return self._act(request)(self.shelves, request)
+            room = room_for(request, self.short_path(request.path), self.shelves)
+            return room(self.shelves, request)
         except RefusalError as error:
             return error.answer()
 
@@ -173,6 +144,10 @@ class Store(Vendor):
         return replace(answer, headers={**answer.headers, **limits})
 
     @override
+    def can_have(self, kind: str, request: Request) -> bool:
+        return kind not in OF_SCANS
+
+    @override
     def fail(self, fault: Fault) -> Answer:
         answer = failed(fault) or _status_answer(fault)
         if fault.kind == "429_retry_after":
@@ -181,7 +156,7 @@ class Store(Vendor):
         return answer
 
     @override
-    def spoil(self, answer: Answer, fault: Fault) -> Answer:
+    def spoil(self, answer: Answer, fault: Fault, request: Request) -> Answer:
         if fault.kind[:3].isdigit():
             return _status_answer(fault)
         if fault.kind == "row_missing" and answer.status == HTTPStatus.OK:
@@ -206,33 +181,7 @@ class Store(Vendor):
 
     @override
     def extra_keys(self, request: Request) -> tuple[str, ...]:
-        known = TAKEN_KEYS.get((request.method, self.short_path(request.path)))
-        if known is None:
-            return ()
-        try:
-            rows = read_rows(request.body)
-        except RefusalError:
-            return ()
-        keys = {key for row in rows if isinstance(row, dict) for key in row}
-        return tuple(sorted(keys - known))
-
-    def _act(self, request: Request) -> Act:
-        if request.url_length > self.options.url_limit:
-            raise RefusalError(414, "URI Too Long")
-        methods = ROUTES.get(self.short_path(request.path))
-        if methods is None:
-            raise RefusalError(404, "The requested resource was not found.")
-        if request.method not in methods:
-            raise RefusalError(405, "Method Not Allowed")
-        if request.method in WRITES:
-            self._check_write(request.headers)
-        if self.options.read_only_token and request.method != "GET":
-            raise RefusalError(403, NO_SCOPE)
-        return methods[request.method]
-
-    def _check_write(self, headers: Mapping[str, str]) -> None:
-        if not headers.get("content-type", "").startswith(JSON_TYPE):
-            raise RefusalError(415, "Unsupported Media Type")
+        return extra_keys(request, self.short_path(request.path))
 
 
 def _status_answer(fault: Fault) -> Answer:

@@ -60,9 +60,12 @@ class Vendor(ABC):
             self.settle()
             at = self.clock.now()
             refusal = self.admit(request)
-            route = f"{request.method} {self.short_path(request.path)}"
-            fault = None if refusal else self.faults.pick(route)
+            fault = None if refusal else self._pick_fault(request)
         return Call(self, request, at=at, refusal=refusal, fault=fault)
+
+    def _pick_fault(self, request: Request) -> Fault | None:
+        route = f"{request.method} {self.short_path(request.path)}"
+        return self.faults.pick(route, lambda kind: self.can_have(kind, request))
 
     @abstractmethod
     def settle(self) -> None:
@@ -83,6 +86,10 @@ class Vendor(ABC):
     @abstractmethod
     def dress(self, answer: Answer, fault: str) -> Answer:
         """Add the headers that every answer bears."""
+
+    @abstractmethod
+    def can_have(self, kind: str, request: Request) -> bool:
+        """Say whether a kind of fault makes sense for a call."""
 
     @abstractmethod
     def fail(self, fault: Fault) -> Answer:
@@ -106,7 +113,7 @@ class Vendor(ABC):
         """Whether the journal remembers what writes sent."""
 
     @abstractmethod
-    def spoil(self, answer: Answer, fault: Fault) -> Answer:
+    def spoil(self, answer: Answer, fault: Fault, request: Request) -> Answer:
         """Let a call that was carried out answer wrongly."""
 
 
@@ -149,7 +156,7 @@ class Call:
         if fault and fault.before:
             return vendor.fail(fault)
         answer = vendor.work(self._request)
-        return vendor.spoil(answer, fault) if fault else answer
+        return vendor.spoil(answer, fault, self._request) if fault else answer
 
     def _write_down(self, answer: Answer, fault: str) -> None:
         vendor, request = self._vendor, self._request
