@@ -1,108 +1,35 @@
-"""The command line's words and what they set."""
+"""The command line's verbs: serve until stopped, or run a command beside it."""
 
 from __future__ import annotations
 
-import argparse
 import errno
 import signal
 import sys
 import threading
 from typing import TYPE_CHECKING
 
+from .arguments import parser, to_options
 from .box import Sandbox
-from .faults import KINDS
-from .options import Options
 from .run import run_beside
 from .words import diff_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-PORT = 8765
-EPILOG = f"""\
-Faults by chance are given as KIND=SHARE or KIND@METHOD /path=SHARE, for example
---fault 429=0.02 --fault "503_after@PUT /customers=0.05". Kinds: {", ".join(KINDS)}.
-The README beside this package lists everything else that can be set from Python."""
-
 
 def main(argv: Sequence[str]) -> int:
     """Run the command line; gives the exit status."""
-    given = _parser().parse_args(argv)
-    box = Sandbox(_options(given))
+    words = parser()
+    given = words.parse_args(argv)
+    try:
+        box = Sandbox(to_options(given))
+    except ValueError as error:
+        words.error(str(error))
     _open(box)
     try:
         return _serve(box) if given.verb == "serve" else _run(box, given.command)
     finally:
         box.stop()
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m sandbox",
-        description="A local Lytics and BigCommerce on one loopback port.",
-    )
-    verbs = parser.add_subparsers(dest="verb", required=True)
-    for verb, text in (
-        ("serve", "Serve until interrupted."),
-        ("run", "Serve while CMD runs, then print what it changed in the store."),
-    ):
-        found = verbs.add_parser(
-            verb,
-            help=text,
-            description=text,
-            epilog=EPILOG,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        _add_options(found)
-        if verb == "run":
-            found.add_argument(
-                "command",
-                nargs=argparse.REMAINDER,
-                metavar="-- CMD ...",
-                help="the command, with the plugins' variables in its environment",
-            )
-    return parser
-
-
-def _add_options(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--port", type=int, default=PORT, help="0 takes any free one (%(default)s)")
-    add("--members", type=int, default=1000, help="in the main audience (%(default)s)")
-    add("--seed", type=int, default=1, help="other people for another seed")
-    add("--latency", type=float, default=0, metavar="MS", help="of every answer, in ms")
-    add("--quota", type=int, default=150, help="calls per window (%(default)s)")
-    add(
-        "--window", type=float, default=30, metavar="S", help="in seconds (%(default)s)"
-    )
-    add("--other-app", type=int, default=0, metavar="N", help="its calls per window")
-    add(
-        "--fault",
-        type=_to_rate,
-        action="append",
-        default=[],
-        metavar="KIND=SHARE",
-        help="a fault by chance; may be repeated",
-    )
-
-
-def _to_rate(text: str) -> tuple[str, float]:
-    name, _, share = text.rpartition("=")
-    if name.partition("@")[0] not in KINDS:
-        raise argparse.ArgumentTypeError(f"no fault is called {name!r}")
-    return name, float(share)
-
-
-def _options(given: argparse.Namespace) -> Options:
-    return Options(
-        port=given.port,
-        members=given.members,
-        seed=given.seed,
-        latency_ms=given.latency,
-        quota=given.quota,
-        window_seconds=given.window,
-        other_app_calls_per_window=given.other_app,
-        fault_rates=dict(given.fault),
-    )
 
 
 def _open(box: Sandbox) -> None:

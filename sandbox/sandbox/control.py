@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .box import Sandbox
 
 VERBS = ("change", "enter", "leave")
+AUDIENCE_VERBS = ("rename", "delete", "invalidate", "redefine")
 
 
 class Control:
@@ -28,6 +29,7 @@ class Control:
             "GET /_sandbox/diff": lambda _: self._box.store.diff(),
             "POST /_sandbox/faults": self._faults,
             "POST /_sandbox/members": self._members,
+            "POST /_sandbox/audiences": self._audiences,
             "POST /_sandbox/clock": self._clock,
             "POST /_sandbox/mark": lambda _: self._box.store.mark(),
             "POST /_sandbox/reset": lambda _: self._box.reset(),
@@ -65,7 +67,7 @@ class Control:
             }
 
     def _faults(self, request: Request) -> dict[str, int]:
-        given = msgspec.json.decode(request.body)
+        given = _given(request)
         faults = self._box.faults
         if given.get("clear"):
             faults.clear()
@@ -75,7 +77,7 @@ class Control:
         return {"queued": len(faults.queued)}
 
     def _members(self, request: Request) -> dict[str, Any]:
-        given = msgspec.json.decode(request.body)
+        given = _given(request)
         verb = given.pop("do")
         lytics = self._box.lytics
         if verb == "put":
@@ -86,8 +88,16 @@ class Control:
         getattr(lytics, verb)(index, **given)
         return {"index": index}
 
+    def _audiences(self, request: Request) -> dict[str, Any]:
+        given = _given(request)
+        verb, slug = given.pop("do"), given.pop("slug")
+        if verb not in AUDIENCE_VERBS:
+            raise ValueError(f"do is one of {AUDIENCE_VERBS}")
+        getattr(self._box.lytics, verb)(slug, **given)
+        return {"slug": slug}
+
     def _clock(self, request: Request) -> dict[str, float]:
-        given = msgspec.json.decode(request.body)
+        given = _given(request)
         clock = self._box.clock
         if "scale" in given:
             clock.scale = float(given["scale"])
@@ -95,3 +105,7 @@ class Control:
             clock.set(float(given["set"]))
         clock.advance(float(given.get("advance", 0)))
         return {"now": clock.now()}
+
+
+def _given(request: Request) -> dict[str, Any]:
+    return msgspec.json.decode(request.body or b"{}", type=dict[str, Any])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +18,14 @@ ScanEnd = Literal["empty", "missing", "repeat", "empty_page"]
 SizeShape = Literal["list", "object", "objects"]
 Order = Literal["request", "reversed"]
 
+CHOICES: Mapping[str, Any] = MappingProxyType(
+    {
+        "changed_members_move": Move,
+        "scan_end": ScanEnd,
+        "size_shape": SizeShape,
+        "answer_order": Order,
+    }
+)
 NO_RATES: Mapping[str, float] = MappingProxyType({})
 
 
@@ -104,3 +112,14 @@ class Options:
     # Faults by chance: kind, or `kind@METHOD /path`, to a probability.
     fault_rates: Mapping[str, float] = field(default_factory=lambda: NO_RATES)
     fault_seconds: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name, choice in CHOICES.items():
+            if getattr(self, name) not in get_args(choice):
+                raise ValueError(f"{name} is one of {', '.join(get_args(choice))}")
+        if min(self.members, self.others, self.newsletter) < 0:
+            raise ValueError("there cannot be fewer than 0 people")
+        if self.without_id + self.unknown_id + self.refused + self.shared_id > 1:
+            raise ValueError("the shares of members add up to more than 1")
+        if self.window_seconds <= 0:
+            raise ValueError("window_seconds must be above 0")

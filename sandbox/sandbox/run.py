@@ -36,5 +36,7 @@ def run_beside(command: Sequence[str], env: Mapping[str, str]) -> int:
 
 
 def _pass_on(process: subprocess.Popen[bytes], number: int) -> None:
-    if process.poll() is None:
+    # A terminal sends its interrupt to the command, too; twice would be too much.
+    told = number == signal.SIGINT and sys.stdin.isatty()
+    if process.poll() is None and not told:
         process.send_signal(number)
