@@ -1,1 +1,1 @@
-"""Placeholder."""
+"""A Singer tap for Lytics audiences."""

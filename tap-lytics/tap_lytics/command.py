@@ -1,0 +1,77 @@
+"""The command line: an expected error is one line and status 1."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from singer_sdk.plugin_base import SingerCommand
+from typing_extensions import Self, override
+
+from .errors import LyticsError, OutputError, SettingsError
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Iterator
+    from typing import IO
+
+    import click
+
+
+class OneLineCommand(SingerCommand):
+    """Tells expected errors in a line; anything else keeps its traceback."""
+
+    @classmethod
+    def of(cls, command: click.Command, logger: logging.Logger) -> Self:
+        """Make one of the SDK's command."""
+        return cls(
+            name=command.name,
+            callback=command.callback,
+            params=command.params,
+            help=command.help,
+            context_settings=command.context_settings,
+            logger=logger,
+        )
+
+    @override
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().main(*args, **kwargs)
+        except LyticsError as error:
+            for line in str(error).splitlines():
+                self.logger.error("%s", line)  # noqa: TRY400 - one line
+            if isinstance(error, OutputError):
+                # The interpreter would flush what nobody reads, and complain.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+@contextmanager
+def read_configuration() -> Iterator[None]:
+    """Speak for a configuration file that cannot be read, quoting nothing of it."""
+    try:
+        yield
+    except OSError as error:
+        raise SettingsError(
+            f"The configuration file {error.filename} cannot be read: {error.strerror}."
+        ) from None
+    except (TypeError, ValueError):
+        raise SettingsError(
+            "The configuration file is not a JSON object of settings."
+        ) from None
+
+
+def read_json(file: IO[str] | None, what: str) -> dict[str, Any] | None:
+    """Read a file that holds a JSON object; None without a file."""
+    if file is None:
+        return None
+    try:
+        found = json.load(file)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise SettingsError(f"The file of the {what} is not a JSON object.")
+    return found

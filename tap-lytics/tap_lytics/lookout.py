@@ -1,0 +1,70 @@
+"""The look at an audience before it is read: there, valid and still the same one."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from .discovery import unknown
+from .errors import AudienceError
+from .prefetch import ask
+
+if TYPE_CHECKING:
+    from .client import Client, Look
+    from .interrupt import Interrupt
+
+RUN_ANEW = "discover again, and move or drop the stream's state"
+
+
+class Lookout:
+    """Looks at one audience; the scan of one that is not well finds nobody.
+
+    An empty answer is never taken for an empty audience, as it may be gone.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        interrupt: Interrupt,
+        *,
+        slug: str,
+        audience_id: str | None,
+    ) -> None:
+        self._client = client
+        self._interrupt = interrupt
+        self._slug = slug
+        self._audience_id = audience_id
+
+    def look(self, known_id: str | None) -> Look:
+        """Look at the audience; `known_id` is the id that the state has for it.
+
+        Raises:
+            AudienceError: when it is gone, renamed, invalid or another one.
+        """
+        expected = known_id or self._audience_id
+        look = self._ask(self._slug)
+        if look is None:
+            raise self._missing(expected)
+        if expected and look.audience.id != expected:
+            raise AudienceError(
+                f"The audience {self._slug} is not the one that was exported so far:"
+                f" its slug was given to another one. If that one is meant, {RUN_ANEW}."
+            )
+        if look.audience.is_invalid:
+            raise AudienceError(
+                f"Lytics calls the audience {self._slug} invalid, so nobody can be read"
+                " from it: mend its definition in Lytics."
+            )
+        return look
+
+    def _ask(self, name: str) -> Look | None:
+        return ask(partial(self._client.look, name), self._interrupt)
+
+    def _missing(self, expected: str | None) -> AudienceError:
+        renamed = self._ask(expected) if expected else None
+        if renamed is not None:
+            return AudienceError(
+                f"The audience {self._slug} was renamed to {renamed.audience.slug}: set"
+                f" audiences to the new name, {RUN_ANEW}."
+            )
+        return unknown(self._slug, ask(self._client.audiences, self._interrupt))

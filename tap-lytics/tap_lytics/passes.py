@@ -1,0 +1,169 @@
+"""The passes over one audience: what is read, what is sent, when the state moves on."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
+
+from .absence import Sighting, doubt
+from .due import Due, is_redefined, next_pass
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Iterable
+
+    from .client import Look
+    from .lookout import Lookout
+    from .outlet import Outlet
+    from .reader import Batch, Reader
+    from .roster import Roster
+    from .settings import Settings
+    from .state import Place
+
+CLOCKS_APART = timedelta(minutes=1)
+
+
+class AudiencePasses:
+    """The passes over one audience in this process, one after the other."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        *,
+        settings: Settings,
+        lookout: Lookout,
+        outlet: Outlet,
+        roster: Roster,
+        logger: logging.Logger,
+    ) -> None:
+        self._reader = reader
+        self._settings = settings
+        self._lookout = lookout
+        self._outlet = outlet
+        self._roster = roster
+        self._logger = logger
+
+    def run(self, place: Place) -> None:
+        """Make the pass that is due from this place on, and move the place on.
+
+        Raises:
+            InterruptedByUserError: when a stop is wished for; the state written last
+                covers what was written before it.
+        """
+        look = self._lookout.look(place.audience_id)
+        at = self._moment_of(look)
+        due = next_pass(place, look.audience, self._settings, at)
+        self._logger.info("This pass %s: %s.", due.due.value, due.why)
+        place.audience_id = look.audience.id
+        if due.due is Due.START:
+            self._tell_of_start(look.audience.size)
+            self._end(place, look, at)
+        elif due.due is Due.CHANGES:
+            self._changes(place, at)
+            self._end(place, look, at)
+        else:
+            self._whole(place, look, at, resumes=due.due is Due.RESUME)
+
+    def _changes(self, place: Place, at: datetime) -> None:
+        since = (place.bookmark or self._settings.start_date or at) - self._reach
+        self._send_changed(place, at, since)
+        if self._roster.keeps_members:
+            for keys in self._reader.others(since):
+                self._write(self._roster.leave(keys, at), place)
+
+    def _send_changed(
+        self,
+        place: Place,
+        at: datetime,
+        since: datetime,
+        sighting: Sighting | None = None,
+    ) -> None:
+        self._roster.begin(place, at, since)
+        for batch in self._reader.changed(since):
+            self._send(batch, place, whole=False)
+            if sighting:
+                sighting.add(member.key for member in batch.members)
+
+    def _end(self, place: Place, look: Look, at: datetime) -> None:
+        place.bookmark, place.audience_updated = at, look.audience.updated
+        self._checkpoint(place)
+
+    def _whole(self, place: Place, look: Look, at: datetime, *, resumes: bool) -> None:
+        began = (
+            at
+            if place.scan_started_at is None or not resumes
+            else place.scan_started_at
+        )
+        place.begin_scan(began, place.scan_cursor if resumes else None)
+        place.audience_updated = look.audience.updated
+        self._roster.begin(place, began, None)
+        sighting = Sighting(starts=0 if resumes else 1)
+        for batch in self._reader.whole(
+            cursor=place.scan_cursor or "", size=look.audience.size
+        ):
+            sighting.turn(batch.starts, batch.total)
+            sighting.add(member.key for member in batch.members)
+            self._send(batch, place, whole=True)
+            place.scan_cursor = batch.cursor or None
+            if batch.cursor:
+                self._checkpoint(place)
+        if self._roster.keeps_members or self._settings.versions_scans:
+            self._judge_absence(place, began, sighting)
+        place.end_scan()
+        self._checkpoint(place)
+
+    def _judge_absence(self, place: Place, began: datetime, sighting: Sighting) -> None:
+        # Whoever changes while a scan runs moves in its order and may be missed.
+        self._send_changed(place, began, began - self._reach, sighting)
+        after = self._lookout.look(place.audience_id).audience
+        redefined = is_redefined(place, after)
+        why_not = doubt(sighting, size_after=after.size, redefined=redefined)
+        if why_not:
+            self._logger.warning("Nobody is reported as having left: %s.", why_not)
+        elif self._settings.versions_scans:
+            self._outlet.activate(_version(began))
+        else:
+            for exits in self._roster.absent(sighting.seen, began):
+                self._write(exits, place)
+
+    def _send(self, batch: Batch, place: Place, *, whole: bool) -> None:
+        self._write(self._roster.admit(batch.members, whole=whole), place)
+        self._roster.keep()
+
+    def _write(self, records: Iterable[dict[str, object]], place: Place) -> None:
+        began = place.scan_started_at or place.last_whole_scan
+        is_versioned = self._settings.versions_scans and began is not None
+        version = _version(began) if is_versioned and began else None
+        self._outlet.write(list(records), version=version)
+
+    def _checkpoint(self, place: Place) -> None:
+        self._roster.cover(place)
+        self._outlet.checkpoint(place)
+
+    @property
+    def _reach(self) -> timedelta:
+        return self._settings.overlap
+
+    def _tell_of_start(self, size: int | None) -> None:
+        self._logger.info(
+            "Left out the %s members of the audience, as existing_users is false. From"
+            " now on members whose profile changes are sent; who enters by mere passing"
+            " of time is not seen without ledger_path.",
+            "unknown number of" if size is None else f"{size:,}",
+        )
+
+    def _moment_of(self, look: Look) -> datetime:
+        own = datetime.now(timezone.utc)
+        if look.at is None:
+            return own
+        if abs(look.at - own) > CLOCKS_APART:
+            self._logger.warning(
+                "The clocks of Lytics and of this machine are %.0f seconds apart;"
+                " bookmarks go by that of Lytics.",
+                abs(look.at - own).total_seconds(),
+            )
+        return look.at
+
+
+def _version(began: datetime) -> int:
+    return int(began.timestamp())

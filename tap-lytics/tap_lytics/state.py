@@ -1,0 +1,81 @@
+"""An audience's place in the Singer state: scalars only, cleared by null."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from . import moments
+from .errors import StateError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, MutableMapping
+
+TEXTS = ("audience_id", "audience_updated", "scan_cursor", "ledger_id")
+MOMENTS = ("bookmark", "scan_started_at", "last_whole_scan")
+
+
+@dataclass(slots=True, kw_only=True)
+class Place:
+    """How far an audience was exported.
+
+    No value is an object and no key is ever removed: Meltano merges states key by key
+    and stumbles over a null that meets an object.
+    """
+
+    audience_id: str | None = None
+    audience_updated: str | None = None
+    bookmark: datetime | None = None
+    scan_cursor: str | None = None
+    scan_started_at: datetime | None = None
+    last_whole_scan: datetime | None = None
+    ledger_id: str | None = None
+    ledger_generation: int | None = None
+
+    @classmethod
+    def read(cls, stream: str, state: Mapping[str, Any]) -> Place:
+        """Read it from the stream's part of the state.
+
+        Raises:
+            StateError: when a value is not what the tap writes there.
+        """
+        try:
+            return cls(
+                **{f.name: _read(f.name, state.get(f.name)) for f in fields(cls)}
+            )
+        except ValueError as error:
+            raise StateError(
+                f"The state of stream {stream} is not of this tap: {error}."
+                " Mend it, or start anew without a state (meltano run --full-refresh)."
+            ) from None
+
+    def write(self, state: MutableMapping[str, Any]) -> None:
+        """Write it into the stream's part of the state, every key."""
+        for name, value in asdict(self).items():
+            is_moment = isinstance(value, datetime)
+            state[name] = moments.to_text(value) if is_moment else value
+
+    def begin_scan(self, at: datetime, cursor: str | None) -> None:
+        """Begin a whole scan at its first page, or go on with it at the cursor's."""
+        self.scan_started_at, self.scan_cursor = at, cursor
+
+    def end_scan(self) -> None:
+        """End a whole scan: who changes after its beginning is found by passes."""
+        self.bookmark = self.last_whole_scan = self.scan_started_at
+        self.scan_cursor = self.scan_started_at = None
+
+
+def _read(name: str, value: object) -> Any:  # noqa: ANN401 - by the field's own type
+    if value is None:
+        return None
+    if name in MOMENTS and isinstance(value, str):
+        try:
+            return moments.to_moment(value)
+        except ValueError:
+            raise ValueError(f"{name} is no moment") from None
+    if name in TEXTS and isinstance(value, str):
+        return value
+    if name == "ledger_generation" and isinstance(value, int):
+        return value
+    raise ValueError(f"{name} is of the wrong type")

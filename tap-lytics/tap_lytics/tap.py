@@ -1,0 +1,196 @@
+"""The tap: its settings, its streams and its runs."""
+
+from __future__ import annotations
+
+import time
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from singer_sdk import Tap
+from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
+from singer_sdk.singerlib import Catalog
+from typing_extensions import override
+
+from . import catalog as catalogs
+from .client import Client
+from .command import OneLineCommand, read_configuration, read_json
+from .complaints import complaints, unknown
+from .discovery import discover, slugs
+from .errors import InterruptedByUserError, SettingsError, StateError
+from .interrupt import Interrupt
+from .outlet import LineWriter
+from .prefetch import ask
+from .reader import Surroundings
+from .settings import DECLARED, Settings
+from .streams import AudienceStream, tell_exits
+from .transport import Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import FrameType
+    from typing import IO
+
+    import click
+    from singer_sdk.helpers.capabilities import CapabilitiesEnum
+    from singer_sdk.plugin_base import _ConfigInput
+
+    from .catalog import Entry
+
+
+class TapLytics(Tap):
+    """Singer tap for the members of Lytics audiences."""
+
+    name = "tap-lytics"
+    package_name = "tap-lytics"
+    config_jsonschema: ClassVar[dict[str, Any]] = DECLARED
+    capabilities: ClassVar[list[CapabilitiesEnum]] = [
+        TapCapabilities.CATALOG,
+        TapCapabilities.STATE,
+        TapCapabilities.DISCOVER,
+        PluginCapabilities.ABOUT,
+        PluginCapabilities.STREAM_MAPS,
+        PluginCapabilities.FLATTENING,
+        PluginCapabilities.STRUCTURED_LOGGING,
+    ]
+    dynamic_catalog = True  # And so --discover has its settings validated, too.
+    message_writer_class = LineWriter
+
+    def __init__(
+        self,
+        *,
+        catalog: Mapping[str, Any] | Catalog | None = None,
+        **kwargs: Any,  # noqa: ANN401 - the SDK's
+    ) -> None:
+        self._interrupt = Interrupt()
+        given = catalog.to_dict() if isinstance(catalog, Catalog) else catalog
+        self._given = None if given is None else catalogs.read(given)
+        super().__init__(catalog=catalog, **kwargs)  # type: ignore[arg-type]  # a mapping is enough
+
+    # Settings, state and catalog.
+
+    @override
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        # The SDK's own messages quote values, and so tokens.
+        schema = self.config_jsonschema
+        self.append_builtin_config(schema)
+        for line in unknown(self._config, schema):
+            self.logger.warning("%s", line)
+        found = complaints(self._config, schema)
+        if found and raise_errors:
+            raise SettingsError("\n".join(found))
+        return found
+
+    @override
+    def load_state(self, state: dict[str, Any]) -> None:
+        bookmarks = state.get("bookmarks", {}) if isinstance(state, dict) else None
+        parts = bookmarks.values() if isinstance(bookmarks, dict) else [None]
+        if not all(isinstance(part, dict) for part in parts):
+            raise StateError(
+                "The state given is no Singer state of this tap. Mend it, or start anew"
+                " without a state (meltano run --full-refresh)."
+            )
+        super().load_state(state)
+
+    @override
+    def setup_mapper(self) -> None:
+        if self.input_catalog is not None and self._around.settings.records_exits:
+            tell_exits(self.input_catalog)
+        super().setup_mapper()
+
+    @property
+    @override
+    def catalog_dict(self) -> dict[str, Any]:
+        return catalogs.annotate(super().catalog_dict, self._entries)
+
+    @override
+    def discover_streams(self) -> Sequence[AudienceStream]:
+        around = self._around
+        return [AudienceStream(self, entry, around) for entry in self._entries]
+
+    @cached_property
+    def _entries(self) -> tuple[Entry, ...]:
+        client, names = self._around.client, self._around.settings.audiences
+        if self._given is None:
+            return discover(client, self._interrupt, names)
+        entries = catalogs.chosen(self._given, names)
+        if all(entry.is_typed for entry in entries):
+            return entries
+        fields = ask(client.fields, self._interrupt)
+        return tuple(catalogs.typed(entry, fields) for entry in entries)
+
+    @cached_property
+    def _around(self) -> Surroundings:
+        settings = Settings.from_config(self.config)
+        transport = Transport(
+            base_url=settings.api_url,
+            token=settings.api_token,
+            user_agent=settings.user_agent,
+            timeout=settings.request_timeout_seconds,
+            sleep=self._interrupt.wait,
+        )
+        client = Client(transport)
+        return Surroundings(client=client, settings=settings, interrupt=self._interrupt)
+
+    # Runs.
+
+    def run(self) -> None:
+        """Make one pass over every audience, or one after the other until a signal."""
+        self._refuse_everything()
+        interval = self._around.settings.poll_interval_seconds
+        while True:
+            began = time.monotonic()
+            self.sync_all()
+            if self._interrupt.is_set or not interval:
+                return
+            rest = interval - (time.monotonic() - began)
+            try:
+                self._interrupt.wait(max(rest, 0))
+            except InterruptedByUserError:
+                return
+
+    def _refuse_everything(self) -> None:
+        if not self._around.settings.audiences:
+            audiences = ask(self._around.client.audiences, self._interrupt)
+            raise SettingsError(
+                f"Set audiences to those to export; there are {slugs(audiences)}."
+            )
+
+    @override
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
+        self._interrupt.set(signum)
+
+    # The command line.
+
+    @classmethod
+    @override
+    def invoke(  # type: ignore[override]  # as the SDK itself does
+        cls,
+        *,
+        about: bool = False,
+        about_format: str | None = None,
+        config: _ConfigInput | None = None,
+        state: IO[str] | None = None,
+        catalog: IO[str] | None = None,
+    ) -> None:
+        super(Tap, cls).invoke(about=about, about_format=about_format)
+        cls.print_version(print_fn=cls.logger.info)
+        tap = cls(
+            config=config.config if config else {},
+            state=read_json(state, "state") or {},
+            catalog=read_json(catalog, "catalog"),
+            parse_env_config=bool(config and config.parse_env),
+        )
+        tap.run()
+
+    @classmethod
+    @override
+    def cb_config(
+        cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]
+    ) -> _ConfigInput:
+        with read_configuration():
+            return super().cb_config(ctx, param, value)
+
+    @classmethod
+    @override
+    def get_singer_command(cls) -> click.Command:
+        return OneLineCommand.of(super().get_singer_command(), cls.logger)

@@ -1,0 +1,210 @@
+"""One request to Lytics, tried until it is answered or there is no hope."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, TypeVar
+
+import requests
+import tenacity
+from requests.auth import AuthBase
+from typing_extensions import override
+
+from .errors import (
+    AuthError,
+    ProtocolError,
+    RetriableError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+T = TypeVar("T")
+
+MAX_TRIES = 10  # As Lytics' own client.
+LONGEST_WAIT_SECONDS = 60.0
+LONGEST_ASKED_WAIT_SECONDS = 900.0  # Of a Retry-After: a longer one is not believed.
+TRANSIENT = frozenset({408, 425, 429})
+
+logger = logging.getLogger("tap-lytics.transport")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """What is asked: where, how, and what for, in the words of an error."""
+
+    method: str
+    path: str
+    what: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came back, whatever its status below 500."""
+
+    status: int
+    body: bytes
+    at: datetime | None
+
+
+class TokenAuth(AuthBase):
+    """The bare token; as an `auth`, so that no .netrc replaces it."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    @override
+    def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
+        r.headers["Authorization"] = self._token
+        return r
+
+
+class Transport:
+    """Sends calls; retries what may pass, gives back what is for the client to judge.
+
+    Args:
+        base_url: what stands before every path.
+        token: sent in `Authorization`.
+        user_agent: sent in `User-Agent`.
+        timeout: seconds for a connection, and again for each wait for an answer.
+        sleep: waits between two tries; raises when the user wants to stop.
+        wait: how long to wait before the next try, by the number of tries made.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        token: str,
+        user_agent: str,
+        timeout: float,
+        sleep: Callable[[float], None],
+        wait: tenacity.wait.wait_base | None = None,
+    ) -> None:
+        self._base_url = base_url
+        self._timeout = timeout
+        self._sleep = sleep
+        self._backoff = wait or tenacity.wait_random_exponential(
+            max=LONGEST_WAIT_SECONDS
+        )
+        self._session = requests.Session()
+        self._session.auth = TokenAuth(token)
+        self._session.headers["User-Agent"] = user_agent
+
+    def send(self, call: Call, read: Callable[[Answer], T]) -> T:
+        """Send a call until `read` makes something of its answer.
+
+        `read` raises RetriableError for an answer that another try may better.
+
+        Raises:
+            AuthError: for a 401 or 403.
+            LyticsUnavailableError: when all tries failed.
+            InterruptedByUserError: when a wait between two tries was.
+        """
+        retrying = tenacity.Retrying(
+            sleep=self._sleep,
+            stop=tenacity.stop_after_attempt(MAX_TRIES),
+            wait=self._wait,
+            retry=tenacity.retry_if_exception_type(RetriableError),
+            before_sleep=_tell_of_retry,
+            reraise=True,
+        )
+        try:
+            return retrying(lambda: read(self._try_once(call)))
+        except RetriableError as last:
+            raise last.finally_(
+                f"{last} Gave up after {MAX_TRIES} tries; what was read so far is in"
+                " the state, and the next run goes on from there."
+            ) from None
+
+    def _try_once(self, call: Call) -> Answer:
+        try:
+            response = self._session.request(
+                call.method,
+                self._base_url + call.path,
+                params=dict(call.query),
+                data=None if call.body is None else call.body.encode(),
+                headers={} if call.body is None else {"Content-Type": "text/plain"},
+                timeout=self._timeout,
+                allow_redirects=False,  # A redirect would carry the token elsewhere.
+            )
+        except requests.RequestException as error:
+            # Its text holds the address with the cursor; its kind says enough.
+            kind = type(error).__name__
+            raise RetriableError(
+                f"No answer from Lytics to {call.what} ({kind})."
+            ) from None
+        return _admit(call, response)
+
+    def _wait(self, state: tenacity.RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        asked = error.retry_after if isinstance(error, RetriableError) else None
+        return self._backoff(state) if asked is None else asked
+
+
+def _admit(call: Call, response: requests.Response) -> Answer:
+    status = response.status_code
+    if status in TRANSIENT or status >= 500:  # noqa: PLR2004 - server errors
+        raise RetriableError(
+            f"Lytics answered {status} to {call.what}.",
+            retry_after=retry_after(response.headers.get("Retry-After")),
+        )
+    if status == 401:  # noqa: PLR2004
+        raise AuthError(
+            f"Lytics answered 401 to {call.what}: the setting api_token holds a wrong"
+            " or expired token. Make one in Lytics under Account > Security."
+        )
+    if status == 403:  # noqa: PLR2004
+        raise AuthError(
+            f"Lytics answered 403 to {call.what}: the role of the token in the setting"
+            " api_token does not reach; it must be able to read segments, tables and"
+            " schemas."
+        )
+    if 300 <= status < 400:  # noqa: PLR2004 - redirects
+        raise ProtocolError(
+            f"Lytics answered {call.what} with a redirect ({status}), which is not"
+            " followed as it would carry the token along: check api_url."
+        )
+    return Answer(
+        status=status, body=response.content, at=to_date(response.headers.get("Date"))
+    )
+
+
+def retry_after(header: str | None, *, now: datetime | None = None) -> float | None:
+    """Read a Retry-After, seconds or a date, as seconds; None if there is none."""
+    if header is None:
+        return None
+    if header.strip().isdigit():
+        seconds = float(header)
+    else:
+        at = to_date(header)
+        if at is None:
+            return None
+        seconds = (at - (now or datetime.now(timezone.utc))).total_seconds()
+    return min(max(seconds, 0.0), LONGEST_ASKED_WAIT_SECONDS)
+
+
+def to_date(header: str | None) -> datetime | None:
+    """Read the date of an HTTP header; None if there is none that can be read."""
+    try:
+        at = parsedate_to_datetime(header or "")
+    except (TypeError, ValueError):
+        return None
+    return at.astimezone(timezone.utc) if at.tzinfo else at.replace(tzinfo=timezone.utc)
+
+
+def _tell_of_retry(state: tenacity.RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    seconds = state.next_action.sleep if state.next_action else 0.0
+    logger.warning(
+        "%s Try %d of %d in %.1f s.",
+        error,
+        state.attempt_number + 1,
+        MAX_TRIES,
+        seconds,
+    )
