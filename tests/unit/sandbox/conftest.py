@@ -1,0 +1,29 @@
+"""Sandboxes that are not served, at a moment that stands still."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from sandbox import Clock, Options, Sandbox
+
+NOW = 1_780_000_000.0  # 2026-05-28T20:26:40Z
+MakeBox = Callable[..., Sandbox]
+
+
+@pytest.fixture
+def make_box() -> MakeBox:
+    """Make a sandbox of 250 members by its other options; nothing is served."""
+
+    def make(**options: object) -> Sandbox:
+        given = {"members": 250, "quota": 10_000, **options}
+        return Sandbox(Options(**given), clock=Clock.still(NOW))  # type: ignore[arg-type]  # Options refuses what it does not know
+
+    return make
+
+
+@pytest.fixture
+def box(make_box: MakeBox) -> Sandbox:
+    """A sandbox of 250 members, quota to spare."""
+    return make_box()
