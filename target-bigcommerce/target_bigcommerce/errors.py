@@ -17,6 +17,10 @@ class InputError(BigCommerceError):
     """The input is no Singer stream that this target can use. Stop; state stays."""
 
 
+class OutputError(BigCommerceError):
+    """A file of the user's cannot be written. Stop; state stays behind."""
+
+
 class AuthError(BigCommerceError):
     """The store does not let this token in. Do not retry."""
 
@@ -47,6 +51,14 @@ class LimitReachedError(BigCommerceError):
 
 class InterruptedByUserError(BigCommerceError):
     """A signal came. Begin no new call, keep what was written, end."""
+
+
+class PassingError(BigCommerceError):
+    """This try failed, another may not. Wait as long as it takes, send again."""
+
+    def __init__(self, message: str, *, throttled: bool = False) -> None:
+        super().__init__(message)
+        self.throttled = throttled
 
 
 class UnansweredError(BigCommerceError):

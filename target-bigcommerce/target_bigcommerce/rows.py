@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .errors import Refusal
 
 Row = dict[str, Any]
 
@@ -34,3 +37,11 @@ class StoredValue:
     attribute_id: int
     customer_id: int
     value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What became of rows, by their places in what was given: each in one of two."""
+
+    done: dict[int, Row] = field(default_factory=dict)
+    refused: dict[int, Refusal] = field(default_factory=dict)
