@@ -74,7 +74,7 @@ class CustomerWrites:
 
     def _judge_update(self, at: int, row: Row) -> None:
         self._judge_keys(at, row, PUT_KEYS)
-        self._judge_fields(at, row)
+        self._judge_fields(at, row, PUT_KEYS)
         self._judge_twice(at, row["id"], "id", UPDATE_FAILED)
         if row["id"] not in self._shelves.customers:
             key = named(self._options, at, "id")
@@ -83,7 +83,7 @@ class CustomerWrites:
 
     def _judge_create(self, at: int, row: Row) -> None:
         self._judge_keys(at, row, POST_KEYS)
-        self._judge_fields(at, row)
+        self._judge_fields(at, row, POST_KEYS)
         self._judge_twice(at, row["email"].lower(), "email", CREATE_FAILED)
         for inline in row.get("attributes") or []:
             if inline["attribute_id"] not in self._shelves.attributes:
@@ -97,8 +97,9 @@ class CustomerWrites:
             key = named(self._options, at, min(unknown))
             raise RefusalError(422, BAD_JSON, {key: "error.unknown"})
 
-    def _judge_fields(self, at: int, row: Row) -> None:
-        wrong = first_error(row, null_clears=self._options.null_clears)
+    def _judge_fields(self, at: int, row: Row, known: frozenset[str]) -> None:
+        taken = {name: row[name] for name in row if name in known}
+        wrong = first_error(taken, null_clears=self._options.null_clears)
         if wrong:
             key = named(self._options, at, wrong[0])
             raise RefusalError(422, BAD_JSON, {key: wrong[1]})
