@@ -1,0 +1,320 @@
+"""Creating and updating customers: limits, refusals, and what is applied."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sandbox import Sandbox
+    from sandbox.messages import Answer
+
+    MakeBox = Callable[..., Sandbox]
+
+MISSING = "JSON data is missing or invalid"
+NEW = {"email": "new@example.com", "first_name": "New", "last_name": "Person"}
+GOOD = {"id": 1001, "company": "Good"}
+UNKNOWN = {"id": 7, "company": "Nobody's"}
+
+
+def put(box: Sandbox, *rows: object) -> Answer:
+    return box.store.call("PUT", "/customers", list(rows))
+
+
+def post(box: Sandbox, *rows: object) -> Answer:
+    return box.store.call("POST", "/customers", list(rows))
+
+
+def refused(answer: Answer) -> tuple[int, str, dict[str, str]]:
+    content: dict[str, Any] = answer.json()
+    assert content["status"] == answer.status
+    assert content["type"].startswith("https://developer.bigcommerce.com/")
+    return answer.status, content["title"], content["errors"]
+
+
+def test_an_update_changes_only_what_was_sent(box: Sandbox) -> None:
+    before = dict(box.store.customers[1001])
+
+    answer = put(box, {"id": 1001, "company": "New & Sons"})
+
+    after = box.store.customers[1001]
+    changed = {name for name in after if after[name] != before[name]}
+    assert changed == {"company", "date_modified"}
+    assert answer.json()["data"][0]["company"] == "New & Sons"
+
+
+def test_an_update_answers_the_row_as_recorded(box: Sandbox) -> None:
+    answer = put(box, GOOD).json()
+
+    assert answer["meta"] == {}
+    assert answer["data"][0].keys() == {
+        *("id", "authentication", "company", "customer_group_id", "email"),
+        *("first_name", "last_name", "notes", "phone", "registration_ip_address"),
+        *("tax_exempt_category", "date_created", "date_modified"),
+        *("accepts_product_review_abandoned_cart_emails", "store_credit_amounts"),
+        *("origin_channel_id", "channel_ids"),
+    }
+
+
+def test_a_new_customer_has_the_store_s_defaults(box: Sandbox) -> None:
+    row = post(box, NEW).json()["data"][0]
+
+    assert row["id"] not in {*range(1001, 1551)}
+    assert row["company"] == row["phone"] == row["notes"] == ""
+    assert row["customer_group_id"] == 0
+    assert row["store_credit_amounts"] == [{"amount": 0}]
+    assert row["origin_channel_id"] == 1
+    assert row["channel_ids"] is None
+    assert box.store.customers[row["id"]]["email"] == "new@example.com"
+
+
+def test_attributes_can_be_created_inline(box: Sandbox) -> None:
+    number = box.store.add_attribute("Tier")
+    inline = [{"attribute_id": number, "attribute_value": "gold"}]
+
+    row = post(box, {**NEW, "attributes": inline}).json()["data"][0]
+
+    assert box.store.values[row["id"], number]["attribute_value"] == "gold"
+
+
+def test_a_welcome_mail_is_sent_only_when_asked_for(box: Sandbox) -> None:
+    post(box, NEW)
+    wished = {**NEW, "email": "b@example.com"}
+
+    post(box, {**wished, "trigger_account_created_notification": True})
+
+    assert box.store.welcome_mails == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "title", "errors"),
+    [
+        ([UNKNOWN], "Update customers failed.", {"0.id": "invalid customer ID"}),
+        (
+            [GOOD, UNKNOWN, {"id": 8}],
+            "Update customers failed.",
+            {"1.id": "invalid customer ID"},
+        ),
+        ([GOOD, {"company": "x"}], MISSING, {"id": "error.path.missing"}),
+        ([GOOD, 5], MISSING, {"id": "error.path.missing"}),
+        ([{"id": "1001"}], MISSING, {"0.id": "error.expected.jsnumber"}),
+        ([{**GOOD, "company": 5}], MISSING, {"0.company": "error.expected.jsstring"}),
+        ([{**GOOD, "phone": None}], MISSING, {"0.phone": "error.expected.jsstring"}),
+        ([{**GOOD, "phone": "5" * 51}], MISSING, {"0.phone": "error.maxLength"}),
+        ([{**GOOD, "company": "x" * 256}], MISSING, {"0.company": "error.maxLength"}),
+        ([{**GOOD, "first_name": ""}], MISSING, {"0.first_name": "error.minLength"}),
+        ([{**GOOD, "email": "no.address"}], MISSING, {"0.email": "error.email"}),
+        (
+            [{**GOOD, "customer_group_id": True}],
+            MISSING,
+            {"0.customer_group_id": "error.expected.jsnumber"},
+        ),
+        (
+            [{**GOOD, "form_fields": "x"}],
+            MISSING,
+            {"0.form_fields": "error.expected.jsarray"},
+        ),
+        (
+            [{**GOOD, "channel_ids": []}],
+            MISSING,
+            {"0.channel_ids": "error.expected.jsnumber"},
+        ),
+    ],
+)
+def test_a_refused_update_says_why(
+    box: Sandbox, rows: list[object], title: str, errors: dict[str, str]
+) -> None:
+    assert refused(put(box, *rows)) == (422, title, errors)
+
+
+@pytest.mark.parametrize(
+    ("row", "errors"),
+    [
+        ({"email": "a@b.co", "first_name": "A"}, {"0.last_name": "error.path.missing"}),
+        ({**NEW, "email": "x"}, {"0.email": "error.minLength"}),
+        ({**NEW, "last_name": "x" * 101}, {"0.last_name": "error.maxLength"}),
+        (
+            {**NEW, "attributes": [{"attribute_id": 1, "attribute_value": "x"}] * 11},
+            {"0.attributes": "error.maxLength"},
+        ),
+    ],
+)
+def test_a_refused_creation_says_why(
+    box: Sandbox, row: dict[str, object], errors: dict[str, str]
+) -> None:
+    assert refused(post(box, row)) == (422, MISSING, errors)
+
+
+def test_a_taken_address_is_named_in_the_text(box: Sandbox) -> None:
+    taken = box.store.customers[1003]["email"].upper()
+
+    creating = refused(post(box, {**NEW, "email": taken}))
+    updating = refused(put(box, {"id": 1001, "email": taken}))
+
+    assert creating == (
+        422,
+        "Create customers failed.",
+        {".customer_create": f"Error creating customers: email {taken} already in use"},
+    )
+    assert updating[2] == {
+        ".customer_update": f"Error updating customers: email {taken} already in use"
+    }
+
+
+def test_an_address_given_up_in_the_same_call_is_free(box: Sandbox) -> None:
+    old = box.store.customers[1001]["email"]
+
+    answer = put(
+        box, {"id": 1001, "email": "moved@example.com"}, {"id": 1003, "email": old}
+    )
+
+    assert answer.status == 200
+    assert box.store.customers[1003]["email"] == old
+
+
+def test_one_s_own_address_is_not_taken(box: Sandbox) -> None:
+    email = box.store.customers[1001]["email"]
+
+    assert put(box, {"id": 1001, "email": email.upper()}).status == 200
+
+
+def test_two_new_customers_cannot_share_an_address(box: Sandbox) -> None:
+    assert post(box, NEW, {**NEW, "email": "NEW@example.com"}).status == 422
+
+
+@pytest.mark.parametrize("verb", [put, post])
+def test_more_than_ten_rows_are_refused(
+    box: Sandbox, verb: Callable[..., Answer]
+) -> None:
+    answer = verb(box, *[{"id": n, **NEW} for n in range(1001, 1012)])
+
+    assert answer.status == 413
+    assert box.store.diff()["customers"]["updated"] == {}
+
+
+def test_overflow_can_be_answered_otherwise(make_box: MakeBox) -> None:
+    box = make_box(overflow_status=422, rows_per_call=2)
+
+    assert refused(put(box, GOOD, GOOD, GOOD)) == (
+        422,
+        "Max batch size allowed is 2",
+        {},
+    )
+
+
+def test_a_bad_row_spoils_the_whole_call(box: Sandbox) -> None:
+    answer = put(box, GOOD, UNKNOWN)
+
+    assert answer.status == 422
+    assert box.store.customers[1001]["company"] != "Good"
+
+
+def test_valid_rows_can_be_applied_although_the_call_is_refused(
+    make_box: MakeBox,
+) -> None:
+    box = make_box(apply_valid_rows=True)
+
+    answer = put(box, GOOD, UNKNOWN)
+
+    assert answer.status == 422
+    assert box.store.customers[1001]["company"] == "Good"
+
+
+def test_errors_can_leave_the_row_out(make_box: MakeBox) -> None:
+    box = make_box(errors_name_the_row=False)
+
+    assert refused(put(box, GOOD, UNKNOWN))[2] == {".id": "invalid customer ID"}
+
+
+def test_answers_can_come_in_another_order(make_box: MakeBox) -> None:
+    box = make_box(answer_order="reversed")
+
+    answer = put(box, GOOD, {"id": 1003})
+
+    assert [row["id"] for row in answer.json()["data"]] == [1003, 1001]
+
+
+def test_null_can_clear(make_box: MakeBox) -> None:
+    box = make_box(null_clears=True)
+
+    answers = [put(box, {"id": 1001, name: None}) for name in ("company", "email")]
+
+    assert [answer.status for answer in answers] == [200, 422]
+    assert box.store.customers[1001]["company"] == ""
+
+
+def test_one_customer_twice_in_a_call_can_be_refused(make_box: MakeBox) -> None:
+    twice = GOOD, {"id": 1001, "company": "Later"}
+
+    assert put(make_box(duplicate_rows_refused=True), *twice).status == 422
+    assert put(make_box(), *twice).status == 200
+
+
+def test_unknown_keys_are_ignored_but_written_down(box: Sandbox) -> None:
+    answer = put(box, {**GOOD, "date_created": "2000-01-01T00:00:00Z", "attributes": 1})
+
+    assert answer.status == 200
+    assert box.store.customers[1001]["date_created"] != "2000-01-01T00:00:00Z"
+    assert box.journal[-1].extra_keys == ("attributes", "date_created")
+
+
+def test_unknown_keys_can_be_refused(make_box: MakeBox) -> None:
+    box = make_box(unknown_keys_refused=True)
+
+    assert refused(put(box, {**GOOD, "nickname": "x"}))[2] == {
+        "0.nickname": "error.unknown"
+    }
+
+
+def test_text_that_is_no_json_is_refused(box: Sandbox) -> None:
+    headers = {
+        "X-Auth-Token": box.options.store_token,
+        "Content-Type": "application/json",
+    }
+
+    answer = box.store.handle(
+        "PUT", "/stores/sandbox1/v3/customers", headers=headers, body="[{"
+    )
+
+    assert refused(answer) == (400, "Input is invalid", {})
+
+
+def test_a_body_that_is_no_array_is_refused(box: Sandbox) -> None:
+    answer = box.store.call("PUT", "/customers", {"id": 1001})
+
+    assert answer.status == 422
+
+
+def test_another_form_than_json_is_refused(box: Sandbox) -> None:
+    answer = box.store.handle(
+        "PUT",
+        "/stores/sandbox1/v3/customers",
+        headers={"X-Auth-Token": box.options.store_token},
+        body="[]",
+    )
+
+    assert answer.status == 415
+
+
+def test_the_diff_tells_what_calls_changed(box: Sandbox) -> None:
+    put(box, GOOD)
+    created = post(box, NEW).json()["data"][0]["id"]
+
+    diff = box.store.diff()["customers"]
+
+    assert diff == {
+        "created": [created],
+        "updated": {"1001": ["company"]},
+        "fields": {"company": 1},
+    }
+
+
+def test_a_mark_begins_the_diff_anew(box: Sandbox) -> None:
+    put(box, GOOD)
+
+    box.store.mark()
+
+    assert box.store.diff()["customers"]["updated"] == {}

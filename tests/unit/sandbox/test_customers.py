@@ -1,0 +1,239 @@
+"""Reading customers: filters, pages, and what is included."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sandbox import Options, Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sandbox.messages import Answer
+
+    MakeBox = Callable[..., Sandbox]
+
+
+def read(box: Sandbox, **query: object) -> Answer:
+    return box.store.call("GET", "/customers", **query)
+
+
+def rows(box: Sandbox, **query: object) -> list[dict[str, Any]]:
+    answer = read(box, **query)
+    assert answer.status == 200
+    found: list[dict[str, Any]] = answer.json()["data"]
+    return found
+
+
+def test_fifty_customers_make_a_page_unless_told(box: Sandbox) -> None:
+    pagination = read(box).json()["meta"]["pagination"]
+
+    assert pagination["per_page"] == pagination["count"] == 50
+    assert pagination["total"] == len(box.store.customers)
+
+
+@pytest.mark.parametrize("limit", [0, 251, "many"])
+def test_more_than_250_in_a_page_are_refused(box: Sandbox, limit: object) -> None:
+    assert read(box, limit=limit).status == 422
+
+
+@given(limit=st.integers(1, 250), members=st.integers(0, 300))
+def test_pages_by_number_hold_everybody_once(limit: int, members: int) -> None:
+    box = Sandbox(Options(members=members, others=1, newsletter=0, quota=10_000))
+    first = read(box, limit=limit).json()
+
+    pages = first["meta"]["pagination"]["total_pages"]
+    found = [
+        row["id"]
+        for number in range(1, pages + 1)
+        for row in rows(box, limit=limit, page=number)
+    ]
+
+    assert found == list(box.store.customers)
+
+
+@given(limit=st.integers(1, 250))
+def test_pages_by_cursor_hold_everybody_once(limit: int) -> None:
+    box = Sandbox(Options(members=100, others=1, newsletter=0, quota=10_000))
+    answer = read(box, limit=limit).json()
+    found = [row["id"] for row in answer["data"]]
+
+    while answer["meta"]["cursor_pagination"]["links"].get("next"):
+        cursor = answer["meta"]["cursor_pagination"]["end_cursor"]
+        answer = read(box, limit=limit, after=cursor).json()
+        found += [row["id"] for row in answer["data"]]
+
+    assert found == list(box.store.customers)
+
+
+def test_a_page_before_a_cursor_ends_right_before_it(box: Sandbox) -> None:
+    second = read(box, limit=5, page=2).json()
+    third = read(box, limit=5, page=3).json()
+    [first_of_third] = [row["id"] for row in third["data"]][:1]
+    cursor = read(box, limit=1, id__in=first_of_third).json()["meta"]
+    start = cursor["cursor_pagination"]["start_cursor"]
+
+    before = rows(box, limit=5, before=start)
+
+    assert before == second["data"]
+
+
+def test_only_the_first_page_has_both_kinds_of_pagination(box: Sandbox) -> None:
+    first = read(box, limit=5).json()["meta"]
+
+    later = read(box, limit=5, page=2).json()["meta"]
+    end = first["cursor_pagination"]["end_cursor"]
+    by_cursor = read(box, limit=5, after=end, page=9).json()["meta"]
+
+    assert first.keys() == {"pagination", "cursor_pagination"}
+    assert later.keys() == {"pagination"}
+    assert by_cursor.keys() == {"cursor_pagination"}
+
+
+def test_unknown_ids_are_just_missing(box: Sandbox) -> None:
+    found = rows(box, id__in="1001,5,1003,1001")
+
+    assert [row["id"] for row in found] == [1001, 1003]
+
+
+def test_addresses_are_found_in_any_case(box: Sandbox) -> None:
+    email = box.store.customers[1001]["email"]
+
+    [row] = rows(box, email__in=f"nobody@example.com,{email.upper()}")
+
+    assert row["id"] == 1001
+
+
+def test_a_changed_address_is_found_and_the_old_one_is_not(box: Sandbox) -> None:
+    old = box.store.customers[1001]["email"]
+    box.store.call("PUT", "/customers", [{"id": 1001, "email": "moved@example.com"}])
+
+    assert [row["id"] for row in rows(box, email__in="moved@example.com")] == [1001]
+    assert rows(box, email__in=old) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "test"),
+    [
+        ({"name__like": "BRIEN"}, lambda row: row["last_name"] == "O'Brien"),
+        ({"company__in": "Before Ltd"}, lambda row: row["company"] == "Before Ltd"),
+        (
+            {"date_created__min": "2024-01-01"},
+            lambda row: row["date_created"] >= "2024-01-01",
+        ),
+        (
+            {"date_created__max": "2024-01-01T00:00:00Z"},
+            lambda row: row["date_created"] <= "2024-01-01T00:00:00Z",
+        ),
+        ({"customer_group_id__in": "0,5"}, lambda row: row["customer_group_id"] == 0),
+    ],
+)
+def test_a_filter_finds_whom_it_says(
+    box: Sandbox, query: dict[str, str], test: Callable[[dict[str, Any]], bool]
+) -> None:
+    everybody = [box.store.customers[n] for n in box.store.customers]
+
+    found = read(box, limit=250, **query).json()["meta"]["pagination"]["total"]
+
+    assert found == sum(map(test, everybody)) > 0
+
+
+def test_names_are_compared_in_full(box: Sandbox) -> None:
+    row = box.store.customers[1001]
+
+    found = rows(box, name__in=f"{row['first_name']} {row['last_name']}", limit=250)
+
+    assert 1001 in [row["id"] for row in found]
+    assert len({(row["first_name"], row["last_name"]) for row in found}) == 1
+
+
+def test_an_unknown_filter_is_named(box: Sandbox) -> None:
+    answer = read(box, foo="1")
+
+    assert answer.status == 422
+    assert answer.json()["errors"] == {}
+    assert answer.json()["title"] == (
+        "The filter(s): foo are not valid filter parameter(s)."
+    )
+
+
+def test_an_id_that_is_no_integer_is_quoted(box: Sandbox) -> None:
+    answer = read(box, id__in="1001,hello")
+
+    assert answer.status == 422
+    assert answer.json()["title"] == (
+        'Query parameter "id:in" value may contain only integer values. '
+        'For input string: "hello".'
+    )
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"sort": "email:asc"},
+        {"include": "everything"},
+        {"after": "what"},
+        {"date_created__min": "yesterday"},
+    ],
+)
+def test_what_makes_no_sense_is_refused(box: Sandbox, query: dict[str, str]) -> None:
+    assert read(box, **query).status == 422
+
+
+@pytest.mark.parametrize("direction", ["asc", "desc"])
+def test_customers_come_in_the_order_asked_for(box: Sandbox, direction: str) -> None:
+    found = rows(box, sort=f"date_created:{direction}", limit=250)
+
+    dates = [row["date_created"] for row in found]
+    assert dates == sorted(dates, reverse=direction == "desc")
+
+
+def test_store_credit_shows_only_when_included(box: Sandbox) -> None:
+    [plain] = rows(box, id__in=1001)
+    [included] = rows(box, id__in=1001, include="storecredit")
+
+    assert "store_credit_amounts" not in plain
+    assert included["store_credit_amounts"] == [{"amount": 0}]
+
+
+def test_included_attributes_stop_at_ten(make_box: MakeBox) -> None:
+    for cap, expected in ((10, 10), (0, 12)):
+        box = make_box(included_attributes_cap=cap)
+        for number in range(12):
+            box.store.values[1001, box.store.add_attribute(f"A{number}")] = "x"
+
+        [row] = rows(box, id__in=1001, include="attributes")
+
+        assert len(row["attributes"]) == expected
+
+
+def test_a_long_address_is_refused(box: Sandbox) -> None:
+    many = ",".join(str(number) for number in range(1001, 1500))
+
+    assert read(box, id__in=many).status == 414
+
+
+def test_a_long_list_can_be_refused(make_box: MakeBox) -> None:
+    box = make_box(in_list_limit=2)
+
+    assert read(box, id__in="1001,1003").status == 200
+    assert read(box, id__in="1001,1003,1004").status == 400
+    assert read(box, email__in="a@b.co,b@b.co,c@b.co").status == 400
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/customers/1001", 404),
+        ("GET", "/orders", 404),
+        ("PATCH", "/customers", 405),
+    ],
+)
+def test_what_there_is_not_is_not_found(
+    box: Sandbox, method: str, path: str, status: int
+) -> None:
+    assert box.store.call(method, path, []).status == status
