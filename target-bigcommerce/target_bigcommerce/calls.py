@@ -86,16 +86,19 @@ class _Work(Generic[T]):
     def do(self) -> None:
         """Take tasks until there are none left or one has failed."""
         while (at := self._next()) is not None:
-            try:
-                self.results[at] = self.tasks[at]()
-            except Exception as error:  # noqa: BLE001 - raised again by `outcome`
-                self.errors[at] = error
+            self._do_one(at)
 
     def outcome(self) -> list[T]:
         """Give the results, or raise the error that matters most."""
         if self.errors:
             raise min(self.errors.items(), key=_rank)[1]
         return [self.results[at] for at in range(len(self.tasks))]
+
+    def _do_one(self, at: int) -> None:
+        try:
+            self.results[at] = self.tasks[at]()
+        except Exception as error:  # noqa: BLE001 - raised again by `outcome`
+            self.errors[at] = error
 
     def _next(self) -> int | None:
         with self._lock:
