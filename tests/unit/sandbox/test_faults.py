@@ -1,0 +1,205 @@
+"""Faults: which call goes wrong, how, and what it leaves behind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+
+from sandbox import Fault
+from sandbox.faults import KINDS, OF_SCANS, Faults
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sandbox import Sandbox
+    from sandbox.messages import Answer
+
+    MakeBox = Callable[..., Sandbox]
+
+ROW = {"id": 1001, "company": "Written"}
+SCAN = "/api/segment/vip_customers/scan"
+NOT_APPLIED = ["429", "429_bare", "429_retry_after", "401", "403", "423"]
+NOT_APPLIED += ["500", "502", "503", "504", "cut", "redirect"]
+APPLIED = ["500_after", "502_after", "503_after", "504_after", "slow", "cut_after"]
+APPLIED += ["truncated", "not_json", "empty_body", "row_missing"]
+
+
+def put(box: Sandbox) -> Answer:
+    return box.store.call("PUT", "/customers", [ROW])
+
+
+def company(box: Sandbox) -> str:
+    return str(box.store.customers[1001]["company"])
+
+
+def test_every_kind_is_tested_here() -> None:
+    assert {*NOT_APPLIED, *APPLIED, *OF_SCANS} == set(KINDS)
+
+
+@pytest.mark.parametrize("kind", NOT_APPLIED)
+def test_some_faults_keep_the_call_from_being_carried_out(
+    box: Sandbox, kind: str
+) -> None:
+    box.faults.queue(Fault(kind=kind))
+
+    answer = put(box)
+
+    assert company(box) != "Written"
+    assert answer.status == {"cut": 0, "redirect": 302}.get(kind) or int(kind[:3])
+    assert put(box).status == 200
+
+
+@pytest.mark.parametrize("kind", APPLIED)
+def test_other_faults_only_spoil_the_answer(box: Sandbox, kind: str) -> None:
+    box.faults.queue(Fault(kind=kind))
+
+    answer = put(box)
+
+    assert company(box) == "Written"
+    assert answer.status == (int(kind[:3]) if kind[0] == "5" else 200)
+    assert answer != put(box)
+
+
+@pytest.mark.parametrize(
+    "kind", ["429", "429_bare", "429_retry_after", "500", "503_after", "not_json"]
+)
+def test_lytics_goes_wrong_in_the_same_ways(box: Sandbox, kind: str) -> None:
+    box.faults.queue(Fault(kind=kind))
+
+    answer = box.lytics.call("GET", SCAN)
+
+    assert answer.status == (200 if kind == "not_json" else int(kind[:3]))
+    assert box.lytics.call("GET", SCAN).status == 200
+
+
+def test_a_429_tells_how_long_to_wait_or_does_not(box: Sandbox) -> None:
+    kinds = ("429", "429_bare", "429_retry_after")
+    box.faults.queue(*(Fault(kind=kind, seconds=7) for kind in kinds))
+
+    full, bare, short = (put(box).headers for _ in kinds)
+
+    assert full["X-Rate-Limit-Requests-Left"] == "0"
+    assert not [name for name in bare if name.startswith("X-")]
+    assert short["X-Retry-After"] == "7"
+
+
+def test_lytics_may_say_retry_after(box: Sandbox) -> None:
+    box.faults.queue(Fault(kind="429_retry_after", seconds=7))
+
+    assert box.lytics.call("GET", SCAN).headers["Retry-After"] == "7"
+
+
+def test_a_missing_row_is_only_missing_from_the_answer(box: Sandbox) -> None:
+    box.faults.queue(Fault(kind="row_missing"))
+
+    answer = box.store.call("PUT", "/customers", [ROW, {"id": 1003}])
+
+    assert [row["id"] for row in answer.json()["data"]] == [1001]
+    assert answer.status == 200
+
+
+def test_scan_faults_wait_for_a_page_that_can_have_them(box: Sandbox) -> None:
+    box.faults.queue(Fault(kind="stale_cursor"))
+
+    store = put(box).status
+    first = box.lytics.call("GET", SCAN)
+    token = first.json()["_next"]
+    stale = box.lytics.call("GET", SCAN, start=token)
+
+    assert (store, first.status, stale.status) == (200, 200, 400)
+    assert stale.json()["message"] == "invalid start token"
+    assert box.lytics.call("GET", SCAN, start=token).status == 200
+
+
+def test_a_page_can_come_empty_with_a_token(box: Sandbox) -> None:
+    box.faults.queue(Fault(kind="empty_page"))
+
+    page = box.lytics.call("GET", SCAN).json()
+
+    assert (page["data"], page["total"]) == ([], 250)
+    assert page["_next"]
+
+
+def test_a_page_can_point_to_itself(box: Sandbox) -> None:
+    box.faults.queue(Fault(kind="same_next"))
+    token = box.lytics.call("GET", SCAN).json()["_next"]
+
+    page = box.lytics.call("GET", SCAN, start=token).json()
+    again = box.lytics.call("GET", SCAN, start=token).json()
+
+    assert page["_next"] == token != again["_next"]
+    assert page["data"] == again["data"]
+
+
+def test_queued_faults_come_in_order_as_often_as_told(box: Sandbox) -> None:
+    box.faults.queue(
+        Fault(kind="503", match="PUT /customers", times=2),
+        Fault(kind="500", match="PUT /customers*"),
+    )
+
+    reading = box.store.call("GET", "/customers").status
+    writing = [put(box).status for _ in range(4)]
+
+    assert reading == 200
+    assert writing == [503, 503, 500, 200]
+    assert box.faults.queued == ()
+
+
+def test_faults_by_chance_are_the_same_for_the_same_seed() -> None:
+    def picked(seed: int) -> list[bool]:
+        faults = Faults({"503@PUT /customers": 0.3}, seed=seed, seconds=1)
+        return [faults.pick("PUT /customers") is not None for _ in range(200)]
+
+    assert picked(1) == picked(1) != picked(2)
+    assert 40 <= sum(picked(1)) <= 80
+
+
+def test_faults_by_chance_come_over_the_options(make_box: MakeBox) -> None:
+    box = make_box(fault_rates={"502@PUT /customers": 1.0})
+
+    assert put(box).status == 502
+    assert box.store.call("GET", "/customers").status == 200
+    assert box.journal[-2].fault == "502"
+
+
+def test_an_unknown_kind_is_refused_at_once() -> None:
+    with pytest.raises(ValueError, match="no fault is called"):
+        Fault(kind="418")
+
+
+def test_clearing_ends_all_faults(make_box: MakeBox) -> None:
+    box = make_box(fault_rates={"503": 1.0})
+    box.faults.queue(Fault(kind="500"))
+
+    box.faults.clear()
+
+    assert put(box).status == 200
+
+
+@pytest.mark.parametrize("kind", ["cut", "cut_after", "truncated"])
+def test_a_broken_connection_breaks_over_http(
+    make_sandbox: Callable[..., Sandbox], kind: str
+) -> None:
+    box = make_sandbox(members=50)
+    box.faults.queue(Fault(kind=kind))
+    url = f"{box.url}/stores/sandbox1/v3/customers"
+    headers = {"X-Auth-Token": box.options.store_token}
+
+    with pytest.raises(requests.RequestException):
+        requests.put(url, json=[ROW], headers=headers, timeout=5)
+
+    assert (company(box) == "Written") == (kind != "cut")
+
+
+def test_a_slow_answer_outlasts_the_client(
+    make_sandbox: Callable[..., Sandbox],
+) -> None:
+    box = make_sandbox(members=50)
+    box.faults.queue(Fault(kind="slow", seconds=30))
+    url = f"{box.url}/v2/segment"
+    headers = {"Authorization": box.options.lytics_token}
+
+    with pytest.raises(requests.ReadTimeout):
+        requests.get(url, headers=headers, timeout=0.1)
