@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from .moments import to_text
 from .schema import DELETED_AT, KEY, MODIFIED, kind_of
 from .values import ContradictionError, Convert
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import datetime
 
     from .account import Field
 
@@ -111,6 +113,12 @@ class Shape:
             record[name] = value
         record.update(self._blank)
         return record
+
+    def exit_record(self, key: str, required: str, at: datetime) -> dict[str, Any]:
+        """Make the record that tells of a leaver, of the required fields' values."""
+        values = zip(self._required, msgspec.json.decode(required), strict=True)
+        told = {name: v for (name, _), v in values if name in self._types}
+        return {KEY: key, **told, DELETED_AT: to_text(at)}
 
     def required(self, profile: Mapping[str, Any]) -> list[Any]:
         """Give the values of the required fields; one that contradicts is null."""

@@ -52,9 +52,10 @@ class AudiencePasses:
         """
         look = self._lookout.look(place.audience_id)
         at = self._moment_of(look)
+        place.audience_id = look.audience.id
+        self._roster.open(place)
         due = next_pass(place, look.audience, self._settings, at)
         self._logger.info("This pass %s: %s.", due.due.value, due.why)
-        place.audience_id = look.audience.id
         if due.due is Due.START:
             self._tell_of_start(look.audience.size)
             self._end(place, look, at)
@@ -113,13 +114,16 @@ class AudiencePasses:
         self._checkpoint(place)
 
     def _judge_absence(self, place: Place, began: datetime, sighting: Sighting) -> None:
+        if not sighting.starts:
+            self._tell_of_doubt(doubt(sighting, size_after=None, redefined=False))
+            return
         # Whoever changes while a scan runs moves in its order and may be missed.
         self._send_changed(place, began, began - self._reach, sighting)
         after = self._lookout.look(place.audience_id).audience
         redefined = is_redefined(place, after)
         why_not = doubt(sighting, size_after=after.size, redefined=redefined)
         if why_not:
-            self._logger.warning("Nobody is reported as having left: %s.", why_not)
+            self._tell_of_doubt(why_not)
         elif self._settings.versions_scans:
             self._outlet.activate(_version(began))
         else:
@@ -143,6 +147,12 @@ class AudiencePasses:
     @property
     def _reach(self) -> timedelta:
         return self._settings.overlap
+
+    def _tell_of_doubt(self, why: str) -> None:
+        self._logger.warning(
+            "Who left is not told after this scan, but after the next whole one: %s.",
+            why,
+        )
 
     def _tell_of_start(self, size: int | None) -> None:
         self._logger.info(

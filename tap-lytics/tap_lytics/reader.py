@@ -14,11 +14,12 @@ from .schema import MODIFIED
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from .client import Client, Page
     from .interrupt import Interrupt
+    from .ledger import Ledger
     from .members import Shape
     from .settings import Settings
 
@@ -30,6 +31,7 @@ class Surroundings:
     client: Client
     settings: Settings
     interrupt: Interrupt
+    ledger: Callable[[], Ledger]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,6 +42,10 @@ class Roster(Protocol):
         """Whether it can tell who left of those who are not members now."""
         ...
 
+    def open(self, place: Place) -> None:
+        """Begin with the audience, in this process, at its place in the state."""
+        ...
+
     def begin(self, place: Place, at: datetime, since: datetime | None) -> None:
         """Begin a pass at this moment that reaches back to `since`, or a whole scan."""
         ...
@@ -84,6 +88,10 @@ class Overlap:
     def keeps_members(self) -> bool:
         """No: it remembers only whom it sent lately."""
         return False
+
+    def open(self, place: Place) -> None:
+        """Begin with nothing in mind; a ledger of before would know nothing of this."""
+        place.ledger_id = place.ledger_generation = None
 
     def begin(self, place: Place, at: datetime, since: datetime | None) -> None:  # noqa: ARG002 - of the protocol
         """Begin a pass.

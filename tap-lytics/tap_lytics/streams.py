@@ -13,6 +13,8 @@ from singer_sdk.singerlib.catalog import Metadata
 from typing_extensions import override
 
 from .errors import InterruptedByUserError, SettingsError
+from .ledger import telling_of_damage
+from .ledger_roster import LedgerRoster
 from .lookout import Lookout
 from .members import Contradictions, Shape
 from .outlet import LineWriter, StreamOutlet
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from singer_sdk.singerlib import Catalog, MetadataMapping
 
     from .catalog import Entry
+    from .roster import Roster
 
 AUTOMATIC = Metadata.InclusionType.AUTOMATIC
 
@@ -94,7 +97,8 @@ class AudienceStream(Stream):
     def _pass(self) -> None:
         place = Place.read(self.name, self.stream_state)
         try:
-            self._passes.run(place)
+            with telling_of_damage(self._around.settings.ledger_path or ""):
+                self._passes.run(place)
         except InterruptedByUserError:
             self.logger.info("Stopped by a signal, behind the last page written.")
         finally:
@@ -128,8 +132,17 @@ class AudienceStream(Stream):
             outlet=StreamOutlet(
                 writer, self.stream_maps, keep=self._keep, count=self._count
             ),
-            roster=Overlap(settings.overlap),
+            roster=self._roster,
             logger=self.logger,
+        )
+
+    @cached_property
+    def _roster(self) -> Roster:
+        settings = self._around.settings
+        if settings.ledger_path is None:
+            return Overlap(settings.overlap)
+        return LedgerRoster(
+            self._around.ledger(), slug=self.name, shape=self._shape, settings=settings
         )
 
     @cached_property

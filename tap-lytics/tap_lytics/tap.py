@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -18,6 +19,7 @@ from .complaints import complaints, unknown
 from .discovery import discover, slugs
 from .errors import InterruptedByUserError, SettingsError, StateError
 from .interrupt import Interrupt
+from .ledger_file import open_ledger
 from .outlet import LineWriter
 from .prefetch import ask
 from .reader import Surroundings
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from singer_sdk.plugin_base import _ConfigInput
 
     from .catalog import Entry
+    from .ledger import Ledger
 
 
 class TapLytics(Tap):
@@ -62,6 +65,7 @@ class TapLytics(Tap):
         **kwargs: Any,  # noqa: ANN401 - the SDK's
     ) -> None:
         self._interrupt = Interrupt()
+        self._held = ExitStack()
         given = catalog.to_dict() if isinstance(catalog, Catalog) else catalog
         self._given = None if given is None else catalogs.read(given)
         super().__init__(catalog=catalog, **kwargs)  # type: ignore[arg-type]  # a mapping is enough
@@ -128,14 +132,32 @@ class TapLytics(Tap):
             timeout=settings.request_timeout_seconds,
             sleep=self._interrupt.wait,
         )
-        client = Client(transport)
-        return Surroundings(client=client, settings=settings, interrupt=self._interrupt)
+        return Surroundings(
+            client=Client(transport),
+            settings=settings,
+            interrupt=self._interrupt,
+            ledger=lambda: self._ledger,
+        )
+
+    @cached_property
+    def _ledger(self) -> Ledger:
+        ledger = open_ledger(
+            self._around.settings.ledger_path or "",
+            self.state.get("bookmarks", {}).values(),
+            [entry.audience_id for entry in self._entries if entry.audience_id],
+        )
+        self._held.callback(ledger.close)
+        return ledger
 
     # Runs.
 
     def run(self) -> None:
         """Make one pass over every audience, or one after the other until a signal."""
         self._refuse_everything()
+        with self._held:
+            self._run()
+
+    def _run(self) -> None:
         interval = self._around.settings.poll_interval_seconds
         while True:
             began = time.monotonic()

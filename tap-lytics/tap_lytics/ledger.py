@@ -1,0 +1,168 @@
+"""The ledger: who is a member, what was sent of them, and when they left."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .errors import LedgerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+FROM_START = 1  # Was there when the job first ran, and was never sent.
+LEFT = 2  # Kept until a state covers that it was told.
+LAST_BYTE = 255
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A member of an audience.
+
+    `flags` is 0, FROM_START or LEFT; no digest: what the target has is unknown.
+    """
+
+    member: bytes
+    digest: bytes | None
+    required: str
+    generation: int
+    flags: int
+
+
+class Ledger:
+    """The rows of all audiences in one file, and its generation.
+
+    The generation grows with every state that is written, so that a row tells whether
+    a state covers it.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self.id, generation = connection.execute(
+            "SELECT id, generation FROM about"
+        ).fetchone()
+        self.generation: int = generation + 1
+
+    def enroll(self, audience_id: str, slug: str, covered: int | None) -> int | None:
+        """Find an audience that the ledger has known since that generation.
+
+        Gives its number; None when it does not know it, or not as the state does.
+        """
+        row = self._connection.execute(
+            "SELECT number, began FROM audience WHERE id = ?", (audience_id,)
+        ).fetchone()
+        if row is None or covered is None:
+            return None
+        number, began = row
+        if not began <= covered < self.generation:
+            return None
+        self._connection.execute(
+            "UPDATE audience SET slug = ? WHERE number = ?", (slug, number)
+        )
+        self._undo(number, covered)
+        return int(number)
+
+    def begin(self, audience_id: str, slug: str) -> int:
+        """Begin an audience anew, without members."""
+        execute = self._connection.execute
+        execute(
+            "INSERT INTO audience (id, slug, began) VALUES (?, ?, ?) ON CONFLICT (id)"
+            " DO UPDATE SET slug = excluded.slug, began = excluded.began",
+            (audience_id, slug, self.generation),
+        )
+        [number] = execute(
+            "SELECT number FROM audience WHERE id = ?", (audience_id,)
+        ).fetchone()
+        execute("DELETE FROM member WHERE audience = ?", (number,))
+        return int(number)
+
+    def find(self, audience: int, members: Sequence[bytes]) -> dict[bytes, Row]:
+        """Find members, those who left among them."""
+        one = (
+            "SELECT member, digest, required, generation, flags FROM member"
+            " WHERE audience = ? AND member = ?"
+        )
+        execute = self._connection.execute
+        rows = (execute(one, (audience, m)).fetchone() for m in members)
+        return {row[0]: _to_row(*row) for row in rows if row}
+
+    def put(self, audience: int, rows: Iterable[Row]) -> None:
+        """Write rows, over those of the same members."""
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO member VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                (audience, r.member, r.digest, r.required, r.generation, r.flags)
+                for r in rows
+            ),
+        )
+
+    def remains(self, audience: int, required: str) -> bool:
+        """Say whether anybody remains with these values of require_fields."""
+        found = self._connection.execute(
+            "SELECT 1 FROM member WHERE audience = ? AND required = ? AND flags != ?"
+            " LIMIT 1",
+            (audience, required, LEFT),
+        )
+        return found.fetchone() is not None
+
+    def present(self, audience: int, first_byte: int) -> list[bytes]:
+        """List the members whose keys begin with this byte."""
+        last = b"\xff" * 17 if first_byte == LAST_BYTE else bytes([first_byte + 1])
+        rows = self._connection.execute(
+            "SELECT member FROM member WHERE audience = ? AND member >= ? AND member < ?"
+            " AND flags != ?",
+            (audience, bytes([first_byte]), last, LEFT),
+        )
+        return [member for (member,) in rows]
+
+    def commit(self) -> int:
+        """Make all lasting; gives the generation that a state then covers."""
+        covered = self.generation
+        self._connection.execute("UPDATE about SET generation = ?", (covered,))
+        self._connection.execute("COMMIT")
+        self._connection.execute("BEGIN IMMEDIATE")
+        self.generation += 1
+        return covered
+
+    def close(self) -> None:
+        """Let the file go; what was not committed is not kept."""
+        self._connection.close()
+
+    def _undo(self, audience: int, covered: int) -> None:
+        # Sent, but perhaps never written: the next sight of them sends them again, and
+        # those who left are members until they are missed again.
+        self._connection.execute(
+            "UPDATE member SET digest = NULL, flags = 0, generation = :covered"
+            " WHERE audience = :audience AND generation > :covered"
+            " AND flags != :from_start",
+            {"audience": audience, "covered": covered, "from_start": FROM_START},
+        )
+        self._connection.execute(
+            "DELETE FROM member WHERE audience = ? AND flags = ?", (audience, LEFT)
+        )
+
+
+@contextmanager
+def telling_of_damage(path: str) -> Iterator[None]:
+    """Speak for a ledger that cannot be read or written on the way."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        raise LedgerError(
+            f"The ledger {path} cannot be used any further ({error}): if its disk is"
+            " not full, move it away, and the next run makes it anew."
+        ) from None
+
+
+def _to_row(
+    member: bytes, digest: bytes | None, required: str, generation: int, flags: int
+) -> Row:
+    return Row(
+        member=member,
+        digest=digest,
+        required=required,
+        generation=generation,
+        flags=flags,
+    )
