@@ -1,4 +1,4 @@
-"""Mapping entries: from the configuration's objects to typed ones, and what is wrong."""
+"""Mapping entries: from the configuration's objects to typed ones."""
 
 from __future__ import annotations
 
@@ -105,9 +105,14 @@ def _complaints(place: str, row: Any, keys: frozenset[str]) -> Iterator[str]:  #
     if not isinstance(row, dict):
         yield f'{place} must be an object such as {{"from": "email", "to": "email"}}.'
         return
-    for key in sorted(row.keys() - keys):
+    if row.keys() - keys:
         yield f"{place} has an unknown key; an entry has {', '.join(sorted(keys))}."
         return
+    yield from _key_complaints(place, row)
+    yield from _option_complaints(place, row)
+
+
+def _key_complaints(place: str, row: Mapping[str, Any]) -> Iterator[str]:
     if ("from" in row) == ("value" in row):
         yield f'{place} needs either "from" (a record field) or "value" (a constant).'
     for key in ("from", "to"):
@@ -115,7 +120,6 @@ def _complaints(place: str, row: Any, keys: frozenset[str]) -> Iterator[str]:  #
             yield f'{place}: "{key}" must be a text that is not empty.'
     if "to" not in row:
         yield f'{place} needs "to", where the value goes.'
-    yield from _option_complaints(place, row)
 
 
 def _option_complaints(place: str, row: Mapping[str, Any]) -> Iterator[str]:

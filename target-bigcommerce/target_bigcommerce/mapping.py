@@ -45,6 +45,12 @@ class RecordMapping:
     attributes: Sequence[Entry]
     clears_nulls: bool
 
+    @property
+    def sources(self) -> list[str]:
+        """Every record field that is read, but for the id."""
+        entries = (*self.standard, *self.attributes)
+        return [entry.source for entry in entries if entry.source]
+
 
 def dig(record: Mapping[str, Any], path: str) -> Any:  # noqa: ANN401 - any JSON
     """Follow a dotted path into nested objects; ABSENT where it leads nowhere.
@@ -72,7 +78,7 @@ def read_id(record: Mapping[str, Any], id_field: str) -> int | None:
     text = value.strip() if isinstance(value, str) else value
     if text is ABSENT or text is None or text == "":
         return None
-    # A boolean is an integer to Python, and int() reads "1_000" and "１２".
+    # A boolean is an integer to Python, and int() reads "1_000" and other digits.
     if isinstance(text, int) and not isinstance(text, bool):
         text = str(text)
     if isinstance(text, str) and ID.fullmatch(text):

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .limits import Limits
 
 USUAL_WINDOW_SECONDS = 30.0
+GUARD_SECONDS = 0.05  # Reset times are rounded, and clocks of servers differ.
 LONG_AGO = float("-inf")
 
 
@@ -90,7 +91,7 @@ class Pace:
 
     def _end_by(self, now: float, limits: Limits) -> float:
         if limits.reset_seconds is not None:
-            return now + limits.reset_seconds
+            return now + limits.reset_seconds + GUARD_SECONDS
         return self._end or now + self.window_seconds
 
     def _is_stale(self, end: float, window: int) -> bool:

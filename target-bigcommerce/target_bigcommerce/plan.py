@@ -59,7 +59,7 @@ class Definitions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValuePlan:
-    """What to do with the attribute values of one customer.
+    """What to do with the attribute values of one customer, each with its change.
 
     Args:
         upserts: values to write.
@@ -67,10 +67,9 @@ class ValuePlan:
         clears: values of the audience to delete, as the member left.
     """
 
-    upserts: list[AttributeValue] = field(default_factory=list)
-    deletes: list[StoredValue] = field(default_factory=list)
-    clears: list[StoredValue] = field(default_factory=list)
-    changes: list[Change] = field(default_factory=list)
+    upserts: list[tuple[AttributeValue, Change]] = field(default_factory=list)
+    deletes: list[tuple[StoredValue, Change]] = field(default_factory=list)
+    clears: list[tuple[StoredValue, Change]] = field(default_factory=list)
 
 
 def plan_fields(wanted: Wanted, row: Row) -> list[Change]:
@@ -79,7 +78,8 @@ def plan_fields(wanted: Wanted, row: Row) -> list[Change]:
     for name, want in wanted.fields.items():
         if CUSTOMER_FIELDS[name].creates_only:
             continue
-        old, new = row.get(name), "" if want.value is None else want.value
+        old: Any = row.get(name)
+        new: Any = "" if want.value is None else want.value
         if name == "form_fields":
             new = differing_form_fields(old, new)
         is_settled = name == "form_fields" and not new
@@ -176,8 +176,7 @@ class _Planner:
             if not is_value_settled(want, old.value if old else None, attribute_type):
                 self._upsert(name, want.value, old)
         elif old is not None and not want.if_empty:
-            self.plan.deletes.append(old)
-            self._note(name, old, None)
+            self.plan.deletes.append((old, _change(name, old, None)))
 
     def add_slug(self) -> None:
         audience, slug = self._definitions.audience, self._definitions.slug
@@ -190,25 +189,19 @@ class _Planner:
         old = self._old(audience)
         # Another's value in the attribute is not ours to delete.
         if old is not None and old.value == self._definitions.slug:
-            self.plan.clears.append(old)
-            self._note(audience, old, None)
+            self.plan.clears.append((old, _change(audience, old, None)))
 
     def _old(self, name: str) -> StoredValue | None:
         return self._stored.get(self._definitions.ids[name])
 
     def _upsert(self, name: str, value: str, old: StoredValue | None) -> None:
-        self.plan.upserts.append(
-            AttributeValue(
-                customer_id=self._customer_id,
-                attribute_id=self._definitions.ids[name],
-                value=value,
-            )
+        row = AttributeValue(
+            customer_id=self._customer_id,
+            attribute_id=self._definitions.ids[name],
+            value=value,
         )
-        self._note(name, old, value)
+        self.plan.upserts.append((row, _change(name, old, value)))
 
-    def _note(self, name: str, old: StoredValue | None, new: str | None) -> None:
-        self.plan.changes.append(
-            Change(
-                name=name, is_attribute=True, old=old.value if old else None, new=new
-            )
-        )
+
+def _change(name: str, old: StoredValue | None, new: str | None) -> Change:
+    return Change(name=name, is_attribute=True, old=old.value if old else None, new=new)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 KEPT_BACK = 3  # Calls left at which to wait for the reset, as BigCommerce advises.
-SLICES = 60  # A wait for other apps is cut into this many parts of a window.
+LOOK = 1 / 6  # Part of a window after which a call looks what other apps leave.
 MARGIN = 0.05  # Part of the window by whose end spread calls shall be through.
 SMOOTHING = 1 / 30  # Part of a window for which the last one's rate is believed.
 
@@ -35,10 +35,10 @@ def kept_back(quota: int, share: float) -> float:
 
 
 def others_rate(view: View) -> float:
-    """Calls per second of other apps; silence lowers it, so that we look again."""
+    """Calls per second of other apps, as far as the last answer showed."""
     believed = view.window * SMOOTHING
     seen = view.others + view.others_before * believed
-    return seen / (view.elapsed + believed)
+    return seen / (max(0.0, view.elapsed - view.since_answer) + believed)
 
 
 def usable(view: View) -> float:
@@ -53,8 +53,7 @@ def usable(view: View) -> float:
 
 def fair(view: View) -> float:
     """Calls that leave other apps theirs to the window's end; never under our half."""
-    rate = others_rate(view)
-    expected = rate * (view.since_answer + view.remaining)
+    expected = others_rate(view) * (view.since_answer + view.remaining)
     room = view.left - view.in_flight - expected - KEPT_BACK
     return max(room, view.share * view.quota / 2 - view.own)
 
@@ -65,24 +64,29 @@ def pause(view: View) -> float | None:
     if now <= 0:
         return _until_there_are_some(view)
     if fair(view) < min(1, now):
-        return _slice(view)
-    return _spread(view, min(now, fair(view)))
+        return _until_another_look(view)
+    return _spread(view, now)
 
 
 def _until_there_are_some(view: View) -> float | None:
     certain = view.left - kept_back(view.quota, view.share)
     if certain <= 0 or view.own >= view.share * view.quota:
         return view.remaining
-    return None if view.in_flight else _slice(view)
+    return None if view.in_flight else _until_another_look(view)
 
 
-def _slice(view: View) -> float:
-    return min(view.window / SLICES, view.remaining)
+def _until_another_look(view: View) -> float:
+    """Only an answer shows what other apps leave: a call now and then looks."""
+    return min(max(0.0, view.window * LOOK - view.since_call), view.remaining)
 
 
-def _spread(view: View, allowed: float) -> float:
-    """Spread calls only when the window does not cover those to come."""
-    if view.to_come <= allowed:
+def _spread(view: View, now: float) -> float:
+    """Spread calls only when the window does not cover those to come.
+
+    Not either when other apps will have taken ours before its end.
+    """
+    allowed = min(now, fair(view))
+    if view.to_come <= allowed or now <= others_rate(view) * view.remaining:
         return 0.0
     apart = max(0.0, view.remaining - MARGIN * view.window) / max(allowed, 1)
     return max(0.0, apart - view.since_call)

@@ -117,7 +117,8 @@ def _to_boolean(value: Any) -> bool:  # noqa: ANN401 - any JSON
 
 
 def _to_integers(value: Any) -> list[int]:  # noqa: ANN401 - any JSON
-    return [_to_integer(each) for each in (value if isinstance(value, list) else [value])]
+    values = value if isinstance(value, list) else [value]
+    return [_to_integer(each) for each in values]
 
 
 def _to_credit(value: Any) -> list[Any]:  # noqa: ANN401 - any JSON

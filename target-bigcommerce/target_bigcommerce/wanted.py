@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from types import MappingProxyType
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +36,8 @@ class Wanted:
 
     customer_id: int | None
     email: str | None = None
-    fields: Mapping[str, Want] = NOTHING
-    attributes: Mapping[str, Want] = NOTHING
+    fields: Mapping[str, Want] = field(default_factory=dict)
+    attributes: Mapping[str, Want] = field(default_factory=dict)
     is_member: bool = True
 
 

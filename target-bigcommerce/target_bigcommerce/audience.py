@@ -1,0 +1,157 @@
+"""One audience's records: taken, checked, mapped and drained."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .batch import Arrival, Batch
+from .codes import Code
+from .drain import Drain, StreamPlan
+from .errors import InputError
+from .mapping import RejectedError, read_id, to_wanted
+from .settling import settle
+from .wanted import Wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .export import Export
+    from .stream_schema import StreamSchema
+
+RECORDS_PER_CUSTOMER = 10  # On average in a batch; more would only take memory.
+DELETED_AT = "_sdc_deleted_at"
+
+Record = dict[str, Any]
+
+
+class Audience:
+    """The records of one stream under one SCHEMA.
+
+    Raises:
+        InputError: when the stream lacks id_field, or its attribute is another's.
+        AttributeConflictError: when an attribute cannot be had as it is mapped.
+    """
+
+    def __init__(self, export: Export, stream: str, schema: StreamSchema) -> None:
+        self._export = export
+        self._settings = export.settings
+        self._stream = stream
+        self._schema = schema
+        self._mapping = export.settings.record_mapping
+        schema.require(self._settings.id_field)
+        schema.warn_of_missing(self._mapping.sources)
+        plan = self._to_plan()
+        export.claim(plan.audience, stream)
+        export.book.check(plan.types)
+        self._drain = Drain(
+            plan,
+            store=export.store,
+            book=export.book,
+            note=export.note,
+            guard=export.guard,
+        )
+        self._batch = Batch()
+
+    @property
+    def size(self) -> int:
+        """Customers waiting."""
+        return self._batch.size
+
+    @property
+    def waiting(self) -> int:
+        """Records waiting."""
+        return self._batch.records
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it is time for a drain."""
+        most = RECORDS_PER_CUSTOMER * self._settings.batch_size_rows
+        return self.size >= self._export.room or self.waiting >= most
+
+    def take(self, record: Record, message: Mapping[str, Any]) -> None:
+        """Take a record: it waits for the drain, or is rejected or skipped at once."""
+        self._export.tally.read += 1
+        try:
+            self._take(record, message)
+        except RejectedError as why:
+            self._export.reject(message, why)
+
+    def drain(self) -> None:
+        """Write what waits.
+
+        Raises:
+            BigCommerceError: when that cannot be finished; then nothing is counted.
+        """
+        works = self._drain.run(self._batch)
+        self._batch = Batch()
+        settle(self._export, self._stream, works)
+
+    def _take(self, record: Record, message: Mapping[str, Any]) -> None:
+        if message["record"].get(DELETED_AT) is not None:
+            self._take_exit(record, message)
+            return
+        customer_id = self._see(record, message)
+        if customer_id is None and self._settings.on_missing_id == "skip":
+            self._export.tally.settle("skipped")
+            return
+        self._schema.validate(record)
+        wanted = to_wanted(record, self._mapping)
+        if customer_id is not None or wanted.email is not None:
+            self._wait(wanted, record, message)
+        elif self._settings.on_missing_id == "create":
+            reason = "a new customer needs email, and this record has none"
+            raise RejectedError(Code.INCOMPLETE_CUSTOMER, reason)
+        else:
+            self._export.tally.settle("skipped")
+
+    def _take_exit(self, record: Record, message: Mapping[str, Any]) -> None:
+        self._export.has_told_of_exits = True
+        customer_id = read_id(record, self._settings.id_field)
+        if customer_id is None:
+            self._export.tally.settle("skipped")
+        elif not self._export.clears_exits:
+            self._export.tally.settle("kept")
+        else:
+            wanted = Wanted(customer_id=customer_id, is_member=False)
+            self._wait(wanted, record, message)
+
+    def _see(self, record: Record, message: Mapping[str, Any]) -> int | None:
+        """Read the id; whoever comes under a version is seen, also when rejected."""
+        seen = self._export.versions.see(self._stream, message.get("version"))
+        try:
+            customer_id = read_id(record, self._settings.id_field)
+        except RejectedError:
+            if seen:
+                seen.unreadable += 1
+            raise
+        if seen and customer_id is not None:
+            seen.customers.add(customer_id)
+        return customer_id
+
+    def _wait(self, wanted: Wanted, record: Record, message: Mapping[str, Any]) -> None:
+        self._batch.add(
+            Arrival(
+                order=self._export.tally.read,
+                wanted=wanted,
+                message=message,
+                member=self._schema.member(record),
+            )
+        )
+        self._export.wait()
+
+    def _to_plan(self) -> StreamPlan:
+        attribute = self._settings.audience_attribute_of(self._stream)
+        types: dict[str, str] = {e.to: e.type for e in self._settings.attributes}
+        if attribute in types:
+            raise InputError(
+                f"The audience attribute {attribute!r} of stream {self._stream} is also"
+                " mapped in map_custom_attributes: two writers of one attribute."
+                " Name another in audience_attribute."
+            )
+        return StreamPlan(
+            stream=self._stream,
+            types={attribute: "string", **types},
+            audience=attribute,
+            includes=self._settings.includes,
+            may_create=self._settings.on_missing_id == "create",
+        )

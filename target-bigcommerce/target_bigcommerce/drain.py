@@ -1,0 +1,198 @@
+"""One drain: look up, plan, write what differs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .errors import AttributeConflictError
+from .lookup import look_up
+from .plan import (
+    plan_fields,
+    plan_values,
+    to_creation,
+    to_creation_changes,
+    to_inline_values,
+    to_update,
+)
+from .refusals import is_about_attribute, to_rejection
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from .attributes import AttributeBook
+    from .batch import Batch, Work
+    from .clearing import ClearGuard
+    from .plan import Change, Definitions, ValuePlan
+    from .rows import StoredValue
+    from .store import Store
+
+    Note = Callable[[str, int | None, Sequence[Change]], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamPlan:
+    """What a drain must know of the stream whose records it writes.
+
+    Args:
+        stream: its name, which is the audience's slug.
+        types: every attribute that it writes, by name, with its type.
+        audience: the name of the attribute that holds the slug.
+        includes: what a look-up of customers must include.
+        may_create: whether a customer who is not found is created.
+    """
+
+    stream: str
+    types: Mapping[str, str]
+    audience: str
+    includes: Sequence[str]
+    may_create: bool
+
+
+class Drain:
+    """Writes the batches of one stream, and takes note of every value written.
+
+    Every step leaves alone whom an earlier one rejected. A drain that fails may be
+    repeated as a whole: it looks up before it writes.
+    """
+
+    def __init__(
+        self,
+        plan: StreamPlan,
+        *,
+        store: Store,
+        book: AttributeBook,
+        note: Note,
+        guard: ClearGuard,
+    ) -> None:
+        self._plan = plan
+        self._store = store
+        self._book = book
+        self._note_changes = note
+        self._guard = guard
+
+    def run(self, batch: Batch) -> list[Work]:
+        """Write a batch; gives what became of each of its customers.
+
+        Raises:
+            BigCommerceError: when it cannot be finished.
+        """
+        works = look_up(
+            batch,
+            self._store,
+            include=self._plan.includes,
+            may_create=self._plan.may_create,
+        )
+        self._update([work for work in works if work.row is not None])
+        if self._plan.may_create:
+            self._create([work for work in works if work.is_new])
+        self._write_values([work for work in works if work.can_have_values])
+        return works
+
+    def _update(self, works: Iterable[Work]) -> None:
+        planned = [
+            (work, changes)
+            for work in works
+            if (changes := plan_fields(work.wanted, work.found))
+        ]
+        if not planned:
+            return
+        rows = [to_update(work.found["id"], changes) for work, changes in planned]
+        written = self._store.update_customers(rows)
+        for at, (work, changes) in enumerate(planned):
+            if at in written.refused:
+                work.rejected = to_rejection(written.refused[at])
+            else:
+                self._note(work, changes)
+
+    def _create(self, works: Sequence[Work]) -> None:
+        if not works:
+            return
+        definitions = self._definitions()
+        rows = [to_creation(work.wanted, definitions) for work in works]
+        written = self._store.create_customers(rows)
+        lost = []
+        for at, (work, row) in enumerate(zip(works, rows, strict=True)):
+            if at in written.refused:
+                work.rejected = to_rejection(written.refused[at])
+                continue
+            work.create(written.done[at])
+            if written.done[at].get("_found"):
+                # Of a POST whose answer was lost: compare, then mend.
+                lost.append(work)
+                continue
+            work.inline = to_inline_values(work.found["id"], row)
+            self._note(work, to_creation_changes(row, definitions))
+        self._update(lost)
+
+    def _write_values(self, works: Sequence[Work]) -> None:
+        if not works or self._has_nothing_to_clear(works):
+            return
+        stored = self._stored(works)
+        definitions = self._definitions()
+        plans = [
+            (work, plan_values(number, work.wanted, stored[number], definitions))
+            for work in works
+            for number in [work.found["id"]]
+        ]
+        self._upsert(plans)
+        plans = [(work, plan) for work, plan in plans if not work.rejected]
+        self._delete([(w, *each) for w, plan in plans for each in plan.deletes])
+        clears = [(w, *each) for w, plan in plans for each in plan.clears]
+        if clears:
+            self._guard.admit(
+                len(clears),
+                attribute=self._plan.audience,
+                total=lambda: self._store.count_values(definitions.audience_id),
+            )
+            self._delete(clears)
+            for work, _, _ in clears:
+                work.is_cleared = True
+
+    def _has_nothing_to_clear(self, works: Sequence[Work]) -> bool:
+        # Exits alone are no reason to create the attribute that they would clear.
+        is_all_exits = not any(work.wanted.is_member for work in works)
+        return is_all_exits and not self._book.known_ids([self._plan.audience])
+
+    def _stored(self, works: Sequence[Work]) -> Mapping[int, list[StoredValue]]:
+        stored: dict[int, list[StoredValue]] = defaultdict(list)
+        known = self._book.known_ids(list(self._plan.types))
+        asked = [work.found["id"] for work in works if not work.inline]
+        for value in self._store.values(asked, known) if asked and known else ():
+            stored[value.customer_id].append(value)
+        for work in works:
+            stored[work.found["id"]] += work.inline
+        return stored
+
+    def _upsert(self, plans: Sequence[tuple[Work, ValuePlan]]) -> None:
+        planned = [(work, *each) for work, plan in plans for each in plan.upserts]
+        if not planned:
+            return
+        written = self._store.upsert_values([value for _, value, _ in planned])
+        for at, (work, _, change) in enumerate(planned):
+            if at not in written.refused:
+                self._note(work, [change])
+            elif is_about_attribute(written.refused[at]):
+                raise AttributeConflictError(
+                    f"The store no longer has the attribute {change.name!r}: it was"
+                    " deleted during this run. Run again, and it is created anew."
+                )
+            else:
+                work.rejected = to_rejection(written.refused[at])
+
+    def _delete(self, planned: Sequence[tuple[Work, StoredValue, Change]]) -> None:
+        if not planned:
+            return
+        self._store.delete_values([value.id for _, value, _ in planned])
+        for work, _, change in planned:
+            self._note(work, [change])
+
+    def _definitions(self) -> Definitions:
+        return self._book.ensure(
+            self._plan.types, audience=self._plan.audience, slug=self._plan.stream
+        )
+
+    def _note(self, work: Work, changes: Sequence[Change]) -> None:
+        work.is_changed = True
+        self._note_changes(self._plan.stream, work.customer_id, changes)

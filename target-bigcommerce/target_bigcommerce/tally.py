@@ -1,0 +1,118 @@
+"""What became of every record: counted once, told at the end."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from .errors import OutputError
+
+if TYPE_CHECKING:
+    from .codes import Code
+
+Outcome = Literal[
+    "updated",
+    "unchanged",
+    "created",
+    "cleared",
+    "kept",
+    "merged",
+    "skipped",
+    "rejected",
+]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """The run's figures.
+
+    Args:
+        read: records read, whatever became of them.
+        outcomes: records by what became of them.
+        rejects: rejected records by code.
+        calls: requests by endpoint.
+        changes: values written, by customer field or attribute.
+        customers_changed: customers updated or created.
+        shared_ids: records of another member with the same customer id.
+        cleared_by_version: values cleared on ACTIVATE_VERSION, which no record told of.
+    """
+
+    read: int = 0
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    rejects: Counter[Code] = field(default_factory=Counter)
+    calls: Counter[str] = field(default_factory=Counter)
+    changes: Counter[str] = field(default_factory=Counter)
+    customers_changed: int = 0
+    shared_ids: int = 0
+    cleared_by_version: int = 0
+
+    def settle(self, outcome: Outcome) -> None:
+        """Count what became of a record."""
+        self.outcomes[outcome] += 1
+
+    def count_call(self, endpoint: str, status: int) -> None:
+        """Count a request that was answered, or that was not (status 0)."""
+        del status
+        self.calls[endpoint] += 1
+
+    def to_summary(
+        self,
+        *,
+        left: int,
+        waited_seconds: float,
+        **more: Any,  # noqa: ANN401 - JSON
+    ) -> dict[str, Any]:
+        """Give everything as one JSON object.
+
+        `records` are those accounted for; `left` were read and come again.
+        """
+        return {
+            "records": self.read - left,
+            "outcomes": {name: self.outcomes[name] for name in OUTCOMES},
+            "rejects": {code.value: n for code, n in self.rejects.most_common()},
+            "changes": dict(self.changes.most_common()),
+            "calls": dict(sorted(self.calls.items())),
+            "quota_wait_seconds": round(waited_seconds, 3),
+            "customers_changed": self.customers_changed,
+            "shared_ids": self.shared_ids,
+            "cleared_by_version": self.cleared_by_version,
+            "left": left,
+            **more,
+        }
+
+
+def to_line(summary: dict[str, Any]) -> str:
+    """Say the summary in one line."""
+    parts = [f"{summary['records']:,} records"]
+    parts += [f"{n:,} {name}" for name, n in summary["outcomes"].items() if n]
+    line = f"{parts[0]}: {', '.join(parts[1:]) or 'none'}"
+    line += f"; rejects {_listed(summary['rejects'])}" if summary["rejects"] else ""
+    line += f"; calls {_listed(summary['calls'])}" if summary["calls"] else ""
+    line += f"; waited {summary['quota_wait_seconds']:.1f} s for the store's quota"
+    if summary["left"]:
+        line += f"; {summary['left']:,} more were read and come again"
+    return line + "."
+
+
+def write_summary(path: str, summary: dict[str, Any]) -> None:
+    """Write the summary as a whole: a reader never sees half of it.
+
+    Raises:
+        OutputError: when the file cannot be written.
+    """
+    draft = Path(f"{path}.{os.getpid()}.part")
+    try:
+        draft.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+        draft.replace(path)
+    except OSError as error:
+        text = f"summary_path cannot be written: {error.strerror}."
+        raise OutputError(text) from None
+
+
+def _listed(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {n:,}" for name, n in counts.items())

@@ -1,0 +1,243 @@
+"""The Singer target: from messages to audiences, and from settled ones to STATE."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from singer_sdk import Target, metrics
+from singer_sdk.helpers.capabilities import PluginCapabilities
+from typing_extensions import override
+
+from .activation import activate
+from .closing import close, run_to_status
+from .command import OneLineCommand, read_configuration
+from .complaints import complaints, unknown
+from .declared import DECLARED
+from .errors import InputError, InterruptedByUserError, SettingsError
+from .interrupt import Interrupt
+from .messages import check_record, check_schema, check_state, check_version
+from .opening import open_export
+from .progress import Progress
+from .reader import Hooks, TimedReader
+from .rejects import refuse_own_input
+from .settings import Settings
+from .sink import CustomerSink
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+    from typing import IO
+
+    import click
+    from singer_sdk.helpers.capabilities import CapabilitiesEnum
+    from singer_sdk.plugin_base import _ConfigInput
+
+    from .messages import Message
+
+
+class TargetBigCommerce(Target):
+    """Singer target for BigCommerce customers and their attributes."""
+
+    name = "target-bigcommerce"
+    package_name = "target-bigcommerce"
+    config_jsonschema: ClassVar[dict[str, Any]] = DECLARED
+    # Not the SDK's own list: BATCH files would bypass the validation of records.
+    capabilities: ClassVar[list[CapabilitiesEnum]] = [
+        PluginCapabilities.ABOUT,
+        PluginCapabilities.STREAM_MAPS,
+        PluginCapabilities.FLATTENING,
+        PluginCapabilities.STRUCTURED_LOGGING,
+    ]
+    default_sink_class = CustomerSink
+    message_reader_class = TimedReader
+
+    def __init__(self, **given: Any) -> None:  # noqa: ANN401 - the SDK's own arguments
+        self._interrupt = Interrupt()  # The SDK installs the signal handlers.
+        self._began = time.monotonic()
+        super().__init__(**given)
+        self.max_parallelism = 1  # Streams drain in order; calls run side by side.
+        self.settings = Settings.from_config(self.config)
+        self.export, self._throttle = open_export(self.settings, self._interrupt)
+        self._progress = Progress(self.export.tally)
+        self._reader.hooks = Hooks(
+            deadline=self.export.deadline,
+            tick=self.drain_all,
+            interrupt=self._interrupt,
+        )
+
+    @property
+    def _reader(self) -> TimedReader:
+        if not isinstance(self.message_reader, TimedReader):
+            raise TypeError("the target reads with its own reader")
+        return self.message_reader
+
+    # Settings.
+
+    @classmethod
+    @override
+    def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
+        # Past the SDK's target, which adds load_method and add_record_metadata.
+        super(Target, cls).append_builtin_config(config_jsonschema)
+
+    @override
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        # The SDK's own messages quote values, and so tokens.
+        schema = self.config_jsonschema
+        self.append_builtin_config(schema)
+        for line in unknown(self._config, schema):
+            self.logger.warning("%s", line)
+        found = complaints(self._config, schema)
+        if found and raise_errors:
+            raise SettingsError("\n".join(found))
+        return found
+
+    # Messages.
+
+    @override
+    def _process_schema_message(self, message_dict: Message) -> None:
+        check_schema(message_dict)
+        if self.export.rejects.is_new_schema(message_dict):
+            self.drain_all()  # So that a reject stands below its own SCHEMA.
+            self.export.rejects.remember_schema(message_dict)
+        super()._process_schema_message(message_dict)
+
+    @override
+    def _process_record_message(self, message_dict: Message) -> None:
+        check_record(message_dict)
+        for sink, record in self._sinks_for(message_dict):
+            sink.take(record, message_dict)
+            if sink.is_full or self.export.has_too_many_rejects:
+                self.drain_all()
+
+    @override
+    def _process_state_message(self, message_dict: Message) -> None:
+        check_state(message_dict)
+        is_all_settled = not self._waiting
+        state = message_dict["value"]
+        self.export.checkpoint.read(state, is_all_settled=is_all_settled)
+        self.export.wait()
+
+    @override
+    def _process_activate_version_message(self, message_dict: Message) -> None:
+        check_version(message_dict)
+        self.export.has_told_of_exits = True
+        if not self.export.clears_exits:
+            return
+        self.drain_all()
+        version = message_dict["version"]
+        for stream_map in self._maps_of(message_dict):
+            stream = stream_map.stream_alias
+            activate(self.export, stream, self.export.versions.of(stream, version))
+
+    @override
+    def _process_batch_message(self, message_dict: Message) -> None:
+        raise InputError(
+            "A BATCH message came, which this target does not take: its files would"
+            " bypass the validation of records. Switch batch_config off in the tap."
+        )
+
+    def _sinks_for(
+        self, message: Message
+    ) -> Iterator[tuple[CustomerSink, dict[str, Any]]]:
+        for stream_map in self._maps_of(message):
+            record = stream_map.transform(dict(message["record"]))
+            if record is not None:
+                sink = self._sinks_active[stream_map.stream_alias]
+                yield sink, record  # type: ignore[misc]  # our only class of sinks
+
+    def _maps_of(self, message: Message) -> list[Any]:
+        stream = message["stream"]
+        if stream not in self.mapper.stream_maps:
+            raise InputError(
+                f"A {message['type']} of stream {stream} came before its SCHEMA: the"
+                " tap breaks the Singer order of messages."
+            )
+        return self.mapper.stream_maps[stream]
+
+    # Drains and state.
+
+    @property
+    def _waiting(self) -> int:
+        sinks = (*self._sinks_to_clear, *self._sinks_active.values())
+        return sum(sink.current_size for sink in sinks)
+
+    @override
+    def _reset_max_record_age(self) -> None:
+        # The SDK calls this at the end of a drain of everything.
+        self.export.settle()
+        self._progress.tell()
+        self._print_state()
+        self.export.stop_if_over()
+
+    def _print_state(self) -> None:
+        state = self.export.checkpoint.take()
+        if state is not None and self.export.prints_state:
+            self._write_state_message(state)
+
+    @override
+    def process_endofpipe(self) -> None:
+        if self._interrupt.is_set:
+            raise InterruptedByUserError("Stopped by a signal.")
+        super().process_endofpipe()
+
+    @override
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
+        self._interrupt.set(signum)
+
+    # The command line.
+
+    def run(self, file_input: IO[str] | None = None) -> int:
+        """Read the input to its end; gives the exit status."""
+
+        def work() -> None:
+            refuse_own_input(self.settings.rejects_path, file_input)
+            try:
+                self.listen(file_input)
+            finally:
+                self._print_state()  # What is covered so far, however it ended.
+
+        status = run_to_status(work, signal=lambda: self._interrupt.signal)
+        seconds = time.monotonic() - self._began
+        return close(
+            self.export,
+            self._throttle,
+            status=status,
+            left=self._waiting,
+            seconds=seconds,
+        )
+
+    @classmethod
+    @override
+    def invoke(  # type: ignore[override]  # as the SDK itself does
+        cls,
+        *,
+        about: bool = False,
+        about_format: str | None = None,
+        config: _ConfigInput | None = None,
+        file_input: IO[str] | None = None,
+    ) -> None:
+        super(Target, cls).invoke(about=about, about_format=about_format)
+        cls.print_version(print_fn=cls.logger.info)
+        # A line for every hundred customers would drown the others.
+        quiet = metrics.MetricExclusionFilter(metrics=["batch_processing_time"])
+        metrics.get_metrics_logger().addFilter(quiet)
+        target = cls(
+            config=config.config if config else {},
+            parse_env_config=bool(config and config.parse_env),
+        )
+        sys.exit(target.run(file_input))
+
+    @classmethod
+    @override
+    def cb_config(
+        cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]
+    ) -> _ConfigInput:
+        with read_configuration():
+            return super().cb_config(ctx, param, value)
+
+    @classmethod
+    @override
+    def get_singer_command(cls) -> click.Command:
+        return OneLineCommand.of(super().get_singer_command(), cls.logger)
