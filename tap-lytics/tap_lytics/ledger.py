@@ -111,8 +111,8 @@ class Ledger:
         """List the members whose keys begin with this byte."""
         last = b"\xff" * 17 if first_byte == LAST_BYTE else bytes([first_byte + 1])
         rows = self._connection.execute(
-            "SELECT member FROM member WHERE audience = ? AND member >= ? AND member < ?"
-            " AND flags != ?",
+            "SELECT member FROM member WHERE audience = ?"
+            " AND member >= ? AND member < ? AND flags != ?",
             (audience, bytes([first_byte]), last, LEFT),
         )
         return [member for (member,) in rows]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from .absence import Sighting, doubt
@@ -15,9 +15,8 @@ if TYPE_CHECKING:
     from .client import Look
     from .lookout import Lookout
     from .outlet import Outlet
-    from .reader import Batch, Reader
+    from .reader import Batch, Reader, Surroundings
     from .roster import Roster
-    from .settings import Settings
     from .state import Place
 
 CLOCKS_APART = timedelta(minutes=1)
@@ -30,18 +29,20 @@ class AudiencePasses:
         self,
         reader: Reader,
         *,
-        settings: Settings,
+        around: Surroundings,
         lookout: Lookout,
         outlet: Outlet,
         roster: Roster,
         logger: logging.Logger,
     ) -> None:
         self._reader = reader
-        self._settings = settings
+        self._settings = around.settings
+        self._clock = around.clock
         self._lookout = lookout
         self._outlet = outlet
         self._roster = roster
         self._logger = logger
+        self._has_told_of_clocks = False
 
     def run(self, place: Place) -> None:
         """Make the pass that is due from this place on, and move the place on.
@@ -163,10 +164,11 @@ class AudiencePasses:
         )
 
     def _moment_of(self, look: Look) -> datetime:
-        own = datetime.now(timezone.utc)
+        own = self._clock()
         if look.at is None:
             return own
-        if abs(look.at - own) > CLOCKS_APART:
+        if abs(look.at - own) > CLOCKS_APART and not self._has_told_of_clocks:
+            self._has_told_of_clocks = True
             self._logger.warning(
                 "The clocks of Lytics and of this machine are %.0f seconds apart;"
                 " bookmarks go by that of Lytics.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from . import filterql
@@ -15,13 +16,16 @@ from .schema import MODIFIED
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Iterator
-    from datetime import datetime
 
     from .client import Client, Page
     from .interrupt import Interrupt
     from .ledger import Ledger
     from .members import Shape
     from .settings import Settings
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +36,7 @@ class Surroundings:
     settings: Settings
     interrupt: Interrupt
     ledger: Callable[[], Ledger]
+    clock: Callable[[], datetime] = _now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

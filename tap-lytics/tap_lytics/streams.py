@@ -124,10 +124,9 @@ class AudienceStream(Stream):
         writer = self._tap.message_writer
         if not isinstance(writer, LineWriter):
             raise TypeError("The tap writes through its own LineWriter only.")
-        settings = self._around.settings
         return AudiencePasses(
             self._reader,
-            settings=settings,
+            around=self._around,
             lookout=self._lookout,
             outlet=StreamOutlet(
                 writer, self.stream_maps, keep=self._keep, count=self._count
