@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import floor
 
 KEPT_BACK = 3  # Calls left at which to wait for the reset, as BigCommerce advises.
 LOOK = 1 / 6  # Part of a window after which a call looks what other apps leave.
@@ -29,9 +30,14 @@ class View:
     to_come: int  # Calls that the drain still has to make; 0 is unknown.
 
 
-def kept_back(quota: int, share: float) -> float:
-    """Calls left at which none may start; a tiny quota still lets one through."""
-    return min(max(KEPT_BACK, round((1 - share) * quota, 6)), quota - 1)
+def our_share(quota: int, share: float) -> int:
+    """Calls that we may make in a window; a tiny quota still lets one through."""
+    return max(1, floor(round(share * quota, 6)))
+
+
+def kept_back(quota: int, share: float) -> int:
+    """Calls left at which none may start."""
+    return min(max(KEPT_BACK, quota - our_share(quota, share)), quota - 1)
 
 
 def others_rate(view: View) -> float:
@@ -47,15 +53,16 @@ def usable(view: View) -> float:
     Those under way may not be in `left` yet, those of other apps since then neither.
     """
     unseen = view.in_flight + others_rate(view) * view.since_answer
+    ours = our_share(view.quota, view.share)
     least = kept_back(view.quota, view.share)
-    return min(view.left - unseen - least, view.share * view.quota - view.own)
+    return min(view.left - unseen - least, ours - view.own)
 
 
 def fair(view: View) -> float:
     """Calls that leave other apps theirs to the window's end; never under our half."""
     expected = others_rate(view) * (view.since_answer + view.remaining)
     room = view.left - view.in_flight - expected - KEPT_BACK
-    return max(room, view.share * view.quota / 2 - view.own)
+    return max(room, our_share(view.quota, view.share) / 2 - view.own)
 
 
 def pause(view: View) -> float | None:
@@ -70,7 +77,7 @@ def pause(view: View) -> float | None:
 
 def _until_there_are_some(view: View) -> float | None:
     certain = view.left - kept_back(view.quota, view.share)
-    if certain <= 0 or view.own >= view.share * view.quota:
+    if certain <= 0 or view.own >= our_share(view.quota, view.share):
         return view.remaining
     return None if view.in_flight else _until_another_look(view)
 

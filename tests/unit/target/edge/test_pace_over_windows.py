@@ -1,0 +1,198 @@
+"""The pace against the sandbox's quota, simulated on a clock that jumps."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from itertools import count
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sandbox import Clock, Options, Sandbox
+from sandbox.messages import to_request
+from target_bigcommerce.limits import read_limits
+from target_bigcommerce.pace import Pace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sandbox.messages import Answer
+
+WINDOW = 30.0
+QUOTA = 150
+ALWAYS_MORE = 1_000_000
+
+
+class Simulation:
+    """Three callers who always have a next call, over whole windows."""
+
+    def __init__(
+        self,
+        *,
+        share: float = 1.0,
+        other: int = 0,
+        latency: float = 0.2,
+        spread: bool = True,
+        start: float = 0.0,
+        lag: float = 0.0,
+    ) -> None:
+        self.clock = Clock.still(1_000_000.0)
+        options = Options(
+            members=1, quota=QUOTA, other_app_calls_per_window=other, in_flight=10
+        )
+        self.store = Sandbox(options, clock=self.clock).store
+        self.clock.advance(start)
+        self.pace = Pace(share)
+        self.statuses: Counter[int] = Counter()
+        self._spread = spread
+        self._latency = latency
+        self._lag = lag
+        self._order = count()
+        self._due: list[tuple[float, int, Callable[[], None]]] = []
+        self._idle = 3
+        headers = {"X-Auth-Token": options.store_token}
+        path = f"/stores/{options.store_hash}/v3/customers/attributes"
+        self._request = to_request("GET", path, headers=headers)
+
+    def run(self, windows: float) -> None:
+        """Let so many windows pass."""
+        end = self.clock.now() + windows * WINDOW
+        self._try_to_call()
+        while self._due and self._due[0][0] < end:
+            at, _, act = heapq.heappop(self._due)
+            self.clock.set(at)
+            act()
+        self.clock.set(end)
+        self.store.settle()
+
+    @property
+    def used(self) -> int:
+        """Calls of ours that the store let in."""
+        return self.statuses[200]
+
+    @property
+    def refused(self) -> float:
+        """The share of our calls that got a 429."""
+        return self.statuses[429] / max(1, self.statuses.total())
+
+    @property
+    def others_served(self) -> float:
+        """The share of the other app's calls that the store let in."""
+        quota = self.store.quota
+        return quota.other_served / (quota.other_served + quota.other_refused)
+
+    def _try_to_call(self) -> None:
+        while self._idle:
+            if self._spread:
+                self.pace.expect(ALWAYS_MORE)
+            pause = self.pace.pause(self.clock.now())
+            if pause is None:
+                return  # An answer is under way.
+            if pause > 0:
+                self._later(max(pause, 1e-6), self._try_to_call)
+                return
+            self._idle -= 1
+            self._call()
+
+    def _call(self) -> None:
+        window = self.pace.begin(self.clock.now())
+        self._later(self._lag, lambda: self._arrive(window))
+
+    def _arrive(self, window: int) -> None:
+        call = self.store.begin(self._request)
+
+        def leave() -> None:
+            answer = call.finish()
+            self._later(self._lag, lambda: self._land(window, answer))
+
+        self._later(self._latency, leave)
+
+    def _land(self, window: int, answer: Answer) -> None:
+        self.pace.learn(self.clock.now(), read_limits(answer.headers), window)
+        self.pace.end()
+        self.statuses[answer.status] += 1
+        self._idle += 1
+        self._try_to_call()
+
+    def _later(self, seconds: float, act: Callable[[], None]) -> None:
+        heapq.heappush(self._due, (self.clock.now() + seconds, next(self._order), act))
+
+
+@pytest.mark.parametrize("spread", [True, False])
+@pytest.mark.parametrize("latency", [0.05, 0.2, 0.4])
+@pytest.mark.parametrize("lag", [0.0, 0.03])
+def test_alone_almost_all_of_the_quota_is_used_without_a_429(
+    latency: float, lag: float, *, spread: bool
+) -> None:
+    simulation = Simulation(latency=latency, lag=lag, spread=spread)
+
+    simulation.run(windows=5)
+
+    assert simulation.used >= 0.97 * 5 * QUOTA
+    assert simulation.statuses[429] == 0
+
+
+def test_a_start_in_the_middle_of_a_window_loses_nothing() -> None:
+    simulation = Simulation(start=17.0)
+
+    simulation.run(windows=4 + 13 / 30)
+
+    assert simulation.used >= 0.97 * 5 * QUOTA
+    assert simulation.statuses[429] == 0
+
+
+@pytest.mark.parametrize("spread", [True, False])
+@pytest.mark.parametrize("share", [1.0, 0.9])
+def test_an_app_that_takes_half_is_not_starved_and_no_429_storm_comes(
+    share: float, *, spread: bool
+) -> None:
+    simulation = Simulation(other=QUOTA // 2, share=share, spread=spread)
+
+    simulation.run(windows=5)
+
+    assert simulation.refused < 0.02
+    assert simulation.others_served >= 0.9
+    assert simulation.used >= 0.4 * 5 * QUOTA
+
+
+@pytest.mark.parametrize("other", [20, 75, 140, 200])
+def test_a_greedy_app_neither_starves_us_nor_makes_a_429_storm(other: int) -> None:
+    simulation = Simulation(other=other)
+
+    simulation.run(windows=5)
+
+    assert simulation.refused < 0.02
+    assert simulation.used >= min(0.49, 0.98 - other / QUOTA) * 5 * QUOTA
+
+
+@pytest.mark.parametrize("other", [0, 20, 75])
+@pytest.mark.parametrize("share", [0.5, 0.25, 0.1])
+@pytest.mark.parametrize("spread", [True, False])
+def test_no_window_sees_more_calls_than_our_share(
+    share: float, other: int, *, spread: bool
+) -> None:
+    simulation = Simulation(share=share, other=other, spread=spread)
+
+    simulation.run(windows=4)
+
+    by_window = simulation.store.quota.used_by_window
+    assert max(by_window.values()) <= share * QUOTA
+    assert simulation.used >= 4 * share * QUOTA / 3
+    assert simulation.statuses[429] == 0
+
+
+def test_calls_are_spread_when_the_window_does_not_cover_those_to_come() -> None:
+    simulation = Simulation(spread=True, latency=0.05)
+
+    simulation.run(windows=0.5)
+
+    assert 0.45 * QUOTA <= simulation.used <= 0.6 * QUOTA
+
+
+def test_calls_that_the_window_covers_are_not_spread() -> None:
+    simulation = Simulation(spread=False, latency=0.05)
+
+    simulation.run(windows=0.2)
+
+    assert simulation.used == QUOTA - 3
