@@ -97,6 +97,12 @@ class Work:
         """Whether attribute values can be written for it."""
         return self.row is not None and not self.rejected
 
+    @property
+    def is_without_values(self) -> bool:
+        """Whether its attribute values are unknown: it came by email, not by id."""
+        came_by_id = any(a.wanted.customer_id is not None for a in self.arrivals)
+        return not came_by_id and not self.inline
+
     def create(self, row: Row) -> None:
         """Take the answer to its creation."""
         self.row, self.customer_id, self.is_created = row, row["id"], True

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .errors import AttributeConflictError
-from .lookup import look_up
+from .lookup import judge_missing, look_up
 from .plan import (
     plan_fields,
     plan_values,
@@ -78,16 +78,19 @@ class Drain:
         Raises:
             BigCommerceError: when it cannot be finished.
         """
-        works = look_up(
+        found = look_up(
             batch,
             self._store,
             include=self._plan.includes,
-            may_create=self._plan.may_create,
+            attribute_ids=self._known_ids(),
         )
+        works, may_create = found.works, self._plan.may_create
+        for work in works:
+            work.rejected = judge_missing(work, may_create=may_create)
         self._update([work for work in works if work.row is not None])
-        if self._plan.may_create:
+        if may_create:
             self._create([work for work in works if work.is_new])
-        self._write_values([work for work in works if work.can_have_values])
+        self._write_values([w for w in works if w.can_have_values], found.values)
         return works
 
     def _update(self, works: Iterable[Work]) -> None:
@@ -126,10 +129,12 @@ class Drain:
             self._note(work, to_creation_changes(row, definitions))
         self._update(lost)
 
-    def _write_values(self, works: Sequence[Work]) -> None:
+    def _write_values(
+        self, works: Sequence[Work], found: Sequence[StoredValue]
+    ) -> None:
         if not works or self._has_nothing_to_clear(works):
             return
-        stored = self._stored(works)
+        stored = self._stored(works, found)
         definitions = self._definitions()
         plans = [
             (work, plan_values(number, work.wanted, stored[number], definitions))
@@ -155,11 +160,15 @@ class Drain:
         is_all_exits = not any(work.wanted.is_member for work in works)
         return is_all_exits and not self._book.known_ids([self._plan.audience])
 
-    def _stored(self, works: Sequence[Work]) -> Mapping[int, list[StoredValue]]:
+    def _stored(
+        self, works: Sequence[Work], found: Sequence[StoredValue]
+    ) -> Mapping[int, list[StoredValue]]:
+        """What they have: as found with those who came by id, asked for the others."""
         stored: dict[int, list[StoredValue]] = defaultdict(list)
-        known = self._book.known_ids(list(self._plan.types))
-        asked = [work.found["id"] for work in works if not work.inline]
-        for value in self._store.values(asked, known) if asked and known else ():
+        known = self._known_ids()
+        asked = [work.found["id"] for work in works if work.is_without_values]
+        later = self._store.values(asked, known) if asked and known else []
+        for value in (*found, *later):
             stored[value.customer_id].append(value)
         for work in works:
             stored[work.found["id"]] += work.inline
@@ -187,6 +196,9 @@ class Drain:
         self._store.delete_values([value.id for _, value, _ in planned])
         for work, _, change in planned:
             self._note(work, [change])
+
+    def _known_ids(self) -> list[int]:
+        return self._book.known_ids(list(self._plan.types))
 
     def _definitions(self) -> Definitions:
         return self._book.ensure(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .rows import Attribute, Written
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from .client import Client
     from .plan import Change
     from .rows import AttributeValue, Row, StoredValue
+
+T = TypeVar("T")
 
 ROWS_PER_CALL = 10
 MOST_LINES = 500
@@ -28,6 +30,10 @@ class DryStore:
         self._client = client
         self.writes = 0
         self._invented = 0
+
+    def together(self, tasks: Sequence[Callable[[], T]]) -> list[T]:
+        """Run reads side by side."""
+        return self._client.together(tasks)
 
     def attributes(self) -> list[Attribute]:
         """List every definition."""

@@ -3,53 +3,58 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .batch import Work, to_work
+from .batch import to_work
 from .codes import Code
 from .fields import NEEDED_TO_CREATE
 from .mapping import RejectedError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from .batch import Arrival, Batch, Key
-    from .rows import Row
+    from .batch import Arrival, Batch, Key, Work
+    from .rows import Row, StoredValue
     from .store import Store
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a look-up gave.
+
+    Args:
+        works: the customers, each with its records.
+        values: what those who came by id have of the attributes.
+    """
+
+    works: list[Work]
+    values: list[StoredValue]
+
+
 def look_up(
-    batch: Batch, store: Store, *, include: Sequence[str], may_create: bool
-) -> list[Work]:
-    """Find the batch's customers, by id or by email, and judge who is not there."""
+    batch: Batch, store: Store, *, include: Sequence[str], attribute_ids: Sequence[int]
+) -> Found:
+    """Find the batch's customers, by id or by email, and values in the same breath."""
     ids = [key for key in batch.by_key if isinstance(key, int)]
     emails = [key for key in batch.by_key if isinstance(key, str)]
-    rows = dict(store.customers_by_id(ids, include)) if ids else {}
-    by_email = store.customers_by_email(emails, include) if emails else {}
+    rows: dict[int, Row] = {}
+    by_email: dict[str, Row] = {}
+    values: list[StoredValue] = []
+    tasks: list[Callable[[], object]] = []
+    if ids:
+        tasks.append(lambda: rows.update(store.customers_by_id(ids, include)))
+    if ids and attribute_ids:
+        tasks.append(lambda: values.extend(store.values(ids, attribute_ids)))
+    if emails:
+        tasks.append(lambda: by_email.update(store.customers_by_email(emails, include)))
+    store.together(tasks)
     rows |= {row["id"]: row for row in by_email.values()}
-    works = [
-        to_work(arrivals, key, rows.get(key))
-        if isinstance(key, int)
-        else to_work(arrivals, None, None)
-        for key, arrivals in _grouped(batch.by_key, by_email).items()
-    ]
-    for work in works:
-        work.rejected = _judge(work, may_create=may_create)
-    return works
+    return Found(works=_to_works(batch, rows, by_email), values=values)
 
 
-def _grouped(
-    by_key: Mapping[Key, list[Arrival]], by_email: Mapping[str, Row]
-) -> dict[Key, list[Arrival]]:
-    """Bring those matched by email together with those who came by id."""
-    grouped: dict[Key, list[Arrival]] = defaultdict(list)
-    for key, arrivals in by_key.items():
-        row = by_email.get(key) if isinstance(key, str) else None
-        grouped[row["id"] if row else key] += arrivals
-    return grouped
-
-
-def _judge(work: Work, *, may_create: bool) -> RejectedError | None:
+def judge_missing(work: Work, *, may_create: bool) -> RejectedError | None:
+    """Say why a customer who was not found cannot be written; None if that is well."""
     if work.row is not None:
         return None
     if work.customer_id is not None:
@@ -61,3 +66,25 @@ def _judge(work: Work, *, may_create: bool) -> RejectedError | None:
         reason = f"a new customer needs {', '.join(missing)} too"
         return RejectedError(Code.INCOMPLETE_CUSTOMER, reason)
     return None
+
+
+def _to_works(
+    batch: Batch, rows: Mapping[int, Row], by_email: Mapping[str, Row]
+) -> list[Work]:
+    return [
+        to_work(arrivals, key, rows.get(key))
+        if isinstance(key, int)
+        else to_work(arrivals, None, None)
+        for key, arrivals in _grouped(batch.by_key, by_email).items()
+    ]
+
+
+def _grouped(
+    by_key: Mapping[Key, list[Arrival]], by_email: Mapping[str, Row]
+) -> dict[Key, list[Arrival]]:
+    """Bring those matched by email together with those who came by id."""
+    grouped: dict[Key, list[Arrival]] = defaultdict(list)
+    for key, arrivals in by_key.items():
+        row = by_email.get(key) if isinstance(key, str) else None
+        grouped[row["id"] if row else key] += arrivals
+    return grouped

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from .rows import AttributeValue, Row, StoredValue, Written
 
 
+T = TypeVar("T")
+
+
 class Store(Protocol):
     """Customers and attribute values, read and written."""
+
+    def together(self, tasks: Sequence[Callable[[], T]]) -> list[T]:
+        """Run reads side by side; the results come in their order."""
+        ...
 
     def customers_by_id(
         self, ids: Sequence[int], include: Sequence[str] = ()
