@@ -1,0 +1,74 @@
+"""The demo's promises: kept ones pass, each broken one is named."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sandbox import Options, Sandbox
+from sandbox.proof import DemoError, prove
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    MakeBox = Callable[..., Sandbox]
+
+SUMMARY: dict[str, Any] = {
+    "records": 1000,
+    "outcomes": {"updated": 930, "unchanged": 10, "skipped": 50, "rejected": 10},
+    "rejects": {"unknown_customer": 7, "refused": 3},
+}
+
+
+@pytest.fixture
+def box() -> Sandbox:
+    """A store in which 950 customers were updated and got the audience's slug."""
+    box = Sandbox(Options(quota=10_000))
+    row = {"name": "LyticsAudience_vip", "type": "string"}
+    box.store.call("POST", "/customers/attributes", [row])
+    for number in list(box.store.customers)[:950]:
+        box.store.values[number, 1] = "vip_customers"
+    box.store.call("PUT", "/customers", [{"id": 1001, "company": "New"}])
+    return box
+
+
+def test_kept_promises_pass(box: Sandbox) -> None:
+    prove(box, SUMMARY)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "rejects", "missing"),
+    [
+        ({"updated": 900, "unchanged": 40}, {}, "more than 900 customers updated"),
+        ({"skipped": 0, "merged": 50}, {}, "without a customer id skipped"),
+        ({"rejected": 0, "merged": 10}, {"unknown_customer": 0}, "records rejected"),
+        ({}, {"refused": 2}, "a reason for each"),
+        ({"merged": 1}, {}, "an outcome for every record"),
+    ],
+)
+def test_a_broken_promise_of_the_summary_is_named(
+    box: Sandbox, outcomes: dict[str, int], rejects: dict[str, int], missing: str
+) -> None:
+    summary = deepcopy(SUMMARY)
+    summary["outcomes"] |= outcomes
+    summary["rejects"] |= rejects
+
+    with pytest.raises(DemoError, match=missing):
+        prove(box, summary)
+
+
+def test_an_attribute_that_says_something_else_is_seen(box: Sandbox) -> None:
+    box.store.values[1001, 1] = "somebody else"
+
+    with pytest.raises(DemoError, match="set to the audience's slug"):
+        prove(box, SUMMARY)
+
+
+def test_an_updated_customer_without_the_slug_is_seen(box: Sandbox) -> None:
+    last = max(box.store.customers)
+    box.store.call("PUT", "/customers", [{"id": last, "company": "New"}])
+
+    with pytest.raises(DemoError, match="set to the audience's slug"):
+        prove(box, SUMMARY)
