@@ -12,10 +12,15 @@ from typing_extensions import override
 
 from .activation import activate
 from .closing import close, run_to_status
-from .command import OneLineCommand, read_configuration
+from .command import OneLineCommand, read_configuration, silence_stdout
 from .complaints import complaints, unknown
 from .declared import DECLARED
-from .errors import InputError, InterruptedByUserError, SettingsError
+from .errors import (
+    InputError,
+    InterruptedByUserError,
+    OutputError,
+    SettingsError,
+)
 from .interrupt import Interrupt
 from .messages import check_record, check_schema, check_state, check_version
 from .opening import open_export
@@ -173,8 +178,16 @@ class TargetBigCommerce(Target):
 
     def _print_state(self) -> None:
         state = self.export.checkpoint.take()
-        if state is not None and self.export.prints_state:
+        if state is None or not self.export.prints_state:
+            return
+        try:
             self._write_state_message(state)
+        except OSError as error:
+            silence_stdout()
+            raise OutputError(
+                f"STATE could not be printed ({error.strerror}): whoever reads it has"
+                " ended. The next run begins at the last state that was read."
+            ) from None
 
     @override
     def process_endofpipe(self) -> None:
