@@ -49,11 +49,15 @@ def is_integer(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def first_error(row: Mapping[str, Any], *, null_clears: bool) -> tuple[str, str] | None:
+def first_error(
+    row: Mapping[str, Any], *, null_clears: bool, empty_refused: bool
+) -> tuple[str, str] | None:
     """Find the first field that is refused: its path and BigCommerce's word for it."""
     for name, value in row.items():
         if value is None and null_clears and name in CLEARABLE:
             continue
+        if value == "" and empty_refused and name in CLEARABLE:
+            return name, "error.minLength"
         if name in TEXTS:
             wrong = _text_error(name, value)
         else:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .answers import BAD_JSON, RefusalError, success
 from .customer_book import Row, blank_customer
-from .customer_rules import POST_KEYS, POST_NEEDS, PUT_KEYS, first_error
+from .customer_rules import CLEARABLE, POST_KEYS, POST_NEEDS, PUT_KEYS, first_error
 from .shelves import Shelves, judged, named, read_rows, without
 
 if TYPE_CHECKING:
@@ -99,7 +99,10 @@ class CustomerWrites:
 
     def _judge_fields(self, at: int, row: Row, known: frozenset[str]) -> None:
         taken = {name: row[name] for name in row if name in known}
-        wrong = first_error(taken, null_clears=self._options.null_clears)
+        options = self._options
+        wrong = first_error(
+            taken, null_clears=options.null_clears, empty_refused=options.empty_refused
+        )
         if wrong:
             key = named(self._options, at, wrong[0])
             raise RefusalError(422, BAD_JSON, {key: wrong[1]})
@@ -150,7 +153,7 @@ class CustomerWrites:
     def _store(self, old: Row, fields: Row) -> Row:
         new = {
             **old,
-            **{k: "" if v is None and k in CLEARED else v for k, v in fields.items()},
+            **{k: "" if v is None and k in CLEARABLE else v for k, v in fields.items()},
         }
         if "authentication" in fields:
             reset = bool(fields["authentication"].get("force_password_reset"))
@@ -158,9 +161,6 @@ class CustomerWrites:
         new["date_modified"] = self._shelves.now
         self._shelves.put_customer(new)
         return new
-
-
-CLEARED = frozenset({"company", "phone", "notes", "tax_exempt_category"})
 
 
 def _taken(email: str, *, creating: bool) -> RefusalError:

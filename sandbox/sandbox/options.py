@@ -74,6 +74,7 @@ class Options:
     unknown_fields_refused: bool = True
     split_is_filterable: bool = True
     bare_single_values: bool = True
+    locations_are_objects: bool = False
     profile_ids: bool = False
     builtins_in_schema: bool = False
     status_as_text: bool = False
@@ -99,6 +100,7 @@ class Options:
     errors_name_the_row: bool = True
     answer_order: Order = "request"
     null_clears: bool = False
+    empty_refused: bool = False
     unknown_keys_refused: bool = False
     duplicate_rows_refused: bool = False
     cap_counts_customers: bool = False

@@ -31,6 +31,13 @@ def _buckets(person: Person) -> list[dict[str, Any]]:
     return [{"time": stamp(BASE - DAY), "count": person.bits % 9, "window": "1d"}]
 
 
+def _location(person: Person) -> Json:
+    lat, lon = f"{person.bits % 90}.{person.bits % 10}", f"-{person.bits % 180}.6"
+    if person.people.options.locations_are_objects:
+        return {"lat": float(lat), "lon": float(lon)}
+    return f"{lat},{lon}"
+
+
 OTHER_FIELDS: list[Field] = [
     Field(
         name="loyalty_tier",
@@ -111,7 +118,7 @@ OTHER_FIELDS: list[Field] = [
     Field(
         name="location",
         type="geolocation",
-        value=lambda p: f"{p.bits % 90}.{p.bits % 10},-{p.bits % 180}.6",
+        value=_location,
     ),
     Field(
         name="memberships",

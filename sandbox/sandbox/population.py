@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .messages import Json
     from .options import Options
 
-BUILT_IN = ("_created", "_modified", "_split", "_num_events", "_num_streams")
+BUILT_IN = ("_id", "_created", "_modified", "_split", "_num_events", "_num_streams")
 Changes = dict[int, Mapping[str, Any]]
 
 

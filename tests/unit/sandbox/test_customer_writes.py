@@ -246,6 +246,14 @@ def test_null_can_clear(make_box: MakeBox) -> None:
     assert box.store.customers[1001]["company"] == ""
 
 
+def test_an_empty_text_is_stored_or_refused(make_box: MakeBox) -> None:
+    row = {"id": 1001, "company": ""}
+    storing, refusing = make_box(), make_box(empty_refused=True)
+
+    assert put(storing, row).json()["data"][0]["company"] == ""
+    assert refused(put(refusing, row))[2] == {"0.company": "error.minLength"}
+
+
 def test_one_customer_twice_in_a_call_can_be_refused(make_box: MakeBox) -> None:
     twice = GOOD, {"id": 1001, "company": "Later"}
 

@@ -145,6 +145,22 @@ def test_no_two_customers_share_an_address(box: Sandbox) -> None:
     assert len(set(emails)) == len(emails)
 
 
+def test_values_come_in_each_form_seen(make_box: MakeBox) -> None:
+    strict = make_box(bare_single_values=False, locations_are_objects=True)
+    loose = make_box()
+
+    def forms(box: Sandbox, name: str) -> set[type]:
+        return {type(box.lytics.member(n)[name]) for n in range(50)}
+
+    assert (forms(strict, "interests"), forms(strict, "location")) == ({list}, {dict})
+    assert (forms(loose, "interests"), forms(loose, "location")) == ({list, str}, {str})
+
+
+def test_profiles_can_have_an_id_of_their_own(make_box: MakeBox) -> None:
+    assert "_id" not in make_box().lytics.member(0)
+    assert make_box(profile_ids=True).lytics.member(0)["_id"]
+
+
 def test_an_account_can_be_wide(make_box: MakeBox) -> None:
     box = make_box(extra_fields=1500)
 
