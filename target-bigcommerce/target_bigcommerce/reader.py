@@ -50,6 +50,7 @@ class TimedReader(GenericSingerReader[str]):
     def __init__(self) -> None:
         super().__init__()
         self.line_number = 0
+        self.longest_line_bytes = LONGEST_LINE_BYTES
         self._is_cut = False
 
     @property
@@ -122,10 +123,10 @@ class TimedReader(GenericSingerReader[str]):
         lines = Lines()
         while chunk := self._chunk(descriptor):
             yield from lines.feed(chunk)
-            if lines.pending > LONGEST_LINE_BYTES:
+            if lines.pending > self.longest_line_bytes:
                 raise InputError(
                     f"Line {self.line_number + 1} of the input is longer than"
-                    f" {LONGEST_LINE_BYTES >> 20} MiB."
+                    f" {self.longest_line_bytes >> 20} MiB."
                 )
         if lines.pending and not self._is_interrupted:
             self._is_cut = True

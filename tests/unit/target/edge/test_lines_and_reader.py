@@ -1,0 +1,393 @@
+"""The reader: from bytes in any pieces to messages, in time, or one clear error."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import threading
+from contextlib import suppress
+from decimal import Decimal
+from itertools import pairwise
+from typing import IO, TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from target_bigcommerce.errors import InputError, ProtocolError
+from target_bigcommerce.interrupt import Interrupt
+from target_bigcommerce.lines import Lines, NotAMessageError, read_message
+from target_bigcommerce.reader import Hooks, TimedReader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+SECRET = "ann@example.com"
+NOTHING_DUE = 1e9
+
+
+class Listener:
+    """A reader whose messages are kept, in the order they came."""
+
+    def __init__(self, hooks: Hooks | None = None) -> None:
+        self.reader = TimedReader()
+        self.reader.hooks = hooks
+        self.messages: list[dict[str, Any]] = []
+
+    def read(
+        self,
+        source: IO[Any],
+        then: Callable[[dict[str, Any]], None] = lambda _message: None,
+    ) -> dict[str, int]:
+        """Read to the end."""
+
+        def keep(message: dict[str, Any]) -> None:
+            self.messages.append(message)
+            then(message)
+
+        kinds = ["SCHEMA", "RECORD", "STATE", "ACTIVATE_VERSION", "BATCH"]
+        return dict(self.reader.process_lines(source, dict.fromkeys(kinds, keep)))
+
+
+def record(value: object) -> str:
+    return json.dumps({"type": "RECORD", "record": {"v": value}}, ensure_ascii=False)
+
+
+def hooks(
+    interrupt: Interrupt,
+    deadline: Callable[[], float | None] = lambda: NOTHING_DUE,
+    tick: Callable[[], None] = lambda: None,
+) -> Hooks:
+    return Hooks(deadline=deadline, tick=tick, interrupt=interrupt)
+
+
+def pipe_of(*pieces: bytes) -> IO[bytes]:
+    """A pipe into which another thread writes the pieces, one by one."""
+    reader, writer = os.pipe()
+
+    def feed() -> None:
+        # A reader that refuses its input leaves the writer alone.
+        with suppress(BrokenPipeError), open(writer, "wb", 0) as out:  # noqa: PTH123 - a descriptor
+            out.writelines(pieces)
+
+    threading.Thread(target=feed, daemon=True).start()
+    return open(reader, "rb", buffering=0)  # noqa: PTH123 - a descriptor
+
+
+@pytest.fixture
+def interrupt() -> Iterator[Interrupt]:
+    made = Interrupt()
+    yield made
+    made.close()
+
+
+# Lines.
+
+
+@given(st.binary(), st.lists(st.integers(0, 200)))
+def test_any_split_into_chunks_gives_the_same_lines(
+    data: bytes, cuts: list[int]
+) -> None:
+    places = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
+    lines, found = Lines(), []
+
+    for start, end in pairwise(places):
+        found += lines.feed(data[start:end])
+
+    assert [*found, lines.rest()] == data.split(b"\n")
+    assert lines.pending == len(lines.rest())
+
+
+@given(
+    values=st.lists(st.text()),
+    cuts=st.lists(st.integers(0, 300)),
+    ends=st.booleans(),
+)
+def test_any_text_split_anywhere_arrives_as_it_left(
+    values: list[str], cuts: list[int], *, ends: bool
+) -> None:
+    data = "\n".join(map(record, values)).encode() + (b"\n" if ends else b"")
+    places = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
+    pieces = [data[a:b] for a, b in pairwise(places) if a < b]
+    listener = Listener()
+
+    with pipe_of(*pieces) as source:
+        listener.read(source)
+
+    assert [message["record"]["v"] for message in listener.messages] == values
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["0.1", "12345678901234567890.5", "1E+400", "123456789012345678901234567890"],
+)
+def test_numbers_arrive_digit_for_digit(number: str) -> None:
+    message = read_message('{"type":"RECORD","v":' + number + "}")
+
+    assert Decimal(message["v"]) == Decimal(number)
+
+
+@given(st.binary())
+def test_any_bytes_are_a_message_or_one_clear_error(line: bytes) -> None:
+    try:
+        message = read_message(line)
+    except NotAMessageError as error:
+        assert "\n" not in str(error)  # noqa: PT017 - either way is right
+    else:
+        assert isinstance(message["type"], str)
+
+
+# The reader.
+
+
+BAD_LINES = {
+    "not JSON": b'{"type": "RECORD", "record": {"email": "ann@example.com"',
+    "NaN": b'{"type":"RECORD","record":{"v":NaN,"email":"ann@example.com"}}',
+    "a number": b"17",
+    "a list": b'["ann@example.com"]',
+    "no type": b'{"email":"ann@example.com"}',
+    "type no text": b'{"type":17,"email":"ann@example.com"}',
+    "unknown type": b'{"type":"ann@example.com"}',
+    "not UTF-8": b'{"type":"RECORD","v":"\xff ann@example.com"}',
+    "half a surrogate": b'{"type":"RECORD","v":"\\ud800 ann@example.com"}',
+    "deep": b'{"type":"RECORD","v":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    "huge exponent": b'{"type":"RECORD","v":1e99999999999999999999}',
+    "huge integer": b'{"type":"RECORD","v":' + b"1" * 5000 + b"}",
+    "text after it": b'{"type":"RECORD"} ann@example.com',
+    "null bytes": b"\x00\x00",
+}
+
+
+@pytest.mark.parametrize("line", BAD_LINES.values(), ids=BAD_LINES)
+def test_a_bad_line_is_named_by_its_number_and_never_quoted(line: bytes) -> None:
+    listener = Listener()
+    data = record("good").encode() + b"\n\n" + line + b"\n" + record("late").encode()
+
+    with pipe_of(data) as source, pytest.raises(InputError) as caught:
+        listener.read(source)
+
+    assert str(caught.value).startswith("Line 3 of the input ")
+    assert SECRET not in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert len(listener.messages) == 1
+
+
+def test_a_line_that_was_cut_off_is_said_to_be() -> None:
+    with (
+        pipe_of(b'{"type":"STATE","value":1}\n{"type":"RECO') as source,
+        pytest.raises(InputError, match=r"^Line 2 of the input is cut off"),
+    ):
+        Listener().read(source)
+
+
+def test_a_last_line_without_newline_is_read() -> None:
+    listener = Listener()
+
+    with pipe_of(b'{"type":"STATE","value":1}\n{"type":"STATE","value":2}') as source:
+        counts = listener.read(source)
+
+    assert counts == {"STATE": 2}
+
+
+def test_blank_lines_and_carriage_returns_do_no_harm() -> None:
+    listener = Listener()
+
+    with pipe_of(b'\r\n  \n{"type":"STATE","value":1}\r\n\n') as source:
+        counts = listener.read(source)
+
+    assert counts == {"STATE": 1}
+
+
+def test_a_duplicate_key_counts_the_last_time() -> None:
+    assert read_message(b'{"type":"A","v":1,"v":2}') == {"type": "A", "v": 2}
+
+
+def test_a_line_without_an_end_is_refused_before_it_fills_the_memory() -> None:
+    listener = Listener()
+    listener.reader.longest_line_bytes = 1 << 20
+
+    with (
+        pipe_of(*[b"x" * 65536] * 17) as source,
+        pytest.raises(InputError, match=r"^Line 1 of the input is longer than 1 MiB"),
+    ):
+        listener.read(source)
+
+
+def test_files_are_read(tmp_path: Path, interrupt: Interrupt) -> None:
+    path = tmp_path / "input.jsonl"
+    path.write_text("\n".join(record(n) for n in range(5000)), encoding="utf-8")
+    listener = Listener(hooks(interrupt))
+
+    with path.open(encoding="utf-8") as source:
+        counts = listener.read(source)
+
+    assert counts == {"RECORD": 5000}
+
+
+def test_a_terminal_is_read(interrupt: Interrupt) -> None:
+    inside, outside = os.openpty()
+    os.write(inside, record("typed").encode() + b"\n\x04")
+    listener = Listener(hooks(interrupt))
+
+    with open(outside, "rb", buffering=0) as source:  # noqa: PTH123 - a descriptor
+        listener.read(source)
+
+    os.close(inside)
+    assert listener.messages[0]["record"] == {"v": "typed"}
+
+
+@pytest.mark.parametrize("make", [io.StringIO, lambda text: io.BytesIO(text.encode())])
+def test_input_that_lives_in_memory_is_read_and_ticks(
+    make: Callable[[str], IO[Any]], interrupt: Interrupt
+) -> None:
+    ticks: list[int] = []
+    listener = Listener(hooks(interrupt, lambda: 0.0, lambda: ticks.append(1)))
+
+    listener.read(make(record(1) + "\n" + record(2)))
+
+    assert len(listener.messages) == 2
+    assert len(ticks) == 2
+
+
+def test_no_standard_input_is_one_clear_error(interrupt: Interrupt) -> None:
+    class Closed(TimedReader):
+        default_input = None  # type: ignore[assignment]  # as Python has it then
+
+    reader = Closed()
+    reader.hooks = hooks(interrupt)
+
+    with pytest.raises(InputError, match="standard input is closed"):
+        reader.process_lines(None, {})
+
+
+def test_a_folder_as_input_is_one_clear_error(tmp_path: Path) -> None:
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+
+    class Folder(io.StringIO):
+        def fileno(self) -> int:
+            return descriptor
+
+    with pytest.raises(InputError, match="cannot be read"):
+        Listener().read(Folder())
+
+    os.close(descriptor)
+
+
+def test_the_clock_ticks_while_the_input_is_silent(interrupt: Interrupt) -> None:
+    reader, writer = os.pipe()
+    os.write(writer, record("waiting").encode() + b"\n")
+    due: list[bool] = []
+
+    def deadline() -> float | None:
+        return -1.0 if due else None
+
+    def tick() -> None:
+        due.clear()
+        os.close(writer)  # Only the tick ends the input.
+
+    listener = Listener(hooks(interrupt, deadline, tick))
+    with open(reader, "rb", buffering=0) as source:  # noqa: PTH123 - a descriptor
+        listener.read(source, lambda _message: due.append(True))
+
+    assert len(listener.messages) == 1
+    assert not due
+
+
+def test_a_deadline_that_comes_during_the_wait_ticks(interrupt: Interrupt) -> None:
+    reader, writer = os.pipe()
+    asked: list[float] = []
+
+    def deadline() -> float:
+        asked.append(0.01 if len(asked) < 4 else -1.0)
+        return asked[-1]
+
+    def tick() -> None:
+        if not interrupt.is_set:
+            os.close(writer)
+            interrupt.set(15)
+
+    with open(reader, "rb", buffering=0) as source:  # noqa: PTH123 - a descriptor
+        Listener(hooks(interrupt, deadline, tick)).read(source)
+
+    assert asked[-1] == -1.0
+
+
+def test_the_clock_ticks_between_messages_of_a_busy_input(
+    interrupt: Interrupt,
+) -> None:
+    ticks: list[int] = []
+    listener = Listener(hooks(interrupt, lambda: 0.0, lambda: ticks.append(1)))
+    data = "".join(record(n) + "\n" for n in range(100)).encode()
+
+    with pipe_of(data) as source:
+        listener.read(source)
+
+    assert len(ticks) >= 100
+
+
+def test_a_signal_ends_the_wait_for_a_silent_input(interrupt: Interrupt) -> None:
+    reader, writer = os.pipe()
+    threading.Timer(0.05, interrupt.set, [15]).start()
+
+    with open(reader, "rb", buffering=0) as source:  # noqa: PTH123 - a descriptor
+        Listener(hooks(interrupt)).read(source)
+
+    assert interrupt.is_set
+    os.close(writer)
+
+
+def test_a_signal_stops_between_two_messages(interrupt: Interrupt) -> None:
+    listener = Listener(hooks(interrupt))
+    data = "".join(record(n) + "\n" for n in range(10)).encode()
+
+    with pipe_of(data) as source:
+        listener.read(
+            source,
+            lambda message: interrupt.set(15) if message["record"]["v"] == 3 else None,
+        )
+
+    assert len(listener.messages) == 4
+    assert listener.reader.line_number == 4
+
+
+def test_a_cut_line_behind_a_signal_is_nobodys_fault(interrupt: Interrupt) -> None:
+    listener = Listener(hooks(interrupt))
+
+    with pipe_of(record(1).encode() + b'\n{"type":"REC') as source:
+        listener.read(source, lambda _message: interrupt.set(15))
+
+    assert len(listener.messages) == 1
+
+
+@pytest.mark.parametrize("error", [ProtocolError("x"), OSError(28, "disk full")])
+def test_what_a_callback_raises_passes_through(
+    error: Exception, interrupt: Interrupt
+) -> None:
+    def fail(_message: dict[str, Any]) -> None:
+        raise error
+
+    with pipe_of(record(1).encode() + b"\n") as source, pytest.raises(type(error)):
+        Listener(hooks(interrupt)).read(source, fail)
+
+
+def test_what_a_tick_raises_passes_through(interrupt: Interrupt) -> None:
+    def fail() -> None:
+        raise OSError(28, "disk full")
+
+    with (
+        pipe_of(record(1).encode() + b"\n") as source,
+        pytest.raises(OSError, match="disk"),
+    ):
+        Listener(hooks(interrupt, lambda: 0.0, fail)).read(source)
+
+
+def test_a_missing_key_is_named_without_the_line() -> None:
+    reader = TimedReader()
+    reader.line_number = 12
+
+    with pytest.raises(InputError) as caught:
+        reader.assert_line_requires({"record": {"email": SECRET}}, {"stream", "record"})
+
+    assert str(caught.value) == "Line 12 of the input lacks: stream."
