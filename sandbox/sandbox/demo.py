@@ -40,6 +40,8 @@ class Job:
         done = subprocess.run(JOB, env=self._environment(), check=False)
         if done.returncode:
             raise DemoError(f"the job ended with status {done.returncode}")
+        if not self.summary_path.exists():
+            raise DemoError("the target left no summary")
         summary: dict[str, Any] = json.loads(self.summary_path.read_text("utf-8"))
         return summary
 
