@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 MOST_DIGITS = 400  # Beyond any length limit; a number's text could be a gigabyte.
 TRUE, FALSE = frozenset({"true", "t", "yes", "1"}), frozenset({"false", "f", "no", "0"})
 WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII)
-ISO_DATE = re.compile(
-    r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?)?",
-    re.ASCII,
-)
+# Decimal() by itself would read "1_000" and other scripts' digits too.
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_CLOCK = r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d([.,]\d{1,9})?)?"
+_OFFSET = r"Z|[+-]([01]\d|2[0-3]):?[0-5]\d"
+ISO_DATE = re.compile(rf"\d{{4}}-\d\d-\d\d([T ]{_CLOCK}({_OFFSET})?)?", re.ASCII)
 
 
 class WrongTypeError(ValueError):
@@ -74,7 +75,6 @@ def is_date(text: str) -> bool:
         return False
     try:
         date.fromisoformat(text[:10])
-        time.fromisoformat(text[11:16] or "00:00")
     except ValueError:
         return False
     return True
@@ -94,9 +94,10 @@ def _number_text(value: float | Decimal) -> str:
 
 
 def _to_decimal(text: str) -> Decimal:
+    number = text.strip()
     try:
-        return Decimal(text.strip())
-    except InvalidOperation:
+        return Decimal(number if NUMBER.fullmatch(number) else "")
+    except InvalidOperation:  # Also for an exponent beyond all bounds.
         raise WrongTypeError("it is no number") from None
 
 
