@@ -42,7 +42,8 @@ def complaints(config: dict[str, Any], schema: Mapping[str, Any]) -> list[str]:
     """List what is wrong; fills in the defaults, as the SDK's validation does."""
     for name in [name for name, value in config.items() if value is None]:
         del config[name]  # Meltano sends null for a setting that is not set.
-    found = [line for error in _errors(config, schema) for line in _complaint(error)]
+    lines = [line for error in _errors(config, schema) for line in _complaint(error)]
+    found = [*dict.fromkeys(lines)]  # One error for each of them names all missing.
     for name, look in MAPPINGS.items():
         found += look(config[name])
     return found or [*_values(config)]
