@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -15,15 +16,18 @@ if TYPE_CHECKING:
 
 BIN = Path(sys.executable).parent
 SECRETS = ("api_token", "access_token")
+ADDRESS = re.compile(r"[^\s@*\"']+@[\w-]+\.[a-z]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What a finished process left behind."""
+    """What a finished process left behind; the last two are a target's."""
 
     status: int
     stdout: str
     stderr: str
+    summary: dict[str, Any] | None = None
+    rejects: tuple[dict[str, Any], ...] = ()
 
     @property
     def messages(self) -> list[dict[str, Any]]:
@@ -38,8 +42,26 @@ class Run:
     @property
     def state(self) -> dict[str, Any] | None:
         """The last state: of a tap's STATE messages, or of a target's bare lines."""
-        states = [m.get("value", m) for m in self.messages if _is_state(m)]
-        return states[-1] if states else None
+        return self.states[-1] if self.states else None
+
+    @property
+    def states(self) -> list[dict[str, Any]]:
+        """All of them, in order."""
+        return [m.get("value", m) for m in self.messages if _is_state(m)]
+
+    @property
+    def outcomes(self) -> dict[str, int]:
+        """What became of a target's records; outcomes of none are left out."""
+        assert self.summary is not None, self.stderr
+        return {name: n for name, n in self.summary["outcomes"].items() if n}
+
+    @property
+    def complaints(self) -> list[str]:
+        """What it said at ERROR, a line each."""
+        lines = [line.split(" | ", 3) for line in self.stderr.splitlines()]
+        return [
+            parts[-1] for parts in lines if len(parts) > 1 and parts[1] == "ERROR   "
+        ]
 
 
 def run_tap(
@@ -66,29 +88,60 @@ def run_target(
 ) -> Run:
     """Run target-bigcommerce over Singer messages (or raw lines) to its end.
 
-    Whatever a test is about, the outcomes must add up to the records.
+    Whatever a test is about, `examine` must find nothing wrong.
     """
-    text = "".join(
-        (line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines
-    )
     with tempfile.TemporaryDirectory() as folder:
-        summary_path = Path(config.get("summary_path", Path(folder) / "summary.json"))
-        full = {
-            "rejects_path": f"{folder}/rejects.jsonl",
-            **config,
-            "summary_path": str(summary_path),
-        }
+        full = with_files(config, Path(folder))
         run = _run(
             "target-bigcommerce",
             {"--config": full},
             args=args,
             env=env,
-            stdin=text,
+            stdin=to_text(lines),
             timeout=timeout,
         )
-        if summary_path.exists():
-            assert_sums(json.loads(summary_path.read_text(encoding="utf-8")))
-    return run
+        return examine(run, full, env)
+
+
+def to_text(lines: Iterable[Mapping[str, Any] | str]) -> str:
+    """Write messages as lines; a text is a line as it is."""
+    texts = (line if isinstance(line, str) else json.dumps(line) for line in lines)
+    return "".join(text + "\n" for text in texts)
+
+
+def with_files(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Let a target's files lie in the folder, unless the test put them elsewhere."""
+    return {
+        "rejects_path": str(folder / "rejects.jsonl"),
+        "summary_path": str(folder / "summary.json"),
+        **config,
+    }
+
+
+def examine(run: Run, config: Mapping[str, Any], env: Mapping[str, str] | None) -> Run:
+    """Find what no run of a target may do, and add what its files say.
+
+    Outcomes add up to the records; no token stands anywhere; no address and no
+    traceback is logged, unless for debugging.
+    """
+    texts = [_read(config.get(name)) for name in ("rejects_path", "summary_path")]
+    assert_no_secret((run.stdout, run.stderr, *texts), config)
+    if not {"DEBUG"} & {v for k, v in (env or {}).items() if k.endswith("LOGLEVEL")}:
+        assert not ADDRESS.findall(run.stderr), run.stderr
+        assert "Traceback" not in run.stderr, run.stderr
+    rejects, summary = texts
+    if summary:
+        assert_sums(json.loads(summary))
+    return replace(
+        run,
+        summary=json.loads(summary) if summary else None,
+        rejects=tuple(json.loads(line) for line in rejects.splitlines()),
+    )
+
+
+def _read(path: Any) -> str:  # noqa: ANN401 - a setting
+    is_there = isinstance(path, str) and Path(path).is_file()
+    return Path(path).read_text(encoding="utf-8") if is_there else ""
 
 
 def run_pipe(
