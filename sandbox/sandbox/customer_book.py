@@ -132,12 +132,6 @@ class CustomerBook(MutableMapping[int, Row]):
             self._ids = array("q", sorted(every))
         return self._ids
 
-    def ids_after(self, customer_id: int, number: int) -> list[int]:
-        """The next ids behind one."""
-        ids = self.ids()
-        at = bisect_right(ids, customer_id)
-        return list(ids[at : at + number])
-
     def next_id(self) -> int:
         """Take a fresh id."""
         self._next += 1

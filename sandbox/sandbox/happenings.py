@@ -96,6 +96,7 @@ class Happenings:
         """
         nanos = self._nanos(at)
         with self.lock:
+            self._check(index)
             self.population.later(
                 visible_after, lambda: self.population.write(index, fields or {}, nanos)
             )
@@ -187,7 +188,13 @@ class Happenings:
         with self.lock:
             self.audiences[slug].updated = self.clock.now() if at is None else at
 
+    def _check(self, index: int) -> None:
+        if not self.population.has(index):
+            raise LookupError(f"there is no member {index}")
+
     def _move(self, audience: str, verb: str, index: int) -> Callable[[float], None]:
+        self._check(index)
+
         def act() -> None:
             found = self.audiences.get(audience)
             if found is not None:

@@ -167,10 +167,6 @@ class People:
         """Find whose customer id person `index` shares."""
         return (self._rank(index) - 1) * self._back % self.members
 
-    def count(self, *kinds: Kind) -> int:
-        """Count the members of some kinds (a shared id counts its second bearer)."""
-        return sum(self.kind(index) in kinds for index in range(self.members))
-
     def in_store(self, index: int) -> bool:
         """Say whether the store has a customer for person `index`."""
         kind = self.kind(index)

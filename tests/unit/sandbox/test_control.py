@@ -141,6 +141,8 @@ def test_a_reset_begins_anew(box: Sandbox) -> None:
         ("faults", {"queue": [{"sort": "503"}]}),
         ("members", {"do": "dance", "index": 1}),
         ("members", {"index": 1}),
+        ("members", {"do": "change", "index": 999}),
+        ("members", {"do": "leave", "index": 999}),
         ("audiences", {"do": "delete", "slug": "unheard_of"}),
         ("audiences", {"do": "find", "slug": "vip_customers"}),
         ("clock", {"advance": "long"}),
