@@ -14,7 +14,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench sandbox lock clean
+.PHONY: help setup demo test check format bench sandbox docs lock clean
 
 help: ## List what there is to make.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -58,6 +58,9 @@ bench: $(READY) ## Measure speed, as ratios in one run.
 
 sandbox: $(READY) ## Serve a local Lytics and BigCommerce until Ctrl-C.
 	@$(BIN)/python -m sandbox serve
+
+docs: $(READY) ## Write anew what the documents repeat from the code.
+	@cd tests && ../$(BIN)/python -m documents
 
 lock: $(READY) ## Compile the pinned and hashed requirements anew.
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.10 \

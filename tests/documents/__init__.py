@@ -1,0 +1,1 @@
+"""What the documents repeat from the code: written by `make docs`, held by a test."""
