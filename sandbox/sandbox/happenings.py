@@ -194,6 +194,8 @@ class Happenings:
 
     def _move(self, audience: str, verb: str, index: int) -> Callable[[float], None]:
         self._check(index)
+        if audience not in self.audiences:
+            raise LookupError(f"there is no audience {audience!r}")
 
         def act() -> None:
             found = self.audiences.get(audience)

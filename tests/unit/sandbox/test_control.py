@@ -143,6 +143,7 @@ def test_a_reset_begins_anew(box: Sandbox) -> None:
         ("members", {"index": 1}),
         ("members", {"do": "change", "index": 999}),
         ("members", {"do": "leave", "index": 999}),
+        ("members", {"do": "enter", "index": 1, "audience": "unheard_of"}),
         ("audiences", {"do": "delete", "slug": "unheard_of"}),
         ("audiences", {"do": "find", "slug": "vip_customers"}),
         ("clock", {"advance": "long"}),
