@@ -31,8 +31,6 @@ def settings_yaml(plugin: str) -> str:
 
 def _to_row(setting: Setting) -> dict[str, Any]:
     row: dict[str, Any] = {"name": setting.name, "kind": _kind(setting)}
-    if setting.choices:
-        row["options"] = [{"label": each, "value": each} for each in setting.choices]
     if setting.is_secret:
         row["sensitive"] = True
     row |= {"label": setting.title, "description": setting.description}
@@ -42,6 +40,6 @@ def _to_row(setting: Setting) -> dict[str, Any]:
 
 
 def _kind(setting: Setting) -> str:
-    if setting.choices:
-        return "options"
+    # Not `options` for a choice: Meltano answers a wrong one with a traceback, the
+    # plugin with a line.
     return "date_iso8601" if setting.type == "date-time" else setting.type
