@@ -14,7 +14,7 @@ from singer_sdk.typing import (
 )
 
 from .entries import attribute_complaints, standard_complaints
-from .fields import LONGEST_ATTRIBUTE_NAME
+from .fields import LONGEST_ATTRIBUTE_NAME, NEEDED_TO_CREATE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -116,6 +116,7 @@ def _values(config: Mapping[str, Any]) -> Iterator[str]:
     if not config["user_agent"].isascii() or not config["user_agent"].isprintable():
         yield "user_agent must be printable ASCII."
     yield from _audience(config)
+    yield from _missing_ids(config)
 
 
 def _token(token: str) -> Iterator[str]:
@@ -147,6 +148,18 @@ def _audience(config: Mapping[str, Any]) -> Iterator[str]:
         yield (
             "audience_attribute is also mapped in map_custom_attributes: two writers"
             " of one attribute. Name another."
+        )
+
+
+def _missing_ids(config: Mapping[str, Any]) -> Iterator[str]:
+    choice = config["on_missing_id"]
+    needed = {"skip": (), "match": ("email",), "create": NEEDED_TO_CREATE}[choice]
+    mapped = {entry["to"] for entry in config["map_standard_fields"]}
+    missing = [name for name in needed if name not in mapped]
+    if missing:
+        yield (
+            f"on_missing_id {choice} needs entries of map_standard_fields onto"
+            f" {', '.join(missing)}."
         )
 
 
