@@ -6,10 +6,16 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
+from hypothesis import settings
 
 from sandbox import Clock, Options, Sandbox
 
 MakeSandbox = Callable[..., Sandbox]
+
+# `pytest --hypothesis-profile=nightly` looks harder.
+settings.register_profile("quick", max_examples=200, deadline=None)
+settings.register_profile("nightly", max_examples=10_000, deadline=None)
+settings.load_profile("quick")
 
 
 @pytest.fixture
