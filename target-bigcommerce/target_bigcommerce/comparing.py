@@ -18,9 +18,11 @@ def is_field_settled(name: str, want: Want, old: Any, new: Any) -> bool:  # noqa
         return True
     if name == "email":
         # An update with another spelling could mail the shopper about a new login.
-        return str(old or "").casefold() == str(new).casefold()
+        return str(old or "").lower() == str(new).lower()
     if name == "channel_ids":
         return sorted(old or ()) == sorted(new)
+    if name == "form_fields":
+        return _by_name(old) == _by_name(joined_form_fields(old, new))
     return bool(new == old) or (new == "" and is_empty(name, old))
 
 
@@ -47,14 +49,10 @@ def is_same_value(one: str, other: str, attribute_type: str) -> bool:
     return False
 
 
-def differing_form_fields(old: Any, new: list[Any]) -> list[Any]:  # noqa: ANN401 - any JSON
-    """Keep the form fields that differ; BigCommerce leaves the others as they are."""
-    known = {each["name"]: each["value"] for each in old or () if "name" in each}
-    return [
-        each
-        for each in new
-        if each["name"] not in known or known[each["name"]] != each["value"]
-    ]
+def joined_form_fields(old: Any, new: Any) -> list[Any]:  # noqa: ANN401 - any JSON
+    """Put new form fields over the old: an update might replace the whole list."""
+    joined = {**_by_name(old), **_by_name(new)}
+    return [{"name": name, "value": value} for name, value in joined.items()]
 
 
 def is_same(read: Any, one: str, other: str) -> bool:  # noqa: ANN401 - a reader of texts
@@ -63,6 +61,11 @@ def is_same(read: Any, one: str, other: str) -> bool:  # noqa: ANN401 - a reader
         return bool(read(one) == read(other))
     except (InvalidOperation, ValueError):
         return False
+
+
+def _by_name(form_fields: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
+    rows = form_fields or ()
+    return {row["name"]: row["value"] for row in rows if row.get("value") is not None}
 
 
 def _to_number(text: str) -> Decimal:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .comparing import differing_form_fields, is_field_settled, is_value_settled
+from .comparing import is_field_settled, is_value_settled, joined_form_fields
 from .fields import CUSTOMER_FIELDS
 from .rows import AttributeValue, StoredValue
 
@@ -81,9 +81,8 @@ def plan_fields(wanted: Wanted, row: Row) -> list[Change]:
         old: Any = row.get(name)
         new: Any = "" if want.value is None else want.value
         if name == "form_fields":
-            new = differing_form_fields(old, new)
-        is_settled = name == "form_fields" and not new
-        if not is_settled and not is_field_settled(name, want, old, new):
+            new = joined_form_fields(old, new)
+        if not is_field_settled(name, want, old, new):
             changes.append(Change(name=name, old=old, new=new))
     return changes
 

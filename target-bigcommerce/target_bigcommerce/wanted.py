@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from .comparing import is_empty, joined_form_fields
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -54,13 +56,20 @@ def merge(earlier: Wanted, later: Wanted) -> Wanted:
 def _merge(earlier: Mapping[str, Want], later: Mapping[str, Want]) -> dict[str, Want]:
     merged = dict(earlier)
     for name, want in later.items():
-        merged[name] = _after(merged.get(name), want)
+        merged[name] = _after(name, merged[name], want) if name in merged else want
     return merged
 
 
-def _after(earlier: Want | None, later: Want) -> Want:
-    if earlier is None or not later.if_empty:
-        return later
-    if earlier.value is None:
-        return replace(later, if_empty=False)  # The earlier one emptied it.
-    return earlier
+def _after(name: str, earlier: Want, later: Want) -> Want:
+    """Tell what is left to want of a field or attribute that two records want."""
+    if not later.if_empty:
+        is_list = name == "form_fields" and isinstance(later.value, list)
+        return _joined(earlier, later) if is_list else later
+    if not is_empty(name, earlier.value):
+        return earlier
+    # The earlier one emptied it for the later, or could not do anything at all.
+    return later if earlier.if_empty else replace(later, if_empty=False)
+
+
+def _joined(earlier: Want, later: Want) -> Want:
+    return replace(later, value=joined_form_fields(earlier.value, later.value))
