@@ -1,0 +1,135 @@
+"""Settings are declared once; what is wrong with them is told without their values."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from tap_lytics.complaints import complaints, unknown
+from tap_lytics.errors import SettingsError
+from tap_lytics.settings import DECLARED, Settings
+
+GOOD = {"api_token": "a-token"}
+
+
+def complaints_of(**config: Any) -> list[str]:  # noqa: ANN401 - settings
+    return complaints({**GOOD, **config}, deepcopy(DECLARED))
+
+
+def settings_of(**config: Any) -> Settings:  # noqa: ANN401 - settings
+    whole = {**GOOD, **config}
+    assert complaints(whole, deepcopy(DECLARED)) == []
+    return Settings.from_config(whole)
+
+
+def test_a_token_is_all_that_is_needed() -> None:
+    settings = settings_of()
+
+    assert settings.overlap == timedelta(minutes=30)
+    assert settings.full_scan_interval == timedelta(hours=24)
+    assert not settings.existing_users
+    assert settings.page_size == 100
+
+
+def test_a_setting_that_is_null_is_not_set() -> None:
+    assert settings_of(ledger_path=None, start_date=None).ledger_path is None
+
+
+def test_a_date_is_read_as_a_moment_in_utc() -> None:
+    settings = settings_of(start_date="2026-01-31")
+
+    assert settings.start_date == datetime(2026, 1, 31, tzinfo=timezone.utc)
+
+
+def test_names_are_kept_once_and_in_order() -> None:
+    assert settings_of(audiences=["b", "a", "b"]).audiences == ("b", "a")
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ({"api_token": ""}, "api_token is missing"),
+        ({"api_token": None}, "api_token is missing"),
+        ({"api_token": 12345678}, "api_token must be a text"),
+        ({"api_token": "with blank"}, "no token has"),
+        ({"api_token": "tökén"}, "no token has"),
+        ({"audiences": "vip"}, "audiences must be a list"),
+        ({"audiences": [1]}, "audiences.0 must be a text"),
+        ({"audiences": [""]}, "audiences has an empty entry"),
+        ({"page_size": "100"}, "page_size must be a whole number"),
+        ({"page_size": 101}, "page_size must be at most 100"),
+        ({"page_size": 0}, "page_size must be at least 1"),
+        ({"existing_users": "yes"}, "existing_users must be true or false"),
+        ({"start_date": "soon"}, "start_date must be a date"),
+        ({"api_url": "http://api.lytics.io"}, "api_url must be an https address"),
+        ({"api_url": "https://user:pass@api.lytics.io"}, "api_url must be"),
+        ({"api_url": "ftp://127.0.0.1"}, "api_url must be"),
+        ({"user_agent": "a\nb"}, "user_agent must be printable"),
+        ({"emit_exits": True}, "emit_exits needs ledger_path"),
+        ({"emit_exits": True, "ledger_path": "l"}, "needs require_fields"),
+        ({"emit_changes": False}, "emit_changes false needs ledger_path"),
+    ],
+)
+def test_what_is_wrong_is_told_in_one_line(config: dict[str, Any], told: str) -> None:
+    found = complaints_of(**config)
+
+    assert len(found) == 1
+    assert told in found[0]
+    assert "\n" not in found[0]
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://127.0.0.1:80", "http://localhost:1", "http://[::1]:1", "https://x.io"],
+)
+def test_plain_http_is_for_loopback_alone(url: str) -> None:
+    assert complaints_of(api_url=url) == []
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"emit_exits": True, "existing_users": True},
+        {"emit_exits": True, "ledger_path": "l", "require_fields": ["id"]},
+        {"emit_changes": False, "ledger_path": "l"},
+    ],
+)
+def test_what_fits_together_is_taken(config: dict[str, Any]) -> None:
+    assert complaints_of(**config) == []
+
+
+def test_no_value_is_ever_quoted() -> None:
+    secret = "s3cret value"
+
+    told = complaints_of(api_token=secret, start_date=secret, api_url=secret)
+
+    assert len(told) == 3
+    assert not any(secret in line for line in told)
+
+
+def test_an_unknown_setting_is_told_with_the_one_that_was_meant() -> None:
+    lines = unknown({"audience": ["vip"]}, DECLARED)
+
+    assert lines == [
+        "There is no setting audience; it is not used. Is audiences meant?"
+    ]
+
+
+def test_settings_that_were_not_validated_are_refused() -> None:
+    with pytest.raises(SettingsError):
+        Settings.from_config({})
+
+
+def test_every_setting_is_described() -> None:
+    for name, setting in DECLARED["properties"].items():
+        assert setting["title"], name
+        assert setting["description"].endswith("."), name
+
+
+def test_only_the_token_is_secret() -> None:
+    secret = {n for n, s in DECLARED["properties"].items() if s.get("secret")}
+
+    assert secret == {"api_token"}
