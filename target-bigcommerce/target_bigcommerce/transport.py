@@ -126,7 +126,7 @@ class Transport:
         with self.throttle.slot() as slot:
             try:
                 response = self._request(call)
-            except (requests.RequestException, UnicodeError) as error:
+            except (requests.RequestException, ValueError) as error:
                 self._count(call, 0)
                 raise _no_answer(call, error) from None
             slot.observe(response.status_code, response.headers)

@@ -155,6 +155,6 @@ def test_a_success_without_its_rows_is_no_success(
 def test_pages_end_where_the_answer_says_or_with_a_page_that_is_not_full(
     rows: int, meta: dict[str, object] | None, page: int, *, more: bool
 ) -> None:
-    body = {"data": [{}] * rows, "meta": meta}
+    body: dict[str, object] = {"data": [{}] * rows, "meta": meta}
 
     assert has_more_pages(body, page, 50) is more

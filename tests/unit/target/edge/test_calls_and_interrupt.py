@@ -81,7 +81,8 @@ def test_tasks_within_a_task_run_on_its_thread_without_a_deadlock(
 def test_after_a_failure_no_further_task_begins_and_those_under_way_finish(
     calls: Calls,
 ) -> None:
-    started, finished = threading.Event(), []
+    started = threading.Event()
+    finished: list[str] = []
 
     def slow() -> None:
         started.set()
@@ -92,8 +93,14 @@ def test_after_a_failure_no_further_task_begins_and_those_under_way_finish(
         started.wait(5)
         raise AuthError("no")
 
+    tasks: list[Callable[[], None]] = [
+        slow,
+        failing,
+        slow,
+        *[partial(finished.append, "late")] * 20,
+    ]
     with pytest.raises(AuthError):
-        calls.run([slow, failing, slow, *[partial(finished.append, "late")] * 20])
+        calls.run(tasks)
 
     assert finished.count("slow") in {1, 2}
     assert "late" not in finished[2:]

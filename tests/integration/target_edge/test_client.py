@@ -1,0 +1,519 @@
+"""Whole lists through the client, in few calls, under every reading of the docs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sandbox import Clock, Fault
+from target_bigcommerce.errors import (
+    AttributeConflictError,
+    AuthError,
+    InterruptedByUserError,
+    UnavailableError,
+)
+from target_bigcommerce.narrowing import UNCONFIRMED
+from target_bigcommerce.rows import Attribute, AttributeValue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conftest import Connect, Edge
+
+    from sandbox import Sandbox
+
+START = 1_700_000_000.0
+READINGS: list[dict[str, Any]] = [
+    {},
+    {"apply_valid_rows": True},
+    {"errors_name_the_row": False},
+    {"apply_valid_rows": True, "errors_name_the_row": False},
+    {"answer_order": "reversed"},
+    {"rows_per_call": 3},
+    {"rows_per_call": 3, "overflow_status": 422, "errors_name_the_row": False},
+]
+readings = pytest.mark.parametrize(
+    "options", READINGS, ids=lambda options: ",".join(options) or "default"
+)
+
+
+@pytest.fixture
+def open_store(
+    make_sandbox: Callable[..., Sandbox], connect: Connect
+) -> Callable[..., Edge]:
+    """A store of a hundred customers and more, with options."""
+
+    def make(**options: object) -> Edge:
+        box = make_sandbox(
+            **{"members": 120, "quota": 100_000, **options}, clock=Clock.still(START)
+        )
+        return connect(box)
+
+    return make
+
+
+def new_customers(count: int) -> list[dict[str, Any]]:
+    return [
+        {"email": f"new{n}@example.com", "first_name": "New", "last_name": f"N{n}"}
+        for n in range(count)
+    ]
+
+
+def emails_of(edge: Edge) -> list[str]:
+    return [row["email"].lower() for row in edge.box.store.customers.values()]
+
+
+# Reading.
+
+
+def test_customers_are_found_by_id_a_hundred_a_call_and_strangers_are_missing(
+    open_store: Callable[..., Edge],
+) -> None:
+    edge = open_store()
+    ids = sorted(edge.box.store.customers)[:150]
+
+    found = edge.client.customers_by_id([*ids, *ids, 987654321])
+
+    assert sorted(found) == ids
+    assert edge.asked == {"GET /customers": -(-(len(ids) + 1) // 100)}
+
+
+def test_customers_come_with_what_is_to_be_included(
+    open_store: Callable[..., Edge],
+) -> None:
+    edge = open_store()
+    customer_id = min(edge.box.store.customers)
+
+    plain = edge.client.customers_by_id([customer_id])
+    full = edge.client.customers_by_id([customer_id], ["storecredit", "formfields"])
+
+    assert "store_credit_amounts" not in plain[customer_id]
+    assert "store_credit_amounts" in full[customer_id]
+    assert "form_fields" in full[customer_id]
+
+
+ODD = [
+    "o'brien+x@example.com",
+    "UPPER@Example.com",
+    "a&b=c@example.com",
+    "percent%20@example.com",
+    "hash#tag?@example.com",
+    "grüne@example.com",
+]
+
+
+@pytest.mark.parametrize("email", ODD)
+def test_odd_addresses_are_found(open_store: Callable[..., Edge], email: str) -> None:
+    edge = open_store(members=5)
+    edge.box.store.put_customer(5000, email=email)
+
+    found = edge.client.customers_by_email([email.swapcase(), "nobody@example.com"])
+
+    assert list(found) == [email.lower()]
+    assert found[email.lower()]["id"] == 5000
+
+
+def test_an_address_with_a_comma_finds_nobody_else(
+    open_store: Callable[..., Edge],
+) -> None:
+    edge = open_store(members=5)
+    edge.box.store.put_customer(5000, email="ann@example.com")
+
+    found = edge.client.customers_by_email(["x,ann@example.com", "ann@example.com"])
+
+    assert set(found) == {"ann@example.com"}
+
+
+@pytest.mark.parametrize("options", [{"in_list_limit": 7}, {"url_limit": 300}])
+def test_lists_are_halved_until_the_store_takes_them(
+    open_store: Callable[..., Edge], options: dict[str, int]
+) -> None:
+    edge = open_store(**options)
+    customers = dict(edge.box.store.customers.items())
+
+    by_id = edge.client.customers_by_id(list(customers))
+    by_email = edge.client.customers_by_email([r["email"] for r in customers.values()])
+    before = edge.box.journal.total
+    edge.client.customers_by_id(list(customers)[:40])
+
+    assert set(by_id) == set(customers)
+    assert {row["id"] for row in by_email.values()} == set(customers)
+    refused = [e for e in edge.box.journal.since(before) if e.status != 200]
+    assert refused == []
+
+
+def test_all_pages_of_values_are_read(open_store: Callable[..., Edge]) -> None:
+    edge = open_store()
+    attributes = [edge.box.store.add_attribute(f"A{n}") for n in range(5)]
+    ids = sorted(edge.box.store.customers)[:100]
+    rows = [
+        {"customer_id": n, "attribute_id": a, "value": f"{n}/{a}"}
+        for n in ids
+        for a in attributes
+    ]
+    for at in range(0, len(rows), 10):
+        edge.box.store.call("PUT", "/customers/attribute-values", rows[at : at + 10])
+    edge.box.journal.clear()
+
+    values = edge.client.values(ids, attributes)
+    one = list(edge.client.values_of(attributes[0]))
+    count = edge.client.count_values(attributes[0])
+
+    expected = {(n, a): f"{n}/{a}" for n in ids for a in attributes}
+    assert {(v.customer_id, v.attribute_id): v.value for v in values} == expected
+    assert sorted(v.customer_id for v in one) == ids
+    assert count == 100
+    assert edge.asked == {"GET /customers/attribute-values": 2 + 1 + 1}
+
+
+def test_nothing_is_asked_about_nobody(edge: Edge) -> None:
+    client = edge.client
+
+    answers = [
+        client.customers_by_id([]),
+        client.customers_by_email([]),
+        client.values([], [1]),
+        client.values([1], []),
+        client.update_customers([]).done,
+        client.upsert_values([]).done,
+    ]
+    client.delete_values([])
+
+    assert not any(answers)
+    assert edge.box.journal.total == 0
+
+
+# Attributes.
+
+
+def test_an_attribute_is_made_once_and_then_found(edge: Edge) -> None:
+    made = edge.client.create_attribute("Tier", "string")
+    again = edge.client.create_attribute("Tier", "string")
+
+    assert made == again == Attribute(id=made.id, name="Tier", type="string")
+    assert edge.client.attributes() == [made]
+
+
+@pytest.mark.parametrize("kind", ["500_after", "cut_after", "truncated", "500", "cut"])
+def test_an_unanswered_creation_of_an_attribute_makes_no_twin(
+    make_sandbox: Callable[..., Sandbox], connect: Connect, kind: str
+) -> None:
+    edge = connect(make_sandbox(members=5, allow_duplicate_attributes=True))
+    edge.box.faults.queue(Fault(kind=kind, match="POST *"))
+
+    made = edge.client.create_attribute("Tier", "string")
+
+    assert [row["name"] for row in edge.box.store.attributes.values()] == ["Tier"]
+    assert made.name == "Tier"
+
+
+def test_a_full_store_is_told_with_its_limit(open_store: Callable[..., Edge]) -> None:
+    edge = open_store(members=5)
+    for n in range(50):
+        edge.box.store.add_attribute(f"A{n}")
+
+    with pytest.raises(AttributeConflictError, match=r'"Tier".*50 is the most'):
+        edge.client.create_attribute("Tier", "string")
+
+
+def test_an_attribute_of_another_type_is_told_with_it(edge: Edge) -> None:
+    edge.box.store.add_attribute("Tier", "number")
+
+    with pytest.raises(AttributeConflictError, match="of type number"):
+        edge.client.create_attribute("Tier", "string")
+
+
+# Writing.
+
+
+@readings
+def test_an_update_loses_only_the_guilty_customers(
+    open_store: Callable[..., Edge], options: dict[str, Any]
+) -> None:
+    edge = open_store(**options)
+    ids = sorted(edge.box.store.customers)[:47]
+    taken = edge.box.store.customers[max(edge.box.store.customers)]["email"]
+    rows: list[dict[str, Any]] = [{"id": n, "company": f"C{n}"} for n in ids]
+    rows[3]["first_name"] = ""
+    rows[11] = {"id": 987654321, "company": "nobody's"}
+    rows[12]["email"] = taken
+    rows[29]["phone"] = "9" * 51
+
+    written = edge.client.update_customers(rows)
+
+    assert sorted(written.refused) == [3, 11, 12, 29]
+    assert sorted(written.done) == [n for n in range(47) if n not in {3, 11, 12, 29}]
+    for place, row in written.done.items():
+        assert row["id"] == ids[place]
+        assert edge.box.store.customers[ids[place]]["company"] == f"C{ids[place]}"
+    assert edge.asked["PUT /customers"] <= 2 * len(rows)
+    updated = edge.box.store.diff()["customers"]["updated"]
+    assert sorted(map(int, updated)) == sorted(ids[n] for n in written.done)
+
+
+@readings
+def test_values_lose_only_the_guilty_rows(
+    open_store: Callable[..., Edge], options: dict[str, Any]
+) -> None:
+    edge = open_store(**options)
+    number = edge.box.store.add_attribute("Points", "number")
+    text = edge.box.store.add_attribute("Tier")
+    ids = sorted(edge.box.store.customers)[:15]
+    values = [
+        AttributeValue(customer_id=n, attribute_id=a, value=str(n))
+        for n in ids
+        for a in (number, text)
+    ]
+    bad = {
+        4: AttributeValue(customer_id=ids[2], attribute_id=number, value="many"),
+        17: AttributeValue(customer_id=987654321, attribute_id=text, value="x"),
+        29: AttributeValue(customer_id=ids[14], attribute_id=999, value="x"),
+    }
+    for place, value in bad.items():
+        values[place] = value
+
+    written = edge.client.upsert_values(values)
+
+    assert sorted(written.refused) == sorted(bad)
+    assert sorted(written.done) == [n for n in range(30) if n not in bad]
+    assert len(edge.box.store.values) == 27
+
+
+@readings
+def test_a_creation_loses_only_the_guilty_and_never_makes_a_twin(
+    open_store: Callable[..., Edge], options: dict[str, Any]
+) -> None:
+    edge = open_store(**options)
+    there = edge.box.store.customers[min(edge.box.store.customers)]["email"]
+    rows = new_customers(25)
+    rows[7]["last_name"] = ""
+    rows[13]["email"] = there.upper()
+    rows[20]["email"] = "no address"
+
+    written = edge.client.create_customers(rows)
+
+    assert sorted(written.refused) == [7, 20]
+    assert sorted(written.done) == [n for n in range(25) if n not in {7, 20}]
+    assert written.done[13]["_found"] is True
+    emails = emails_of(edge)
+    assert len(emails) == len(set(emails))
+    assert {f"new{n}@example.com" for n in written.done if n != 13} <= set(emails)
+
+
+@pytest.mark.parametrize(
+    "kind", ["500", "503_after", "cut", "cut_after", "truncated", "not_json", "429"]
+)
+@pytest.mark.parametrize("times", [1, 3])
+def test_an_unanswered_creation_never_makes_a_twin(
+    open_store: Callable[..., Edge], kind: str, times: int
+) -> None:
+    edge = open_store()
+    edge.box.faults.queue(Fault(kind=kind, match="POST *", times=times))
+
+    written = edge.client.create_customers(new_customers(12))
+
+    assert sorted(written.done) == list(range(12))
+    emails = emails_of(edge)
+    assert all(emails.count(f"new{n}@example.com") == 1 for n in range(12))
+
+
+def test_after_an_unanswered_creation_a_refusal_still_hits_the_right_row(
+    open_store: Callable[..., Edge],
+) -> None:
+    edge = open_store()
+    edge.box.store.put_customer(5000, email="new0@example.com")
+    edge.box.faults.queue(Fault(kind="500", match="POST *"))
+    rows = new_customers(6)
+    rows[4]["last_name"] = ""
+
+    written = edge.client.create_customers(rows)
+
+    assert sorted(written.refused) == [4]
+    assert [n for n, row in written.done.items() if row.get("_found")] == [0]
+
+
+def test_a_store_that_never_answers_a_creation_counts_as_unavailable(
+    open_store: Callable[..., Edge],
+) -> None:
+    edge = open_store()
+    edge.box.faults.queue(Fault(kind="500", match="POST *", times=100))
+
+    with pytest.raises(UnavailableError, match="after 10 tries"):
+        edge.client.create_customers(new_customers(1))
+
+    assert edge.asked["POST /customers"] == 10
+
+
+def test_a_row_missing_from_a_success_is_not_taken_for_written(
+    open_store: Callable[..., Edge],
+) -> None:
+    edge = open_store()
+    ids = sorted(edge.box.store.customers)[:10]
+    edge.box.faults.queue(Fault(kind="row_missing", match="PUT *", times=2))
+
+    written = edge.client.update_customers([{"id": n, "notes": "x"} for n in ids])
+
+    assert list(written.refused.values()) == [UNCONFIRMED]
+    assert len(written.done) == 9
+    assert [entry.rows for entry in edge.box.journal.calls("PUT /customers")] == [10, 1]
+
+
+def test_a_row_missing_from_a_success_is_confirmed_by_sending_it_again(
+    open_store: Callable[..., Edge],
+) -> None:
+    edge = open_store()
+    edge.box.faults.queue(Fault(kind="row_missing", match="POST *"))
+
+    written = edge.client.create_customers(new_customers(10))
+
+    assert sorted(written.done) == list(range(10))
+    assert written.done[9]["_found"] is True
+
+
+def test_the_lowered_number_of_rows_lasts_for_the_run(
+    open_store: Callable[..., Edge],
+) -> None:
+    edge = open_store(rows_per_call=5)
+    rows = [{"id": n, "notes": "x"} for n in sorted(edge.box.store.customers)[:100]]
+
+    edge.client.update_customers(rows)
+    before = edge.box.journal.total
+    edge.client.update_customers(rows)
+
+    again = edge.box.journal.since(before)
+    assert {entry.status for entry in again} == {200}
+    assert len(again) == 20
+
+
+def test_values_are_deleted_a_hundred_a_call(open_store: Callable[..., Edge]) -> None:
+    edge = open_store()
+    attribute = edge.box.store.add_attribute("Tier")
+    ids = sorted(edge.box.store.customers)[:110]
+    edge.client.upsert_values(
+        [AttributeValue(customer_id=n, attribute_id=attribute, value="x") for n in ids]
+    )
+    values = list(edge.client.values_of(attribute))
+
+    edge.client.delete_values([value.id for value in values] + [987654321])
+
+    assert len(edge.box.store.values) == 0
+    assert edge.asked["DELETE /customers/attribute-values"] == 2
+
+
+def test_only_what_may_be_sent_is_sent(open_store: Callable[..., Edge]) -> None:
+    edge = open_store(unknown_keys_refused=True)
+    attribute = edge.client.create_attribute("Tier", "string").id
+    customer_id = min(edge.box.store.customers)
+
+    edge.client.create_customers(new_customers(1))
+    edge.client.update_customers([{"id": customer_id, "notes": "x"}])
+    edge.client.upsert_values(
+        [AttributeValue(customer_id=customer_id, attribute_id=attribute, value="x")]
+    )
+
+    assert {entry.status for entry in edge.box.journal} == {200}
+    assert not any(entry.extra_keys for entry in edge.box.journal)
+
+
+FAULTS = {
+    "429": 0.03,
+    "429_bare": 0.03,
+    "423": 0.02,
+    "503": 0.05,
+    "500_after": 0.05,
+    "cut": 0.03,
+    "cut_after": 0.05,
+    "truncated": 0.03,
+    "not_json": 0.02,
+    "empty_body": 0.02,
+}
+
+
+@pytest.mark.parametrize("seed", range(3))
+@readings
+def test_whatever_goes_wrong_good_rows_are_written_and_bad_ones_refused(
+    open_store: Callable[..., Edge], options: dict[str, Any], seed: int
+) -> None:
+    edge = open_store(**options, seed=seed, fault_rates=FAULTS)
+    ids = sorted(edge.box.store.customers)[:60]
+    updates = [{"id": n, "company": "" if n % 3 else f"C{n}"} for n in ids]
+    bad_updates = {at for at in range(60) if at % 17 == 5}
+    for at in bad_updates:
+        updates[at]["first_name"] = ""
+    creations = new_customers(30)
+    bad_creations = {at for at in range(30) if at % 13 == 4}
+    for at in bad_creations:
+        creations[at]["last_name"] = ""
+
+    updated = edge.client.update_customers(updates)
+    created = edge.client.create_customers(creations)
+
+    assert set(updated.refused) == bad_updates
+    assert set(updated.done) == set(range(60)) - bad_updates
+    assert set(created.refused) == bad_creations
+    emails = emails_of(edge)
+    counts = [emails.count(f"new{n}@example.com") for n in range(30)]
+    assert counts == [int(n not in bad_creations) for n in range(30)]
+
+
+# Side by side.
+
+
+def test_three_calls_are_in_flight_and_never_more(
+    open_store: Callable[..., Edge],
+) -> None:
+    edge = open_store(latency_ms=10, in_flight=3)
+    most, quota = [0], edge.box.store.quota
+    rows = [{"id": n, "notes": "x"} for n in sorted(edge.box.store.customers)[:120]]
+    edge.box.journal.subscribe(
+        lambda _: most.append(1 + max(quota.flying.values(), default=0))
+    )
+
+    edge.client.update_customers(rows)
+
+    assert edge.box.journal.statuses == {"store 200": 12}
+    assert max(most) == 3
+
+
+def test_a_store_that_bears_fewer_calls_at_once_gets_fewer(
+    open_store: Callable[..., Edge],
+) -> None:
+    edge = open_store(latency_ms=10, in_flight=1, members=300)
+    rows = [{"id": n, "notes": "x"} for n in sorted(edge.box.store.customers)[:300]]
+
+    written = edge.client.update_customers(rows)
+
+    assert len(written.done) == 300
+    assert edge.throttle.in_flight_limit == 1
+    assert edge.box.journal.statuses["store 429"] <= 4
+
+
+def test_an_error_ends_the_run_and_no_further_call_begins(
+    open_store: Callable[..., Edge],
+) -> None:
+    edge = open_store()
+    edge.box.faults.queue(Fault(kind="401", match="PUT *", times=50))
+    rows = [{"id": n, "notes": "x"} for n in sorted(edge.box.store.customers)[:120]]
+
+    with pytest.raises(AuthError):
+        edge.client.update_customers(rows)
+
+    assert edge.box.journal.total <= 3
+
+
+def test_a_signal_lets_calls_under_way_finish_and_no_further_one_begins(
+    open_store: Callable[..., Edge],
+) -> None:
+    edge = open_store(latency_ms=5)
+    rows = [{"id": n, "notes": "x"} for n in sorted(edge.box.store.customers)[:120]]
+    edge.box.journal.subscribe(
+        lambda entry: edge.interrupt.set(15) if entry.n == 4 else None
+    )
+
+    with pytest.raises(InterruptedByUserError):
+        edge.client.update_customers(rows)
+
+    total = edge.box.journal.total
+    assert 4 <= total <= 6
+    assert len(edge.box.store.diff()["customers"]["updated"]) == 10 * total
