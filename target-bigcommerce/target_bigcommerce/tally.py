@@ -51,6 +51,11 @@ class Tally:
     shared_ids: int = 0
     cleared_by_version: int = 0
 
+    @property
+    def left(self) -> int:
+        """Records that were read and not settled; the next run reads them again."""
+        return self.read - self.outcomes.total()
+
     def settle(self, outcome: Outcome) -> None:
         """Count what became of a record."""
         self.outcomes[outcome] += 1

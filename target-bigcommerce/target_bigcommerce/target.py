@@ -217,7 +217,7 @@ class TargetBigCommerce(Target):
             self.export,
             self._throttle,
             status=status,
-            left=self._waiting,
+            left=self.export.tally.left,
             seconds=seconds,
         )
 
