@@ -1,0 +1,129 @@
+"""What the store has already is not written again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from target_bigcommerce.comparing import (
+    is_empty,
+    is_field_settled,
+    is_same_value,
+    is_value_settled,
+    joined_form_fields,
+)
+from target_bigcommerce.wanted import Want
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "is_settled"),
+    [
+        ("company", "Ltd", "Ltd", True),
+        ("company", "Ltd", "LTD", False),
+        ("company", "Ltd", "", False),
+        ("company", "", "", True),
+        ("company", None, "", True),
+        ("company", None, "Ltd", False),
+        ("email", "Ada@Example.com", "ada@example.COM", True),
+        ("email", "ada@example.com", "eve@example.com", False),
+        ("email", "strasse@example.com", "straße@example.com", False),
+        ("email", None, "ada@example.com", False),
+        ("customer_group_id", 0, 0, True),
+        ("customer_group_id", 7, 0, False),
+        ("channel_ids", [1, 2], [2, 1], True),
+        ("channel_ids", None, [1], False),
+        ("store_credit_amounts", [{"amount": 5.0}], [{"amount": 5}], True),
+        ("store_credit_amounts", [{"amount": 5}], [{"amount": 6}], False),
+        ("form_fields", [{"name": "a", "value": "x", "customer_id": 1}], [], True),
+        ("form_fields", [], [{"name": "a", "value": "x"}], False),
+        ("form_fields", None, [{"name": "a", "value": "x"}], False),
+    ],
+)
+def test_a_field_is_written_only_if_it_differs(
+    name: str, old: object, new: object, *, is_settled: bool
+) -> None:
+    assert is_field_settled(name, Want(value=new), old, new) is is_settled
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "is_one"),
+    [
+        ("company", "", True),
+        ("company", None, True),
+        ("company", "x", False),
+        ("customer_group_id", 0, True),
+        ("customer_group_id", 7, False),
+        ("store_credit_amounts", [{"amount": 0}], True),
+        ("store_credit_amounts", [{"amount": 1}], False),
+        ("form_fields", [], True),
+        ("accepts_product_review_abandoned_cart_emails", False, False),
+    ],
+)
+def test_if_empty_knows_what_is_empty(name: str, old: object, *, is_one: bool) -> None:
+    assert is_empty(name, old) is is_one
+
+
+@pytest.mark.parametrize("old", ["", None])
+def test_if_empty_fills_a_gap(old: str | None) -> None:
+    want = Want(value="Ltd", if_empty=True)
+
+    assert not is_field_settled("company", want, old, "Ltd")
+    assert not is_value_settled(want, old, "string")
+
+
+def test_if_empty_never_writes_over_a_value() -> None:
+    want = Want(value="new", if_empty=True)
+
+    assert is_field_settled("company", want, "old", "new")
+    assert is_value_settled(want, "old", "string")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "attribute_type", "is_same"),
+    [
+        ("1", "1.0", "number", True),
+        ("1e2", "100", "number", True),
+        ("1", "2", "number", False),
+        ("one", "1", "number", False),
+        ("sNaN", "1", "number", False),
+        ("1", "1.0", "string", False),
+        ("2026-03-01", "2026-03-01T00:00:00Z", "date", True),
+        ("2026-03-01T01:00:00+01:00", "2026-03-01T00:00:00Z", "date", True),
+        ("2026-03-01", "2026-03-02", "date", False),
+        ("soon", "2026-03-02", "date", False),
+        ("soon", "soon", "date", True),
+    ],
+)
+def test_two_texts_may_be_the_same_value(
+    one: str, other: str, attribute_type: str, *, is_same: bool
+) -> None:
+    assert is_same_value(one, other, attribute_type) is is_same
+    assert is_same_value(other, one, attribute_type) is is_same
+
+
+@given(
+    one=st.text(), other=st.text(), kind=st.sampled_from(["string", "number", "date"])
+)
+def test_any_two_texts_can_be_compared(one: str, other: str, kind: str) -> None:
+    assert is_same_value(one, other, kind) or one != other
+
+
+NAMED = st.dictionaries(
+    st.sampled_from("pqr"), st.none() | st.text() | st.integers(), max_size=3
+)
+
+
+@given(old=NAMED, new=NAMED)
+def test_joined_form_fields_lose_none_of_the_store_s(
+    old: dict[str, Any], new: dict[str, Any]
+) -> None:
+    rows = [[{"name": n, "value": v} for n, v in each.items()] for each in (old, new)]
+
+    joined = {row["name"]: row["value"] for row in joined_form_fields(*rows)}
+
+    kept = {name: value for name, value in old.items() if value is not None}
+    asked = {name: value for name, value in new.items() if value is not None}
+    assert joined == {**kept, **asked}
