@@ -180,6 +180,7 @@ class TargetBigCommerce(Target):
         state = self.export.checkpoint.take()
         if state is None or not self.export.prints_state:
             return
+        self.export.rejects.sync()  # However the run ends, they are on disk before it.
         try:
             self._write_state_message(state)
         except OSError as error:
