@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -66,7 +67,7 @@ class Client:
         listed = [email for email in wanted.values() if "," not in email]
         alone = [email for email in wanted.values() if "," in email]
         call = _customers(include)
-        tasks = [partial(self._by_email, call, [email]) for email in alone]
+        tasks = [partial(self._alone, call, email) for email in alone]
         found = self._by_email(call, listed)
         for rows in self.calls.run(tasks):
             found += rows
@@ -160,6 +161,13 @@ class Client:
         return self._lists.each(
             call, "email:in", emails, self._emails_per_call, partial(_or_none, read)
         )
+
+    def _alone(self, call: Call, email: str) -> list[Row]:
+        query = {**call.query, "email:in": email}
+        try:
+            return self._lists.pages(replace(call, query=query))
+        except RefusedError:
+            return []
 
     def _delete(self, call: Call) -> list[Row]:
         self._transport.send(call)
