@@ -64,8 +64,13 @@ class LiveTarget:
 
     def send(self, *lines: Mapping[str, Any] | str) -> None:
         """Write lines to its input."""
+        self.write(to_text(lines).encode())
+
+    def write(self, part: bytes) -> None:
+        """Write anything to its input."""
         assert self._process.stdin is not None
-        self._process.stdin.write(to_text(lines).encode())
+        while part:  # Without a buffer, a write takes what the pipe has room for.
+            part = part[self._process.stdin.write(part) or 0 :]
 
     def send_quietly(self, *lines: Mapping[str, Any] | str) -> None:
         """Write and close, as a tap whose reader may be gone."""
