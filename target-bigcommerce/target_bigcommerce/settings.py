@@ -85,6 +85,6 @@ class Settings:
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - any setting
-    # The SDK reads JSON's numbers as Decimal; an integer like 60.0 is one too.
+    # JSON Schema takes 60.0 for an integer.
     is_number = not isinstance(value, (bool, str))
     return int(value) if is_number else value
