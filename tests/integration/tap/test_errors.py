@@ -1,0 +1,158 @@
+"""Each expected error is one line that tells what to do, with status 1."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from running import Run, run_tap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from sandbox import Sandbox
+
+    Config = Callable[..., dict[str, Any]]
+
+VIP = "vip_customers"
+
+
+def error_of(run: Run) -> str:
+    """Give the one line of an expected error."""
+    assert run.status == 1
+    assert "Traceback" not in run.stderr
+    assert not run.records
+    errors = [line for line in run.stderr.splitlines() if " ERROR " in line]
+    assert len(errors) == 1, run.stderr
+    assert run.stderr.splitlines()[-1] == errors[0]
+    return errors[0]
+
+
+@pytest.mark.parametrize("args", [[], ["--discover"], ["--test"]])
+def test_a_wrong_token_names_the_setting(
+    args: list[str], sandbox: Sandbox, config_of: Config
+) -> None:
+    run = run_tap(config_of(sandbox, api_token="wrong-token"), args=args)
+
+    assert "api_token" in error_of(run)
+
+
+def test_a_role_that_does_not_reach_names_what_it_needs(
+    make_sandbox: Callable[..., Sandbox], config_of: Config
+) -> None:
+    box = make_sandbox(members=5, lytics_forbidden=True)
+
+    error = error_of(run_tap(config_of(box)))
+
+    assert "segments, tables and schemas" in error
+
+
+def test_an_unknown_audience_is_told_with_the_nearest(
+    sandbox: Sandbox, config_of: Config
+) -> None:
+    error = error_of(run_tap(config_of(sandbox, audiences=["vip_custmers"])))
+
+    assert "no audience vip_custmers" in error
+    assert VIP in error
+
+
+def test_a_sync_of_no_audience_names_those_there_are(
+    sandbox: Sandbox, config_of: Config
+) -> None:
+    error = error_of(run_tap(config_of(sandbox, audiences=[])))
+
+    assert "newsletter_readers, nobody_yet, vip_customers" in error
+
+
+def test_a_required_field_that_the_account_has_not_is_told(
+    sandbox: Sandbox, config_of: Config
+) -> None:
+    error = error_of(run_tap(config_of(sandbox, require_fields=["customer_no"])))
+
+    assert "customer_no" in error
+
+
+@pytest.mark.parametrize(
+    ("happening", "told"),
+    [("delete", "no audience"), ("rename", "renamed to"), ("invalidate", "invalid")],
+)
+def test_an_audience_that_is_not_what_it_was_ends_the_run(
+    happening: str, told: str, sandbox: Sandbox, config_of: Config
+) -> None:
+    config = config_of(sandbox)
+    catalog = json.loads(run_tap(config, args=["--discover"]).stdout)
+    extra = ("people_of_renown",) if happening == "rename" else ()
+    getattr(sandbox.lytics, happening)(VIP, *extra)
+
+    error = error_of(run_tap(config, catalog=catalog))
+
+    assert told in error
+
+
+def test_settings_of_the_wrong_type_are_named_and_never_quoted(
+    sandbox: Sandbox, config_of: Config
+) -> None:
+    run = run_tap(config_of(sandbox, api_token=["secret-in-a-list"]))
+
+    assert "api_token must be a text" in error_of(run)
+    assert "secret-in-a-list" not in run.stderr
+
+
+@pytest.mark.parametrize(
+    "state", [{"bookmarks": [1]}, {"bookmarks": {VIP: {"bookmark": "soon"}}}]
+)
+def test_a_state_of_somebody_else_is_refused(
+    state: dict[str, Any], sandbox: Sandbox, config_of: Config
+) -> None:
+    assert "state" in error_of(run_tap(config_of(sandbox), state=state))
+
+
+def test_a_catalog_of_somebody_else_is_refused(
+    sandbox: Sandbox, config_of: Config
+) -> None:
+    assert "--discover" in error_of(run_tap(config_of(sandbox), catalog={"a": 1}))
+
+
+@pytest.mark.parametrize("text", ["api_token: x", "[1]", None])
+def test_a_configuration_file_that_is_none_is_told(
+    text: str | None, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    path = tmp_path / "config.yml"
+    if text is not None:
+        path.write_text(text)
+
+    error = error_of(run_tap(sandbox.tap_config(), args=["--config", str(path)]))
+
+    assert "configuration file" in error
+
+
+def test_a_redirect_is_not_followed_as_it_would_carry_the_token(
+    make_sandbox: Callable[..., Sandbox], config_of: Config
+) -> None:
+    box = make_sandbox(members=5, fault_rates={"redirect": 1.0})
+
+    assert "api_url" in error_of(run_tap(config_of(box)))
+
+
+def test_nothing_secret_is_logged_even_at_debug(
+    sandbox: Sandbox, config_of: Config
+) -> None:
+    run = run_tap(config_of(sandbox), env={"TAP_LYTICS_LOGLEVEL": "DEBUG"})
+
+    assert run.status == 0
+    assert sandbox.options.lytics_token not in run.stderr
+
+
+def test_no_persons_data_is_logged(
+    make_sandbox: Callable[..., Sandbox], config_of: Config
+) -> None:
+    box = make_sandbox(members=20)
+    box.lytics.change(3, {"orders_count": "a person's secret"})
+
+    run = run_tap(config_of(box))
+
+    assert "orders_count" in run.stderr
+    for told in ("a person's secret", "example.com", "@"):
+        assert told not in run.stderr
