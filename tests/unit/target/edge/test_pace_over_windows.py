@@ -51,6 +51,7 @@ class Simulation:
         self._order = count()
         self._due: list[tuple[float, int, Callable[[], None]]] = []
         self._idle = 3
+        self._next_try = 0.0
         headers = {"X-Auth-Token": options.store_token}
         path = f"/stores/{options.store_hash}/v3/customers/attributes"
         self._request = to_request("GET", path, headers=headers)
@@ -90,10 +91,16 @@ class Simulation:
             if pause is None:
                 return  # An answer is under way.
             if pause > 0:
-                self._later(max(pause, 1e-6), self._try_to_call)
+                self._try_again_in(max(pause, 1e-6))
                 return
             self._idle -= 1
             self._call()
+
+    def _try_again_in(self, seconds: float) -> None:
+        at = self.clock.now() + seconds
+        if self._next_try <= self.clock.now() or at < self._next_try:
+            self._next_try = at
+            self._later(seconds, self._try_to_call)
 
     def _call(self) -> None:
         window = self.pace.begin(self.clock.now())
