@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import defaultdict, deque
 from typing import TYPE_CHECKING
 
 from .errors import TooManyClearsError
@@ -28,30 +28,30 @@ class ClearGuard:
     ) -> None:
         self._percent = percent
         self._clock = clock
-        self._passed: deque[tuple[float, int]] = deque()
+        self._passed: defaultdict[str, deque[tuple[float, int]]] = defaultdict(deque)
 
     def admit(self, count: int, *, attribute: str, total: Callable[[], int]) -> None:
         """Let so many be cleared.
 
         Args:
             count: how many values are to be cleared now.
-            attribute: whose they are, for the error.
+            attribute: whose they are; each attribute is counted by itself.
             total: counts the values that the attribute has now; asked only if needed.
 
         Raises:
             TooManyClearsError: when it is too many; none of them may be cleared.
         """
-        now = self._clock()
-        while self._passed and now - self._passed[0][0] >= DAY_SECONDS:
-            self._passed.popleft()
-        before = sum(passed for _, passed in self._passed)
+        now, passed = self._clock(), self._passed[attribute]
+        while passed and now - passed[0][0] >= DAY_SECONDS:
+            passed.popleft()
+        before = sum(cleared for _, cleared in passed)
         if before + count > ALWAYS_ALLOWED:
             whole = total() + before
             if (before + count) * 100 > self._percent * whole:
                 text = self._refusal(before + count, whole, attribute)
                 raise TooManyClearsError(text)
         if count:
-            self._passed.append((now, count))
+            passed.append((now, count))
 
     def _refusal(self, count: int, whole: int, attribute: str) -> str:
         return (
