@@ -1,0 +1,60 @@
+"""Who was seen under a version is remembered in little memory."""
+
+from __future__ import annotations
+
+import random
+
+from pyroaring import BitMap64
+
+from target_bigcommerce.versions import KEPT_VERSIONS, Seen, Versions
+
+
+def test_a_record_without_a_version_is_nobody_s() -> None:
+    assert Versions().see("vip", None) is None
+
+
+def test_records_are_counted_by_stream_and_version() -> None:
+    versions = Versions()
+
+    for stream, version in [("vip", 1), ("vip", 1), ("news", 1), ("vip", 2)]:
+        versions.see(stream, version)
+
+    assert versions.of("vip", 1).records == 2
+    assert versions.of("news", 1).records == 1
+    assert versions.of("vip", 2).records == 1
+
+
+def test_a_version_that_brought_no_record_saw_nobody() -> None:
+    assert Versions().of("vip", 1) == Seen()
+
+
+def test_customers_are_seen_where_their_records_are() -> None:
+    versions = Versions()
+
+    for number in (3, 5):
+        seen = versions.see("vip", 1)
+        assert seen is not None
+        seen.customers.add(number)
+
+    assert list(versions.of("vip", 1).customers) == [3, 5]
+
+
+def test_old_versions_are_forgotten() -> None:
+    versions = Versions()
+
+    for version in range(5):
+        versions.see("vip", version)
+
+    kept = [v for v in range(5) if versions.of("vip", v).records]
+    assert kept == [3, 4]
+    assert len(kept) == KEPT_VERSIONS
+
+
+def test_a_million_customers_take_less_than_20_megabytes() -> None:
+    chance = random.Random(1)  # noqa: S311 - repeatable
+    dense = BitMap64(range(1, 1_000_001))
+    scattered = BitMap64(chance.sample(range(1, 10_000_000), 1_000_000))
+
+    for customers in (dense, scattered):
+        assert len(customers) == 1_000_000
+        assert len(customers.serialize()) < 20_000_000
