@@ -5,10 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from .checkpoint import Checkpoint
 from .clearing import ClearGuard
 from .errors import InputError, LimitReachedError, TooManyRejectsError
-from .versions import Versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -16,12 +14,14 @@ if TYPE_CHECKING:
 
     from .attributes import AttributeBook
     from .changes import Journal
+    from .checkpoint import Checkpoint
     from .mapping import RejectedError
     from .plan import Change
     from .rejects import Rejects
     from .settings import Settings
     from .store import Store
     from .tally import Tally
+    from .versions import Versions
 
 
 class Export:
@@ -34,6 +34,8 @@ class Export:
         tally: the run's figures; whoever sends calls counts them there.
         journal: takes note of every value written.
         rejects: keeps the records that could not be written.
+        checkpoint: knows which state may be printed.
+        versions: knows who was read under which version.
         clock: seconds that never go backwards.
     """
 
@@ -46,6 +48,8 @@ class Export:
         tally: Tally,
         journal: Journal,
         rejects: Rejects,
+        checkpoint: Checkpoint,
+        versions: Versions,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.settings = settings
@@ -55,8 +59,8 @@ class Export:
         self.journal = journal
         self.rejects = rejects
         self.guard = ClearGuard(settings.max_clear_percent, clock=clock)
-        self.versions = Versions()
-        self.checkpoint = Checkpoint()
+        self.versions = versions
+        self.checkpoint = checkpoint
         self.has_told_of_exits = False
         self._clock = clock
         self._waiting_since: float | None = None

@@ -2,53 +2,120 @@
 
 from __future__ import annotations
 
+import random
+import time
 from typing import TYPE_CHECKING
 
 from .attributes import AttributeBook
 from .calls import Calls
 from .changes import ChangesFile, NoJournal
+from .checkpoint import Checkpoint
 from .client import Client
 from .dry_run import DryStore, DryTable
 from .export import Export
+from .hold import backoff_seconds
+from .interrupt import Interrupt
 from .rejects import Rejects
+from .session import open_session
 from .tally import Tally
 from .throttle import Throttle
 from .transport import Transport
+from .versions import Versions
 
 if TYPE_CHECKING:
-    from .interrupt import Interrupt
+    from collections.abc import Callable
+
+    from tenacity import RetryCallState
+
+    from .session import OpenSession
     from .settings import Settings
 
 
-def open_export(settings: Settings, interrupt: Interrupt) -> tuple[Export, Throttle]:
-    """Open a run against BigCommerce; no call is made yet."""
-    tally = Tally()
-    throttle = Throttle(
-        share=settings.quota_share_percent / 100,
-        max_in_flight=settings.max_in_flight,
-        wait=interrupt.wait,
-    )
-    transport = Transport(
-        base_url=f"{settings.api_url}/stores/{settings.store_hash}/v3",
-        access_token=settings.access_token,
-        user_agent=settings.user_agent,
-        timeout_seconds=settings.request_timeout_seconds,
-        throttle=throttle,
-        interrupt=interrupt,
-        on_call=tally.count_call,
-    )
-    client = Client(transport, Calls(settings.max_in_flight, interrupt))
-    dry = DryStore(client) if settings.dry_run else None
-    store = dry or client
-    export = Export(
-        settings,
-        store=store,
-        book=AttributeBook(store),
-        tally=tally,
-        journal=_journal(settings),
-        rejects=Rejects(None if settings.dry_run else settings.rejects_path),
-    )
-    return export, throttle
+class Opening:
+    """Opens the rooms of a run; hand in another to run in another world.
+
+    Args:
+        interrupt: ends every wait on a signal.
+        clock: seconds that never go backwards.
+        chance: a number from 0 to 1, for the jitter of every wait.
+        open_session: connects to BigCommerce.
+    """
+
+    def __init__(
+        self,
+        *,
+        interrupt: Interrupt | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        chance: Callable[[], float] = random.random,
+        open_session: OpenSession = open_session,
+    ) -> None:
+        self.interrupt = interrupt or Interrupt()
+        self.clock = clock
+        self._chance = chance
+        self._open_session = open_session
+
+    def export(self, settings: Settings) -> tuple[Export, Throttle]:
+        """Open a run against BigCommerce; no call is made yet."""
+        tally = Tally()
+        throttle = self._throttle(settings)
+        transport = self._transport(settings, throttle, tally)
+        client = self.client(transport, Calls(settings.max_in_flight, self.interrupt))
+        store = DryStore(client) if settings.dry_run else client
+        export = Export(
+            settings,
+            store=store,
+            book=AttributeBook(store),
+            tally=tally,
+            journal=_journal(settings),
+            rejects=self.rejects(None if settings.dry_run else settings.rejects_path),
+            checkpoint=self.checkpoint(),
+            versions=self.versions(),
+            clock=self.clock,
+        )
+        return export, throttle
+
+    def client(self, transport: Transport, calls: Calls) -> Client:
+        """Open the store."""
+        return Client(transport, calls)
+
+    def rejects(self, path: str | None) -> Rejects:
+        """Open the rejects; the file is made at the first of them."""
+        return Rejects(path)
+
+    def checkpoint(self) -> Checkpoint:
+        """Begin without a state."""
+        return Checkpoint()
+
+    def versions(self) -> Versions:
+        """Begin with nobody seen."""
+        return Versions()
+
+    def _throttle(self, settings: Settings) -> Throttle:
+        return Throttle(
+            share=settings.quota_share_percent / 100,
+            max_in_flight=settings.max_in_flight,
+            clock=self.clock,
+            wait=self.interrupt.wait,
+            chance=self._chance,
+        )
+
+    def _transport(
+        self, settings: Settings, throttle: Throttle, tally: Tally
+    ) -> Transport:
+        return Transport(
+            base_url=f"{settings.api_url}/stores/{settings.store_hash}/v3",
+            access_token=settings.access_token,
+            user_agent=settings.user_agent,
+            timeout_seconds=settings.request_timeout_seconds,
+            throttle=throttle,
+            interrupt=self.interrupt,
+            backoff=self._backoff,
+            open_session=self._open_session,
+            on_call=tally.count_call,
+        )
+
+    def _backoff(self, state: RetryCallState) -> float:
+        return backoff_seconds(state.attempt_number, self._chance())
 
 
 def _journal(settings: Settings) -> ChangesFile | DryTable | NoJournal:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import requests
 from requests.auth import AuthBase
 from typing_extensions import override
+
+OpenSession = Callable[[str, str], requests.Session]
 
 
 class TokenAuth(AuthBase):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Target, metrics
@@ -15,15 +14,9 @@ from .closing import close, run_to_status
 from .command import OneLineCommand, read_configuration, silence_stdout
 from .complaints import complaints, unknown
 from .declared import DECLARED
-from .errors import (
-    InputError,
-    InterruptedByUserError,
-    OutputError,
-    SettingsError,
-)
-from .interrupt import Interrupt
+from .errors import InputError, InterruptedByUserError, OutputError, SettingsError
 from .messages import check_record, check_schema, check_state, check_version
-from .opening import open_export
+from .opening import Opening
 from .progress import Progress
 from .reader import Hooks, TimedReader
 from .rejects import refuse_own_input
@@ -58,14 +51,16 @@ class TargetBigCommerce(Target):
     default_sink_class = CustomerSink
     message_reader_class = TimedReader
 
-    def __init__(self, **given: Any) -> None:  # noqa: ANN401 - the SDK's own arguments
-        self._interrupt = Interrupt()  # The SDK installs the signal handlers.
-        self._began = time.monotonic()
+    def __init__(self, *, opening: Opening | None = None, **given: Any) -> None:  # noqa: ANN401 - the SDK's own arguments
+        opening = opening or Opening()
+        self._interrupt = opening.interrupt  # The SDK installs the signal handlers.
+        self._clock = opening.clock
+        self._began = self._clock()
         super().__init__(**given)
         self.max_parallelism = 1  # Streams drain in order; calls run side by side.
         self.settings = Settings.from_config(self.config)
-        self.export, self._throttle = open_export(self.settings, self._interrupt)
-        self._progress = Progress(self.export.tally)
+        self.export, self._throttle = opening.export(self.settings)
+        self._progress = Progress(self.export.tally, clock=self._clock)
         self._reader.hooks = Hooks(
             deadline=self.export.deadline,
             tick=self.drain_all,
@@ -119,9 +114,9 @@ class TargetBigCommerce(Target):
     @override
     def _process_state_message(self, message_dict: Message) -> None:
         check_state(message_dict)
-        is_all_settled = not self._waiting
-        state = message_dict["value"]
-        self.export.checkpoint.read(state, is_all_settled=is_all_settled)
+        self.export.checkpoint.read(
+            message_dict["value"], is_all_settled=not self._waiting
+        )
         self.export.wait()
 
     @override
@@ -213,13 +208,12 @@ class TargetBigCommerce(Target):
                 self._print_state()  # What is covered so far, however it ended.
 
         status = run_to_status(work, signal=lambda: self._interrupt.signal)
-        seconds = time.monotonic() - self._began
         return close(
             self.export,
             self._throttle,
             status=status,
             left=self.export.tally.left,
-            seconds=seconds,
+            seconds=self._clock() - self._began,
         )
 
     @classmethod

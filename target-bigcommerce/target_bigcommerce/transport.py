@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .interrupt import Interrupt
+    from .session import OpenSession
     from .throttle import Throttle
     from .wire import Call
 
@@ -55,6 +56,7 @@ class Transport:
         throttle: says when a call may start.
         interrupt: ends every wait.
         backoff: how long to wait before the next try, by the number of tries made.
+        open_session: connects a thread, by the token and the user agent.
         on_call: told each try's endpoint and status, 0 for no answer; one at a time.
     """
 
@@ -67,7 +69,8 @@ class Transport:
         timeout_seconds: float,
         throttle: Throttle,
         interrupt: Interrupt,
-        backoff: tenacity.wait.wait_base | None = None,
+        backoff: Callable[[tenacity.RetryCallState], float] | None = None,
+        open_session: OpenSession = open_session,
         on_call: Callable[[str, int], None] = lambda _endpoint, _status: None,
     ) -> None:
         self._base_url = base_url.rstrip("/")
