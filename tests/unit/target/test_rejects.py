@@ -1,0 +1,219 @@
+"""A rejected record is kept as a Singer line that can be read again."""
+
+from __future__ import annotations
+
+import io
+import json
+import stat
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from target_bigcommerce.codes import CURES, Code
+from target_bigcommerce.errors import Refusal, SettingsError
+from target_bigcommerce.mapping import RejectedError
+from target_bigcommerce.refusals import is_about_attribute, to_rejection
+from target_bigcommerce.rejects import Rejects, refuse_own_input, utc_now
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Message = dict[str, Any]
+AT = "2026-03-01T08:00:00.000+00:00"
+WHY = RejectedError(Code.TOO_LONG, "company has 300 characters", status=None)
+
+
+def schema(stream: str = "vip", **properties: object) -> Message:
+    return {"type": "SCHEMA", "stream": stream, "schema": {"properties": properties}}
+
+
+def record(stream: str = "vip", **fields: object) -> Message:
+    return {"type": "RECORD", "stream": stream, "record": fields}
+
+
+def opened(path: Path, *schemas: Message) -> Rejects:
+    rejects = Rejects(str(path), now=lambda: AT)
+    for each in schemas:
+        rejects.remember_schema(each)
+    return rejects
+
+
+def lines(path: Path) -> list[Message]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_a_reject_stands_below_its_schema_with_its_reason(tmp_path: Path) -> None:
+    path = tmp_path / "rejects"
+    rejects = opened(path, schema())
+
+    rejects.add({**record(id=1), "time_extracted": AT, "version": 7}, WHY)
+
+    reject = {
+        "reason": "company has 300 characters",
+        "code": "too_long",
+        "status": None,
+        "at": AT,
+    }
+    row = {**record(id=1), "time_extracted": AT, "reject": reject}
+    assert lines(path) == [schema(), row]
+
+
+def test_a_schema_is_written_once_and_again_when_it_changes(tmp_path: Path) -> None:
+    path = tmp_path / "rejects"
+    rejects = opened(path, schema(), schema("news"))
+
+    for message in (record(id=1), record("news", id=2), record(id=3)):
+        rejects.add(message, WHY)
+    rejects.remember_schema(schema(id={}))
+    rejects.add(record(id=4), WHY)
+
+    kinds = [(row["type"], row["stream"]) for row in lines(path)]
+    assert kinds == [
+        ("SCHEMA", "vip"),
+        ("RECORD", "vip"),
+        ("SCHEMA", "news"),
+        ("RECORD", "news"),
+        ("RECORD", "vip"),
+        ("SCHEMA", "vip"),
+        ("RECORD", "vip"),
+    ]
+
+
+def test_a_schema_is_new_until_it_is_remembered() -> None:
+    rejects = Rejects(None)
+
+    assert rejects.is_new_schema(schema())
+    rejects.remember_schema(schema())
+
+    assert not rejects.is_new_schema(schema())
+    assert rejects.is_new_schema(schema(id={}))
+
+
+def test_the_owner_alone_reads_the_rejects(tmp_path: Path) -> None:
+    path = tmp_path / "rejects"
+
+    opened(path, schema()).add(record(id=1), WHY)
+
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_numbers_are_kept_as_they_came(tmp_path: Path) -> None:
+    path = tmp_path / "rejects"
+    fields = {"a": Decimal("12345678901234567890.5"), "b": 10**30, "c": Decimal("1.10")}
+
+    opened(path, schema()).add(record(**fields), WHY)
+
+    kept = json.loads(path.read_text().splitlines()[1], parse_float=Decimal)["record"]
+    assert kept == fields
+
+
+def test_a_record_that_is_rejected_twice_counts_once() -> None:
+    rejects = Rejects(None)
+
+    rejects.add(record(a=1, b=2), WHY)
+    rejects.add(record(b=2, a=1), WHY)
+    rejects.add(record(a=1, b=3), WHY)
+    rejects.add(record("news", a=1, b=3), WHY)
+
+    assert rejects.distinct == 3
+
+
+def test_a_dry_run_counts_and_keeps_nothing(tmp_path: Path) -> None:
+    rejects = Rejects(None)
+
+    rejects.add(record(id=1), WHY)
+    rejects.sync()
+
+    assert rejects.distinct == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_time_is_rfc_3339_in_utc() -> None:
+    offset = datetime.fromisoformat(utc_now()).utcoffset()
+
+    assert offset is not None
+    assert not offset
+
+
+# The rejects file as input.
+
+
+def test_the_file_of_the_rejects_is_no_input(tmp_path: Path) -> None:
+    path = tmp_path / "rejects"
+    path.write_text("")
+
+    with path.open() as given, pytest.raises(SettingsError, match="mv rejects"):
+        refuse_own_input(str(path), given)
+
+
+def test_the_file_is_known_by_any_of_its_names(tmp_path: Path) -> None:
+    path, other = tmp_path / "rejects", tmp_path / "other"
+    path.write_text("")
+    other.symlink_to(path)
+
+    with path.open() as given, pytest.raises(SettingsError):
+        refuse_own_input(str(other), given)
+
+
+def test_a_moved_file_can_be_replayed(tmp_path: Path) -> None:
+    mended = tmp_path / "mended"
+    mended.write_text("")
+
+    with mended.open() as given:
+        refuse_own_input(str(tmp_path / "rejects"), given)
+
+
+def test_an_input_that_is_no_file_can_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "rejects"
+    path.write_text("")
+
+    refuse_own_input(str(path), io.StringIO())
+
+
+# The codes.
+
+
+@pytest.mark.parametrize("code", Code)
+def test_every_code_has_a_cure(code: Code) -> None:
+    assert CURES[code].endswith(".")
+
+
+def test_no_cure_is_without_a_code() -> None:
+    assert CURES.keys() == set(Code)
+
+
+@pytest.mark.parametrize(
+    ("status", "errors", "code"),
+    [
+        (422, {"0.id": "invalid customer ID"}, Code.UNKNOWN_CUSTOMER),
+        (422, {"0.company": "error.maxLength"}, Code.TOO_LONG),
+        (
+            422,
+            {".customer_update": "Error: email a@b.co already in use"},
+            Code.EMAIL_TAKEN,
+        ),
+        (422, {"0.email": "error.email"}, Code.REFUSED),
+        (422, {}, Code.REFUSED),
+        (422, None, Code.REFUSED),
+        (200, None, Code.UNCONFIRMED),
+    ],
+    ids=str,
+)
+def test_a_refusal_in_the_store_s_words_has_a_code(
+    status: int, errors: dict[str, str] | None, code: Code
+) -> None:
+    why = to_rejection(Refusal(status=status, title="Failed.", errors=errors))
+
+    assert why.code is code
+    assert why.status == status
+    assert all(text in why.reason for text in ("Failed.", *(errors or {}).values()))
+
+
+def test_a_refused_attribute_is_told_from_a_refused_row() -> None:
+    attribute = Refusal(status=422, errors={"0.attribute_id": "invalid attribute ID"})
+    row = Refusal(status=422, errors={"0.customer_id": "invalid customer ID"})
+
+    assert is_about_attribute(attribute)
+    assert not is_about_attribute(row)
