@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -42,11 +41,6 @@ class OneLineCommand(SingerCommand):
             for line in str(error).splitlines():
                 self.logger.error("%s", line)  # noqa: TRY400 - one line
             sys.exit(1)
-
-
-def silence_stdout() -> None:
-    """Give up on an output that nobody reads; its flush at the end would complain."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager

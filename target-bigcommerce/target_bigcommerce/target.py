@@ -11,10 +11,10 @@ from typing_extensions import override
 
 from .activation import activate
 from .closing import close, run_to_status
-from .command import OneLineCommand, read_configuration, silence_stdout
+from .command import OneLineCommand, read_configuration
 from .complaints import complaints, unknown
 from .declared import DECLARED
-from .errors import InputError, InterruptedByUserError, OutputError, SettingsError
+from .errors import InputError, InterruptedByUserError, SettingsError
 from .messages import check_record, check_schema, check_state, check_version
 from .opening import Opening
 from .progress import Progress
@@ -22,6 +22,7 @@ from .reader import Hooks, TimedReader
 from .rejects import refuse_own_input
 from .settings import Settings
 from .sink import CustomerSink
+from .state_lines import print_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -176,14 +177,7 @@ class TargetBigCommerce(Target):
         if state is None or not self.export.prints_state:
             return
         self.export.rejects.sync()  # However the run ends, they are on disk before it.
-        try:
-            self._write_state_message(state)
-        except OSError as error:
-            silence_stdout()
-            raise OutputError(
-                f"STATE could not be printed ({error.strerror}): whoever reads it has"
-                " ended. The next run begins at the last state that was read."
-            ) from None
+        print_state(state)
 
     @override
     def process_endofpipe(self) -> None:
