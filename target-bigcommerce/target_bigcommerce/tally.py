@@ -110,10 +110,14 @@ def write_summary(path: str, summary: dict[str, Any]) -> None:
     Raises:
         OutputError: when the file cannot be written.
     """
-    draft = Path(f"{path}.{os.getpid()}.part")
+    place = Path(path)
+    # A device, a pipe or a link stays what it is: it is not replaced, but written to.
+    is_plain = not place.is_symlink() and (place.is_file() or not place.exists())
+    draft = Path(f"{path}.{os.getpid()}.part") if is_plain else place
     try:
         draft.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-        draft.replace(path)
+        if is_plain:
+            draft.replace(place)
     except OSError as error:
         text = f"summary_path cannot be written: {error.strerror}."
         raise OutputError(text) from None
