@@ -1,0 +1,120 @@
+"""A dry run writes nothing and shows no whole address."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from target_bigcommerce.dry_run import MOST_LINES, WIDEST, Cost, DryTable, shown
+from target_bigcommerce.plan import Change
+
+PLAIN = st.text(st.characters(categories=["L", "N"]), min_size=2, max_size=12)
+ADDRESSES = st.builds(
+    lambda local, tag, domain, top: f"{local}{tag}@{domain}.{top}",
+    PLAIN,
+    st.sampled_from(["", "+tag", ".x", "'s"]),
+    PLAIN,
+    st.sampled_from(["org", "example.com", "co.uk"]),
+)
+
+
+@given(address=ADDRESSES, before=st.text(max_size=10), after=st.text(max_size=10))
+def test_no_whole_address_is_shown(address: str, before: str, after: str) -> None:
+    text = shown(f"{before} {address} {after}")
+
+    assert address not in text
+
+
+@given(one=ADDRESSES, other=ADDRESSES, between=st.sampled_from([",", ";", "<", "/"]))
+def test_no_address_is_shown_that_stands_close_to_another(
+    one: str, other: str, between: str
+) -> None:
+    text = shown(f"{one}{between}{other}")
+
+    assert one not in text
+    assert other not in text
+
+
+@given(address=ADDRESSES)
+def test_an_address_within_a_list_is_masked(address: str) -> None:
+    text = shown([{"name": "mail", "value": address}])
+
+    assert address not in text
+
+
+@given(text=st.text())
+@example("a\nb\tc")
+@example("x" * 500)
+@example("@" * 500)
+def test_whatever_is_shown_fits_into_a_line(text: str) -> None:
+    line = shown(text)
+
+    assert len(line) <= WIDEST
+    assert "\n" not in line
+    assert "\r" not in line
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "-"),
+        ("Ltd", "Ltd"),
+        (7, "7"),
+        (False, "False"),
+        ("ada@example.com", "a***@e***.com"),
+        ("Ada <ada@example.com>", "Ada <***@e***.com>"),
+        ("a@b", "a***@***b"),
+        ("x" * 41, "x" * 39 + "…"),
+    ],
+)
+def test_a_value_is_shown_shortly(value: object, text: str) -> None:
+    assert shown(value) == text
+
+
+# The table.
+
+
+def table_of(*notes: tuple[int | None, list[Change]]) -> str:
+    written: list[str] = []
+    table = DryTable(written.append)
+    for customer_id, changes in notes:
+        table.note("vip", customer_id, changes)
+    table.end(Cost(reads=20, writes=100, per_minute=300.0))
+    return "".join(written)
+
+
+def test_a_table_has_a_line_for_every_value() -> None:
+    changes = [
+        Change(name="email", old="ada@example.com", new="eve@example.com"),
+        Change(name="Tier", is_attribute=True, new="gold"),
+    ]
+
+    lines = table_of((17, changes), (-1, changes[1:])).splitlines()
+
+    assert [line.split() for line in lines[:4]] == [
+        ["customer", "field", "old", "new"],
+        ["17", "email", "a***@e***.com", "e***@e***.com"],
+        ["17", "Tier", "-", "gold"],
+        ["new", "Tier", "-", "gold"],
+    ]
+    assert lines[-1] == (
+        "Dry run: 3 values would change. Calls: 20 reads and 100 writes,"
+        " 0.4 minutes of the store's quota."
+    )
+
+
+def test_a_table_ends_before_it_drowns_the_terminal() -> None:
+    change = Change(name="company", new="After")
+
+    lines = table_of(*((number, [change]) for number in range(1, 1003))).splitlines()
+
+    assert len(lines) == 1 + MOST_LINES + 2
+    assert lines[-2] == f"… and {1002 - MOST_LINES} more."
+    assert lines[-1].startswith("Dry run: 1,002 values would change.")
+
+
+def test_a_quota_that_nobody_told_costs_no_minutes() -> None:
+    cost = Cost(reads=1, writes=0, per_minute=None)
+
+    assert cost.line() == "Calls: 1 reads and 0 writes."
