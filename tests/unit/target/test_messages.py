@@ -1,0 +1,205 @@
+"""A message that does not keep its promise ends the run; a record only itself."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from target_bigcommerce.codes import Code
+from target_bigcommerce.errors import InputError
+from target_bigcommerce.mapping import RejectedError
+from target_bigcommerce.messages import (
+    check_record,
+    check_schema,
+    check_state,
+    check_version,
+)
+from target_bigcommerce.stream_schema import StreamSchema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Message = dict[str, Any]
+SCHEMA: Message = {"stream": "vip", "schema": {"properties": {"id": {}}}}
+RECORD: Message = {"stream": "vip", "record": {}}
+
+
+@pytest.mark.parametrize(
+    ("check", "message"),
+    [
+        (check_schema, SCHEMA),
+        (check_schema, {**SCHEMA, "key_properties": None}),
+        (check_schema, {**SCHEMA, "key_properties": ["id"]}),
+        (check_schema, {**SCHEMA, "schema": {"properties": {"id": True}}}),
+        (check_record, RECORD),
+        (check_record, {**RECORD, "version": None}),
+        (check_record, {**RECORD, "version": 1_780_000_000_000}),
+        (check_version, {"stream": "vip", "version": 1}),
+        (check_state, {"value": {}}),
+    ],
+)
+def test_a_message_that_has_everything_passes(
+    check: Callable[[Message], None], message: Message
+) -> None:
+    check(message)
+
+
+@pytest.mark.parametrize(
+    ("check", "message", "complaint"),
+    [
+        (check_schema, {**SCHEMA, "stream": ""}, "names no stream"),
+        (check_schema, {**SCHEMA, "stream": 5}, "names no stream"),
+        (check_schema, {"stream": "vip"}, "SCHEMA of stream vip has no properties"),
+        (check_schema, {**SCHEMA, "schema": {}}, "has no properties"),
+        (check_schema, {**SCHEMA, "schema": {"properties": []}}, "has no properties"),
+        (check_schema, {**SCHEMA, "schema": {"properties": {"a": 1}}}, "no valid JSON"),
+        (check_schema, {**SCHEMA, "key_properties": "id"}, "no list of names"),
+        (check_schema, {**SCHEMA, "key_properties": [1]}, "no list of names"),
+        (check_record, {"stream": "vip"}, "has no record"),
+        (check_record, {**RECORD, "record": []}, "has no record"),
+        (check_record, {**RECORD, "version": "1"}, "has a version that is none"),
+        (check_record, {**RECORD, "version": True}, "has a version that is none"),
+        (check_version, {"stream": "vip"}, "names no version"),
+        (check_version, {"version": 1}, "names no stream"),
+        (check_state, {}, "has no value"),
+        (check_state, {"value": []}, "has no value"),
+    ],
+)
+def test_a_message_that_lacks_something_is_named(
+    check: Callable[[Message], None], message: Message, complaint: str
+) -> None:
+    with pytest.raises(InputError, match=complaint):
+        check(message)
+
+
+# Schemas.
+
+
+def stream_schema(*keys: str, **properties: object) -> StreamSchema:
+    schema = {"type": "object", "properties": properties}
+    return StreamSchema("vip", schema, keys)
+
+
+@pytest.mark.parametrize(
+    ("properties", "record"),
+    [
+        ({"a": {"type": "integer"}}, {"a": 10**30}),
+        ({"a": {"type": "number"}}, {"a": Decimal("0.1")}),
+        ({"a": {"type": "number", "multipleOf": Decimal("0.01")}}, {"a": Decimal(7)}),
+        ({"a": {"type": "string", "format": "date-time"}}, {"a": "soon"}),
+        ({"a": {"type": ["null", "string"]}}, {"a": None, "b": 1}),
+        ({"a": {"type": "string"}}, {}),
+        ({"a": True}, {"a": [1]}),
+    ],
+)
+def test_a_record_that_keeps_to_its_schema_passes(
+    properties: dict[str, Any], record: dict[str, Any]
+) -> None:
+    stream_schema(**properties).validate(record)
+
+
+def test_a_record_that_contradicts_its_schema_is_rejected_by_place() -> None:
+    properties = {"a": {"type": "object", "properties": {"b": {"type": "integer"}}}}
+
+    with pytest.raises(RejectedError) as caught:
+        stream_schema(**properties).validate({"a": {"b": "s3cr3t"}})
+
+    assert caught.value.code is Code.INVALID_RECORD
+    assert caught.value.reason == "a.b contradicts the stream's schema"
+
+
+def test_a_record_without_its_key_is_rejected() -> None:
+    schema = stream_schema("id", id={})
+
+    with pytest.raises(RejectedError) as caught:
+        schema.validate({"a": 1})
+
+    assert caught.value.code is Code.MISSING_KEY
+
+
+def test_a_null_key_is_there() -> None:
+    stream_schema("id", id={}).validate({"id": None})
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"properties": {"a": {"type": "text"}}},
+        {"properties": {"a": {"minimum": "1"}}},
+        {"properties": {"a": {"$ref": "http://127.0.0.1:9/schema"}}},
+        {"properties": {"a": {"$ref": "#/definitions/nowhere"}}},
+        {"properties": {"a": {"pattern": "("}}},
+    ],
+    ids=str,
+)
+def test_what_is_no_schema_ends_the_run_and_fetches_nothing(
+    schema: dict[str, Any],
+) -> None:
+    with pytest.raises(InputError, match="SCHEMA of stream vip is no valid"):
+        StreamSchema("vip", schema, ())
+
+
+def test_a_member_is_told_by_the_stream_s_keys() -> None:
+    schema = stream_schema("a", "b", a={}, b={})
+
+    assert schema.member({"a": 1, "b": "x"}) == schema.member(
+        {"a": 1, "b": "x", "c": 2}
+    )
+    assert schema.member({"a": 1}) != schema.member({"a": 2})
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [{"id": {}}, {"id.b": {}}, {"id.b.c": {}}],
+    ids=str,
+)
+def test_a_nested_id_is_looked_for_at_its_head(properties: dict[str, Any]) -> None:
+    stream_schema(**properties).require("id.b.c")
+
+
+@pytest.mark.parametrize("more", [{"additionalProperties": True}])
+def test_an_open_schema_may_have_any_field(more: dict[str, Any]) -> None:
+    StreamSchema("vip", {"properties": {}, **more}, ()).require("id")
+
+
+def test_a_stream_without_the_id_field_names_those_that_are_like_it() -> None:
+    schema = stream_schema(bigcommerce_customer_id={}, email={})
+
+    with pytest.raises(InputError) as caught:
+        schema.require("bigcommerce_id")
+
+    text = str(caught.value)
+    assert "has no field 'bigcommerce_id'" in text
+    assert "bigcommerce_customer_id?" in text
+
+
+def test_a_mapped_field_that_the_stream_lacks_is_warned_about(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    stream_schema(email={}).warn_of_missing(["email", "company", "phone"])
+
+    [line] = caplog.messages
+    assert "has no field company, phone" in line
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.decimals() | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(record=st.dictionaries(st.sampled_from("ab"), JSON))
+def test_any_record_passes_or_is_rejected(record: dict[str, Any]) -> None:
+    properties = {"a": {"type": "integer"}, "b": {"type": ["object", "array"]}}
+
+    with suppress(RejectedError):  # Anything else that is raised fails the test.
+        stream_schema(**properties).validate(record)
