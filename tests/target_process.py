@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import signal
 import subprocess
 import threading
 from typing import TYPE_CHECKING, Any
@@ -42,7 +43,7 @@ class LiveTarget:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                env=None if env is None else {**os.environ, **env},
+                env={**os.environ, "PYTHONFAULTHANDLER": "1", **(env or {})},
                 bufsize=0,
             )
         self._printed = b""
@@ -105,7 +106,7 @@ class LiveTarget:
     def end(self, timeout: float = PATIENCE) -> Run:
         """Wait until it ends, its input open or not; what it left behind."""
         assert self._process.stdout is not None
-        status = self._process.wait(timeout)
+        status = self._wait(timeout)
         stdout = (self._printed + self._process.stdout.read()).decode()
         run = Run(
             status=status,
@@ -113,6 +114,15 @@ class LiveTarget:
             stderr=self._errors.read_text(encoding="utf-8"),
         )
         return examine(run, self._config, self._env)
+
+    def _wait(self, timeout: float) -> int:
+        try:
+            return self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.signal(signal.SIGABRT)  # Python then tells where its threads are.
+            self._process.wait(PATIENCE)
+            text = self._errors.read_text(encoding="utf-8")
+            raise AssertionError(f"it did not end:\n{text}") from None
 
 
 def await_call(
