@@ -23,7 +23,8 @@ def print_state(value: Any) -> None:  # noqa: ANN401 - any JSON
     Raises:
         OutputError: when nobody reads it any more.
     """
-    line = _encoder.encode(value).decode()
+    # With blanks, as every other target prints it.
+    line = msgspec.json.format(_encoder.encode(value), indent=0).decode()
     logger.debug("STATE: %s", line)
     try:
         sys.stdout.write(f"{line}\n")
