@@ -1,0 +1,240 @@
+"""Broken input of any kind gives a clear error or a reject, never a traceback."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import tempfile
+from contextlib import contextmanager
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from running import assert_sums
+from singer_lines import activate, left, record, schema, state
+
+from sandbox import Options, Sandbox
+from target_bigcommerce.target import TargetBigCommerce
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hypothesis.strategies import DrawFn
+
+SECONDS = 20  # A run takes hundredths.
+LOGGER = logging.getLogger("target-bigcommerce")
+ANY = {"type": ["object", "array", "string", "number", "boolean", "null"]}
+GOOD = (
+    schema(keys=("id",), score=ANY, born=ANY, rest=ANY),
+    state(0),
+    record(1001, company="Käse & Söhne", email="a@example.com", version=1),
+    record("1002", score=1.25, born="2001-02-03", rest={"a": {"b": [1, "x"]}}),
+    record(None, email="new@example.com", first_name="N", last_name="E", tier="gold"),
+    left(1003),
+    state(4),
+    schema(keys=("id",), score=ANY, born=ANY, rest=ANY, more=ANY),
+    record(1004, company=None, version=1),
+    activate(1),
+    state(5),
+)
+MAPPING = {
+    "map_standard_fields": [
+        *(
+            {"from": name, "to": name}
+            for name in ("email", "first_name", "last_name", "company", "phone")
+        ),
+        {"from": "tier", "to": "customer_group_id", "values": {"gold": 7}},
+        {"from": "rest.a", "to": "form_fields"},
+        {"from": "rest", "to": "channel_ids"},
+        {"from": "score", "to": "store_credit_amounts"},
+        {"from": "born", "to": "accepts_product_review_abandoned_cart_emails"},
+    ],
+    "map_custom_attributes": [
+        {"from": "score", "to": "Score", "type": "number"},
+        {"from": "born", "to": "Born", "type": "date"},
+        {"from": "rest.a.b", "to": "Rest"},
+    ],
+}
+SETTINGS = {
+    "id_field": "id",
+    "audience_attribute": "Audience",
+    "on_missing_id": "create",
+    "on_exit": "clear",
+    "on_null": "clear",
+    "batch_size_rows": 2,
+    "request_timeout_seconds": 5,
+}
+
+numbers = st.integers() | st.floats() | st.sampled_from([10**30, -1, 0, 2**63, 1e300])
+scalars = st.none() | st.booleans() | numbers | st.text(max_size=20)
+odd = st.sampled_from(
+    [
+        "",
+        " ",
+        "\u0000",
+        "x" * 300,
+        "NaN",
+        "\uff11\uff12",
+        "1_000",
+        "a@b,c",
+        "2001-99-99",
+        "🧀",
+    ]
+)
+values = st.recursive(
+    scalars | odd,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+
+
+@pytest.fixture(scope="module")
+def box() -> Iterator[Sandbox]:
+    """One store for all, with all the quota there can be."""
+    with Sandbox(Options(members=30, quota=10**9, journal_length=10)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def config(box: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Map everything everywhere."""
+    folder = tmp_path_factory.mktemp("fuzz")
+    files = {
+        "rejects_path": str(folder / "rejects.jsonl"),
+        "summary_path": str(folder / "summary.json"),
+    }
+    return box.target_config(**SETTINGS, **MAPPING, **files)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:  # noqa: ANN401 - JSON
+    """List every place in a message, by its way down."""
+    yield path
+    items = value.items() if isinstance(value, dict) else ()
+    items = enumerate(value) if isinstance(value, list) else items
+    for key, inner in items:
+        yield from places(inner, (*path, key))
+
+
+@st.composite
+def altered_lines(draw: DrawFn) -> bytes:
+    """Change values, keys and the order of good messages, then some of the bytes."""
+    messages: list[Any] = deepcopy(list(GOOD))
+    for _ in range(draw(st.integers(1, 3))):
+        alter(draw, messages)
+    text = "\n".join(json.dumps(message) for message in messages).encode() + b"\n"
+    for _ in range(draw(st.sampled_from([0, 0, 0, 1, 2]))):
+        text = spoil(draw, text)
+    return text
+
+
+def alter(draw: DrawFn, messages: list[Any]) -> None:
+    """Change one thing in one message, or the order."""
+    at = draw(st.integers(0, len(messages) - 1))
+    way = draw(st.sampled_from(["value", "value", "value", "key", "order", "again"]))
+    if way == "order":
+        messages.insert(draw(st.integers(0, len(messages) - 1)), messages.pop(at))
+    elif way == "again":
+        messages.insert(at, deepcopy(messages[at]))
+    else:
+        path = draw(st.sampled_from(list(places(messages[at]))))
+        replace_at(draw, messages, (at, *path), is_key=way == "key")
+
+
+def replace_at(
+    draw: DrawFn, messages: list[Any], path: tuple[Any, ...], *, is_key: bool
+) -> None:
+    """Put another value, or the same under another key, where the path leads."""
+    *way, last = path
+    holder: Any = messages
+    for step in way:
+        holder = holder[step]
+    if is_key and isinstance(holder, dict):
+        holder[draw(st.text(max_size=6))] = holder.pop(last)
+    else:
+        holder[last] = draw(values)
+
+
+def spoil(draw: DrawFn, text: bytes) -> bytes:
+    """Cut bytes out, or put other bytes in."""
+    start = draw(st.integers(0, len(text)))
+    end = draw(st.integers(start, min(len(text), start + 40)))
+    return text[:start] + draw(st.binary(max_size=4)) + text[end:]
+
+
+class Heard(logging.Handler):
+    """Remembers what was said."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[tuple[int, str]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Remember one line."""
+        self.lines.append((record.levelno, record.getMessage()))
+
+
+@contextmanager
+def one_target(config: dict[str, Any]) -> Iterator[tuple[TargetBigCommerce, Heard]]:
+    """Make a target, hear what it says, and give its descriptors back."""
+    handlers = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
+    target = TargetBigCommerce(config=config)
+    heard = Heard()
+    LOGGER.addHandler(heard)
+    try:
+        yield target, heard
+    finally:
+        LOGGER.removeHandler(heard)
+        target._interrupt.close()
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def check(text: bytes, config: dict[str, Any]) -> None:
+    """Let a target read it: an orderly end, an explanation, sums that add up."""
+    with one_target(config) as (target, heard), tempfile.TemporaryFile() as given_:
+        given_.write(text)
+        given_.seek(0)
+        signal.alarm(SECONDS)  # Pytest-timeout's own bell, for each run.
+
+        status = target.run(given_)  # type: ignore[arg-type]  # its descriptor is read
+
+        signal.alarm(0)
+    errors = [line for level, line in heard.lines if level >= logging.ERROR]
+    assert not [line for line in errors if line.startswith("Unexpected")], errors
+    assert (status, len(errors)) in {(0, 0), (1, 1)}, errors
+    with open(config["summary_path"], encoding="utf-8") as summary:  # noqa: PTH123 - hot
+        assert_sums(json.load(summary))
+
+
+def test_good_lines_are_no_errors(config: dict[str, Any]) -> None:
+    text = "".join(json.dumps(message) + "\n" for message in GOOD)
+
+    check(text.encode(), config)
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@given(text=altered_lines())
+def test_altered_lines_end_in_order(text: bytes, config: dict[str, Any]) -> None:
+    check(text, config)
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(6 * 3600)
+@settings(max_examples=100_000, suppress_health_check=[HealthCheck.too_slow])
+@given(text=altered_lines())
+def test_very_many_altered_lines_end_in_order(
+    text: bytes, config: dict[str, Any]
+) -> None:
+    check(text, config)
+
+
+@settings(max_examples=100)
+@given(text=st.binary(max_size=300) | st.text(max_size=200).map(str.encode))
+def test_any_bytes_end_in_order(text: bytes, config: dict[str, Any]) -> None:
+    check(text, config)
