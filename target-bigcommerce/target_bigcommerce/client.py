@@ -139,7 +139,6 @@ class Client:
         placed = list(enumerate(rows))
         parts = [placed[at : at + size.most] for at in range(0, len(placed), size.most)]
         self._transport.throttle.expect(len(parts))
-        self._transport.throttle.expect(len(parts))
         written = Written()
         for part in self.calls.run([partial(narrow, p, way, size) for p in parts]):
             written.done.update(part.done)
