@@ -53,7 +53,10 @@ def _doubt(seen: Seen) -> str:
             " audience looks the same)"
         )
     if seen.unreadable:
-        return f"{seen.unreadable} records of the version had an unreadable id"
+        return (
+            f"{seen.unreadable} records of the version had an unreadable id, or none"
+            " and were rejected"
+        )
     return ""
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from .export import Export
     from .stream_schema import StreamSchema
+    from .versions import Seen
 
 RECORDS_PER_CUSTOMER = 10  # On average in a batch; more would only take memory.
 DELETED_AT = "_sdc_deleted_at"
@@ -90,13 +91,24 @@ class Audience:
         if message["record"].get(DELETED_AT) is not None:
             self._take_exit(record, message)
             return
-        customer_id = self._see(record, message)
+        seen = self._export.versions.see(self._stream, message.get("version"))
+        customer_id = self._see(record, seen)
         if customer_id is None and self._settings.on_missing_id == "skip":
             self._export.tally.settle("skipped")
             return
-        self._schema.validate(record)
-        wanted = to_wanted(record, self._mapping)
-        if customer_id is not None or wanted.email is not None:
+        try:
+            self._schema.validate(record)
+            wanted = to_wanted(record, self._mapping)
+        except RejectedError:
+            if seen and customer_id is None:
+                seen.unreadable += 1  # Whom it would have matched, nobody knows.
+            raise
+        self._take_wanted(wanted, record, message)
+
+    def _take_wanted(
+        self, wanted: Wanted, record: Record, message: Mapping[str, Any]
+    ) -> None:
+        if wanted.customer_id is not None or wanted.email is not None:
             self._wait(wanted, record, message)
         elif self._settings.on_missing_id == "create":
             reason = "a new customer needs email, and this record has none"
@@ -115,9 +127,8 @@ class Audience:
             wanted = Wanted(customer_id=customer_id, is_member=False)
             self._wait(wanted, record, message)
 
-    def _see(self, record: Record, message: Mapping[str, Any]) -> int | None:
+    def _see(self, record: Record, seen: Seen | None) -> int | None:
         """Read the id; whoever comes under a version is seen, also when rejected."""
-        seen = self._export.versions.see(self._stream, message.get("version"))
         try:
             customer_id = read_id(record, self._settings.id_field)
         except RejectedError:

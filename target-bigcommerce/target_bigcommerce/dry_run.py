@@ -126,8 +126,8 @@ class Cost:
 class DryTable:
     """Prints what would change: customer, field, old and new, addresses masked."""
 
-    def __init__(self, write: Callable[[str], Any] = sys.stderr.write) -> None:
-        self._write = write
+    def __init__(self, write: Callable[[str], Any] | None = None) -> None:
+        self._write = write or sys.stderr.write
         self._lines = 0
 
     def note(

@@ -16,7 +16,8 @@ class Seen:
     Args:
         customers: their ids; a million of them take a few megabytes.
         records: how many records were read.
-        unreadable: how many of these had an id that could not be read.
+        unreadable: how many of these had an id that could not be read, or none and
+            could not be matched either.
     """
 
     customers: BitMap64 = field(default_factory=BitMap64)

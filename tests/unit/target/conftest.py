@@ -196,6 +196,16 @@ def box(make_box: MakeBox) -> Sandbox:
     return make_box()
 
 
+@pytest.fixture(scope="session")
+def open_job(tmp_path_factory: pytest.TempPathFactory) -> MakeJob:
+    """Open a job in a folder of its own, for a test with many examples."""
+
+    def open_one(box: Sandbox, **config: object) -> Job:
+        return Job(box, tmp_path_factory.mktemp("job"), **config)
+
+    return open_one
+
+
 @pytest.fixture
 def make_job(tmp_path: Path) -> Iterable[MakeJob]:
     """Make jobs by their settings; all are closed when the test ends."""

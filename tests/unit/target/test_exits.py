@@ -1,0 +1,407 @@
+"""Who left is cleared exactly, and only where it is certain that they left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sandbox import Sandbox
+from target_bigcommerce.errors import InputError, TooManyClearsError
+
+if TYPE_CHECKING:
+    from conftest import Job
+
+Record = dict[str, Any]
+MakeBox = Callable[..., Sandbox]
+MakeJob = Callable[..., "Job"]
+VIP = "vip_customers"
+NAMES = [{"from": n, "to": n} for n in ("email", "first_name", "last_name", "company")]
+LEFT = "2026-03-01T08:00:00Z"
+
+
+def put(box: Sandbox, *numbers: int) -> None:
+    for number in numbers:
+        box.store.put_customer(
+            number,
+            email=f"m{number}@example.com",
+            first_name="First",
+            last_name="Last",
+        )
+
+
+def member(number: object, **more: object) -> Record:
+    return {"id": number, **more}
+
+
+def leaver(number: object) -> Record:
+    return {"id": number, "_sdc_deleted_at": LEFT}
+
+
+def clearing(make_job: MakeJob, box: Sandbox, **config: object) -> Job:
+    return make_job(box, **{"map_standard_fields": [], "on_exit": "clear", **config})
+
+
+@pytest.fixture
+def audience(box: Sandbox, make_job: MakeJob) -> Sandbox:
+    """A store in which 1, 2 and 3 are of the audience and 4 is not."""
+    put(box, 1, 2, 3, 4)
+    make_job(box, map_standard_fields=[]).write(*map(member, (1, 2, 3)))
+    box.journal.clear()
+    return box
+
+
+# Exits told by records.
+
+
+def test_who_left_is_cleared(audience: Sandbox, make_job: MakeJob) -> None:
+    job = clearing(make_job, audience)
+
+    outcomes = job.write(leaver(1), leaver("2"), leaver(4))
+
+    assert outcomes == {"cleared": 2, "unchanged": 1}
+    assert job.values() == {3: VIP}
+
+
+def test_who_left_keeps_the_value_unless_asked(
+    audience: Sandbox, make_job: MakeJob
+) -> None:
+    job = make_job(audience, map_standard_fields=[])
+
+    outcomes = job.write(leaver(1))
+
+    assert outcomes == {"kept": 1}
+    assert job.values().keys() == {1, 2, 3}
+
+
+def test_an_exit_updates_and_creates_nothing(
+    audience: Sandbox, make_job: MakeJob
+) -> None:
+    job = clearing(
+        make_job, audience, map_standard_fields=NAMES, on_missing_id="create"
+    )
+    fields = {"email": "new@example.com", "company": "After", "first_name": 5}
+
+    outcomes = job.write({**leaver(1), **fields}, {**leaver(None), **fields})
+
+    assert outcomes == {"cleared": 1, "skipped": 1}
+    assert audience.store.customers[1]["company"] == ""
+    assert len(audience.store.customers) == 4
+
+
+def test_an_exit_of_an_unknown_customer_is_no_reject(
+    audience: Sandbox, make_job: MakeJob
+) -> None:
+    outcomes = clearing(make_job, audience).write(leaver(99))
+
+    assert outcomes == {"unchanged": 1}
+
+
+def test_who_left_and_came_back_is_a_member(
+    audience: Sandbox, make_job: MakeJob
+) -> None:
+    job = clearing(make_job, audience)
+
+    at_once = job.write(leaver(1), member(1))
+    job.write(leaver(2))
+    job.write(member(2))
+
+    assert at_once == {"merged": 1, "unchanged": 1}
+    assert job.values() == {1: VIP, 2: VIP, 3: VIP}
+
+
+def test_who_came_and_left_is_no_member(audience: Sandbox, make_job: MakeJob) -> None:
+    job = clearing(make_job, audience)
+
+    outcomes = job.write(member(1), leaver(1), member(4), leaver(4))
+
+    assert outcomes == {"merged": 2, "cleared": 1, "unchanged": 1}
+    assert job.values() == {2: VIP, 3: VIP}
+
+
+def test_another_s_value_in_the_attribute_stays(
+    audience: Sandbox, make_job: MakeJob
+) -> None:
+    [number] = audience.store.attributes
+    audience.store.values[1, number] = "another_audience"
+    job = clearing(make_job, audience)
+
+    outcomes = job.write(leaver(1))
+
+    assert outcomes == {"unchanged": 1}
+    assert job.values()[1] == "another_audience"
+
+
+def test_exits_alone_create_no_attribute(box: Sandbox, make_job: MakeJob) -> None:
+    put(box, 1)
+
+    clearing(make_job, box).write(leaver(1))
+
+    assert not box.store.attributes
+
+
+def test_a_first_try_clears_nobody(audience: Sandbox, make_job: MakeJob) -> None:
+    job = clearing(make_job, audience, limit=10)
+
+    outcomes = job.write(leaver(1))
+
+    assert outcomes == {"kept": 1}
+
+
+def test_a_dry_run_clears_nobody_and_says_who(
+    audience: Sandbox, make_job: MakeJob, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = clearing(make_job, audience, dry_run=True)
+
+    outcomes = job.write(leaver(1))
+
+    assert outcomes == {"cleared": 1}
+    assert job.values().keys() == {1, 2, 3}
+    assert VIP in capsys.readouterr().err
+
+
+# Exits told by a version.
+
+
+def test_who_was_not_seen_under_the_version_is_cleared(
+    audience: Sandbox, make_job: MakeJob
+) -> None:
+    job = clearing(make_job, audience)
+    job.write(member(1), member(4), version=7)
+
+    job.activate(7)
+
+    assert job.values() == {1: VIP, 4: VIP}
+    assert job.export.tally.cleared_by_version == 2
+
+
+def test_two_members_of_one_customer_keep_the_value_when_one_leaves(
+    audience: Sandbox, make_job: MakeJob
+) -> None:
+    job = clearing(make_job, audience)
+    job.write(*map(member, (1, 2, 3)), version=6)
+    job.write(member(1, name="the other"), member(2), member(3), version=7)
+
+    job.activate(7)
+
+    assert job.values().keys() == {1, 2, 3}
+
+
+@pytest.mark.parametrize("records", [[], [member(1)]], ids=["none", "of another"])
+def test_a_version_without_records_clears_nobody_and_says_so(
+    audience: Sandbox,
+    make_job: MakeJob,
+    caplog: pytest.LogCaptureFixture,
+    records: list[Record],
+) -> None:
+    job = clearing(make_job, audience)
+    job.write(*records, version=6)
+
+    job.activate(7)
+
+    assert job.values().keys() == {1, 2, 3}
+    assert "nobody is cleared" in caplog.text
+    assert "delete this attribute" in caplog.text
+
+
+def test_an_unreadable_id_could_be_anybody_s_so_nobody_is_cleared(
+    audience: Sandbox, make_job: MakeJob, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = clearing(make_job, audience)
+    job.write(member(1), member("seventeen"), version=7)
+
+    job.activate(7)
+
+    assert job.values().keys() == {1, 2, 3}
+    assert "nobody is cleared" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"company": "x" * 256}, {"email": "no.such.domain@nowhere"}],
+    ids=["here", "there"],
+)
+def test_a_customer_whose_record_was_rejected_counts_as_seen(
+    audience: Sandbox, make_job: MakeJob, fields: Record
+) -> None:
+    job = clearing(make_job, audience, map_standard_fields=NAMES)
+    job.write(member(1, **fields), member(2), member(3), version=7)
+
+    job.activate(7)
+
+    assert job.reject_codes
+    assert job.values().keys() == {1, 2, 3}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{}, {"phone": "1" * 51}, {"email": "M1@example.com", "phone": "1" * 51}],
+    ids=["written", "rejected", "other case"],
+)
+def test_a_customer_who_was_matched_counts_as_seen_also_when_rejected(
+    audience: Sandbox, make_job: MakeJob, fields: Record
+) -> None:
+    mapped = [*NAMES, {"from": "phone", "to": "phone"}]
+    job = clearing(
+        make_job, audience, map_standard_fields=mapped, on_missing_id="match"
+    )
+    matched = {"email": "m1@example.com", **fields}
+    job.write(matched, member(2), member(3), version=7)
+
+    job.activate(7)
+
+    assert job.values().keys() == {1, 2, 3}
+
+
+def test_a_created_customer_counts_as_seen(
+    audience: Sandbox, make_job: MakeJob
+) -> None:
+    job = clearing(
+        make_job, audience, map_standard_fields=NAMES, on_missing_id="create"
+    )
+    new = {"email": "new@example.com", "first_name": "New", "last_name": "Person"}
+    job.write(new, *map(member, (1, 2, 3)), version=7)
+
+    job.activate(7)
+
+    assert len(job.values()) == 4
+
+
+def test_another_s_value_outlives_a_version(
+    audience: Sandbox, make_job: MakeJob
+) -> None:
+    [number] = audience.store.attributes
+    audience.store.values[4, number] = "another_audience"
+    job = clearing(make_job, audience)
+    job.write(member(1), version=7)
+
+    job.activate(7)
+
+    assert job.values() == {1: VIP, 4: "another_audience"}
+
+
+def test_values_on_many_pages_are_all_looked_at(
+    box: Sandbox, make_job: MakeJob
+) -> None:
+    put(box, *range(1, 601))
+    job = clearing(make_job, box)
+    job.write(*map(member, range(1, 601)), version=6)
+    job.write(*map(member, range(1, 551)), version=7)
+
+    job.activate(7)
+
+    assert job.values().keys() == set(range(1, 551))
+
+
+# The guard.
+
+
+def test_too_many_exits_clear_no_more_and_count_nothing(
+    box: Sandbox, make_job: MakeJob
+) -> None:
+    put(box, *range(1, 1001))
+    make_job(box, map_standard_fields=[]).write(*map(member, range(1, 1001)))
+    job = clearing(make_job, box)
+
+    with pytest.raises(TooManyClearsError, match="max_clear_percent 20"):
+        job.write(*map(leaver, range(1, 301)))
+
+    assert len(job.values()) == 800
+    assert job.export.tally.outcomes == {"cleared": 200}
+
+
+def test_a_version_is_judged_before_its_first_deletion(
+    box: Sandbox, make_job: MakeJob
+) -> None:
+    put(box, *range(1, 1001))
+    job = clearing(make_job, box)
+    job.write(*map(member, range(1, 1001)), version=6)
+    job.write(*map(member, range(1, 701)), version=7)
+
+    with pytest.raises(TooManyClearsError, match="300 of the 1,000 values"):
+        job.activate(7)
+
+    assert len(job.values()) == 1000
+
+
+def test_both_kinds_of_exit_count_together(box: Sandbox, make_job: MakeJob) -> None:
+    put(box, *range(1, 1001))
+    job = clearing(make_job, box)
+    job.write(*map(member, range(1, 1001)), version=6)
+    job.write(*map(leaver, range(901, 1001)))
+    job.write(*map(member, range(1, 751)), version=7)
+
+    with pytest.raises(TooManyClearsError, match="250 of the 1,000 values"):
+        job.activate(7)
+
+
+# Two audiences, one store.
+
+
+def test_two_audiences_have_an_attribute_each(box: Sandbox, make_job: MakeJob) -> None:
+    put(box, 1, 2)
+    job = clearing(make_job, box)
+
+    job.write(member(1), version=7)
+    job.write(member(1), member(2), stream="news", version=7)
+    job.write(leaver(1), stream="news")
+    job.activate(7)
+
+    assert job.values() == {1: VIP}
+    assert job.values("LyticsAudience_news") == {2: "news"}
+
+
+@pytest.mark.parametrize("config", [{"job_id": "17"}, {"audience_attribute": "A"}])
+def test_an_attribute_has_one_writer(
+    box: Sandbox, make_job: MakeJob, config: Record
+) -> None:
+    put(box, 1)
+    job = make_job(box, map_standard_fields=[], **config)
+    job.write(member(1))
+    box.journal.clear()
+
+    with pytest.raises(InputError, match=r"vip_customers and news would both write"):
+        job.write(member(1), stream="news")
+
+    assert not len(box.journal)
+
+
+def test_a_derived_attribute_that_is_also_mapped_is_refused(
+    box: Sandbox, make_job: MakeJob
+) -> None:
+    mapped = [{"from": "x", "to": f"LyticsAudience_{VIP}"}]
+    job = make_job(box, map_standard_fields=[], map_custom_attributes=mapped)
+
+    with pytest.raises(InputError, match="two writers of one attribute"):
+        job.write(member(1))
+
+
+# A model of it all.
+
+TOLD = st.tuples(st.sampled_from([member, leaver]), st.integers(1, 5))
+BATCHES = st.lists(st.lists(TOLD, max_size=8), min_size=1, max_size=3)
+
+
+@given(batches=BATCHES, answers_are_lost=st.booleans())
+@settings(max_examples=50)
+def test_the_store_has_exactly_those_whose_last_record_is_a_member_s(
+    make_box: MakeBox,
+    open_job: MakeJob,
+    batches: list[list[tuple[Callable[[int], Record], int]]],
+    answers_are_lost: bool,  # noqa: FBT001 - drawn by name
+) -> None:
+    box = make_box(fault_rates={"503_after": 0.2} if answers_are_lost else {})
+    put(box, 1, 2, 3, 4)  # The store has no 5.
+    job = clearing(open_job, box)
+    last: dict[int, Any] = {}
+
+    for batch in batches:
+        last |= {number: tell for tell, number in batch}
+        job.write(*(tell(number) for tell, number in batch))
+
+    members = {n for n, tell in last.items() if tell is member and n != 5}
+    assert job.values() == dict.fromkeys(members, VIP)
+    job.close()
