@@ -64,7 +64,7 @@ def check_state(message: Message) -> None:
 def _stream(message: Message) -> str:
     stream = message.get("stream")
     if not isinstance(stream, str) or not stream:
-        raise InputError(f"A {message.get('type')} message names no stream.")
+        raise InputError(f"The message {message.get('type')} names no stream.")
     return stream
 
 

@@ -152,8 +152,8 @@ class TargetBigCommerce(Target):
         stream = message["stream"]
         if stream not in self.mapper.stream_maps:
             raise InputError(
-                f"A {message['type']} of stream {stream} came before its SCHEMA: the"
-                " tap breaks the Singer order of messages."
+                f"{message['type']} of stream {stream} came before its SCHEMA: the tap"
+                " breaks the Singer order of messages."
             )
         return self.mapper.stream_maps[stream]
 
