@@ -27,15 +27,21 @@ if TYPE_CHECKING:
 SECONDS = 20  # A run takes hundredths.
 LOGGER = logging.getLogger("target-bigcommerce")
 ANY = {"type": ["object", "array", "string", "number", "boolean", "null"]}
+MORE = dict.fromkeys(("score", "born", "agrees", "rest"), ANY)
+REST = {
+    "fields": [{"name": "Size", "value": "L"}],
+    "channels": [1, 2],
+    "deep": {"b": [1, "x"]},
+}
 GOOD = (
-    schema(keys=("id",), score=ANY, born=ANY, rest=ANY),
+    schema(keys=("id",), **MORE),
     state(0),
     record(1001, company="Käse & Söhne", email="a@example.com", version=1),
-    record("1002", score=1.25, born="2001-02-03", rest={"a": {"b": [1, "x"]}}),
+    record("1002", score=1.25, born="2001-02-03", agrees="yes", rest=REST),
     record(None, email="new@example.com", first_name="N", last_name="E", tier="gold"),
     left(1003),
     state(4),
-    schema(keys=("id",), score=ANY, born=ANY, rest=ANY, more=ANY),
+    schema(keys=("id",), **MORE, further=ANY),
     record(1004, company=None, version=1),
     activate(1),
     state(5),
@@ -47,15 +53,15 @@ MAPPING = {
             for name in ("email", "first_name", "last_name", "company", "phone")
         ),
         {"from": "tier", "to": "customer_group_id", "values": {"gold": 7}},
-        {"from": "rest.a", "to": "form_fields"},
-        {"from": "rest", "to": "channel_ids"},
+        {"from": "rest.fields", "to": "form_fields"},
+        {"from": "rest.channels", "to": "channel_ids"},
         {"from": "score", "to": "store_credit_amounts"},
-        {"from": "born", "to": "accepts_product_review_abandoned_cart_emails"},
+        {"from": "agrees", "to": "accepts_product_review_abandoned_cart_emails"},
     ],
     "map_custom_attributes": [
         {"from": "score", "to": "Score", "type": "number"},
         {"from": "born", "to": "Born", "type": "date"},
-        {"from": "rest.a.b", "to": "Rest"},
+        {"from": "rest.deep.b", "to": "Rest"},
     ],
 }
 SETTINGS = {
@@ -72,16 +78,9 @@ numbers = st.integers() | st.floats() | st.sampled_from([10**30, -1, 0, 2**63, 1
 scalars = st.none() | st.booleans() | numbers | st.text(max_size=20)
 odd = st.sampled_from(
     [
-        "",
-        " ",
-        "\u0000",
-        "x" * 300,
-        "NaN",
-        "\uff11\uff12",
-        "1_000",
-        "a@b,c",
-        "2001-99-99",
-        "🧀",
+        *("", " ", "\u0000", "x" * 300, "NaN", "1_000", "0x1", "1e999999999", "1001"),
+        *("\uff11\uff12", "no", "a@b,c", "a@b", "gold", "🧀"),
+        *("2001-99-99", "2001-02-03T04:05Z"),
     ]
 )
 values = st.recursive(
@@ -128,22 +127,36 @@ def altered_lines(draw: DrawFn) -> bytes:
     for _ in range(draw(st.integers(1, 3))):
         alter(draw, messages)
     text = "\n".join(json.dumps(message) for message in messages).encode() + b"\n"
-    for _ in range(draw(st.sampled_from([0, 0, 0, 1, 2]))):
+    for _ in range(draw(st.sampled_from([0, 0, 0, 0, 0, 1, 2]))):
         text = spoil(draw, text)
     return text
 
 
 def alter(draw: DrawFn, messages: list[Any]) -> None:
-    """Change one thing in one message, or the order."""
+    """Change one thing in one message, mostly in a record, or the order."""
     at = draw(st.integers(0, len(messages) - 1))
-    way = draw(st.sampled_from(["value", "value", "value", "key", "order", "again"]))
+    way = draw(st.sampled_from([*["record"] * 6, "value", "key", "order", "again"]))
     if way == "order":
         messages.insert(draw(st.integers(0, len(messages) - 1)), messages.pop(at))
     elif way == "again":
         messages.insert(at, deepcopy(messages[at]))
     else:
-        path = draw(st.sampled_from(list(places(messages[at]))))
-        replace_at(draw, messages, (at, *path), is_key=way == "key")
+        found = [(at, *path) for path in places(messages[at])]
+        found = places_in_records(messages) if way == "record" else found
+        if found:
+            path = draw(st.sampled_from(found))
+            replace_at(draw, messages, path, is_key=way == "key")
+
+
+def places_in_records(messages: list[Any]) -> list[tuple[Any, ...]]:
+    """List the places of all values in records."""
+    return [
+        (at, "record", *path)
+        for at, message in enumerate(messages)
+        if isinstance(message, dict) and isinstance(message.get("record"), dict)
+        for path in places(message["record"])
+        if path
+    ]
 
 
 def replace_at(
