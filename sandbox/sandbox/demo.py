@@ -80,6 +80,7 @@ def arrived(box: Sandbox, summary: dict[str, Any]) -> list[tuple[str, str]]:
             (f"attribute created: {name}", values_of(box, name))
             for name in diff["attributes"]["created"]
         ),
+        ("merged", f"{outcomes['merged']:,}  (two members of one customer)"),
         ("skipped", f"{outcomes['skipped']:,}  (no customer id)"),
         ("rejected", f"{outcomes['rejected']:,}  (kept in {OUTPUT / 'rejects.jsonl'})"),
     ]
@@ -89,7 +90,9 @@ def arrived(box: Sandbox, summary: dict[str, Any]) -> list[tuple[str, str]]:
 def values_of(box: Sandbox, attribute: str) -> str:
     """Say what an attribute was set to, in few words."""
     texts = Counter(held(box, attribute).values())
-    few = ", ".join(f"“{text}”" for text, _ in texts.most_common(SHOWN))
+    # Not by the order of writing: calls side by side have none.
+    most = sorted(texts, key=lambda text: (-texts[text], text))[:SHOWN]
+    few = ", ".join(f"“{text}”" for text in most)
     more = ", …" if len(texts) > SHOWN else ""
     return f"set for {texts.total():,} customers: {few}{more}"
 
