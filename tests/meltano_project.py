@@ -40,6 +40,18 @@ class MeltanoProject:
         )
         return Run(status=done.returncode, stdout=done.stdout, stderr=done.stderr)
 
+    def start(self, *args: str, **settings: str) -> subprocess.Popen[bytes]:
+        """Start `meltano ARGS` as the leader of a process group; it says nothing."""
+        return subprocess.Popen(
+            [str(BIN / "meltano"), *args],
+            cwd=self.folder,
+            env=self._environment(settings),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
     def _environment(self, settings: Mapping[str, str]) -> dict[str, str]:
         inherited = {
             name: value

@@ -44,7 +44,8 @@ def companies_of(box: Sandbox) -> dict[int, str]:
 
 def writes_of(box: Sandbox) -> list[str]:
     """List the calls that could have written, those that were refused among them."""
-    return [entry.endpoint for entry in box.journal if entry.method != "GET"]
+    store = [entry for entry in box.journal if entry.side == "store"]
+    return [entry.endpoint for entry in store if entry.method != "GET"]
 
 
 def contents(box: Sandbox) -> dict[str, Any]:

@@ -20,8 +20,6 @@ from sandbox import Options, Sandbox
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-pytestmark = pytest.mark.xdist_group("hosted_job")
-
 VIP, NEWSLETTER = "vip_customers", "newsletter_readers"
 CLEAN = {"without_id": 0.0, "unknown_id": 0.0, "refused": 0.0, "shared_id": 0.0}
 NO_ID = {"email": "no.id@example.com", "first_name": "No"}
