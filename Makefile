@@ -14,7 +14,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench sandbox docs lock clean
+.PHONY: help setup demo test check format bench chaos soak load sandbox docs lock clean
 
 help: ## List what there is to make.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -55,6 +55,22 @@ format: $(READY) ## Put the sources into form.
 
 bench: $(READY) ## Measure speed, as ratios in one run.
 	@$(BIN)/python -m bench
+
+# Arguments for less or the same again: RUNS=3, EXITS=versions, MINUTES=2,
+# MEMBERS=10000, SEED=7.
+SEEDED = $(if $(SEED),--seed $(SEED))
+
+chaos: $(READY) ## Kill Meltano's runs at random, then compare store and audience.
+	@cd tests && ../$(BIN)/python -m chaos runs $(if $(RUNS),--runs $(RUNS)) \
+		$(if $(EXITS),--exits $(EXITS)) $(SEEDED)
+
+soak: $(READY) ## Let both plugins run for 30 bad minutes; draws docs/soak.svg.
+	@cd tests && ../$(BIN)/python -m chaos soak $(if $(MINUTES),--minutes $(MINUTES)) \
+		--svg ../docs/soak.svg $(SEEDED)
+
+load: $(READY) ## Export 10,000, 100,000 and 1,000,000 members; takes its time.
+	@cd tests && ../$(BIN)/python -m chaos load $(if $(MEMBERS),--members $(MEMBERS)) \
+		$(SEEDED)
 
 sandbox: $(READY) ## Serve a local Lytics and BigCommerce until Ctrl-C.
 	@$(BIN)/python -m sandbox serve
