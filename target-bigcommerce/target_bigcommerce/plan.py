@@ -152,7 +152,7 @@ def plan_values(
     if wanted.is_member:
         planner.add_slug()
     else:
-        planner.clear_slug()
+        planner.clear_slug(was_member=wanted.was_member)
     return planner.plan
 
 
@@ -183,11 +183,14 @@ class _Planner:
         if old is None or old.value != slug:
             self._upsert(audience, slug, old)
 
-    def clear_slug(self) -> None:
+    def clear_slug(self, *, was_member: bool) -> None:
         audience = self._definitions.audience
         old = self._old(audience)
-        # Another's value in the attribute is not ours to delete.
-        if old is not None and old.value == self._definitions.slug:
+        if old is None:
+            return
+        # Another's value in the attribute is not ours to delete, unless a record that
+        # was merged with the exit would have replaced it by the slug.
+        if was_member or old.value == self._definitions.slug:
             self.plan.clears.append((old, _change(audience, old, None)))
 
     def _old(self, name: str) -> StoredValue | None:

@@ -34,6 +34,7 @@ class Wanted:
         fields: by the customer field's name.
         attributes: by the attribute's name.
         is_member: False for a record that tells of an exit.
+        was_member: whether an earlier one of merged records was a member's.
     """
 
     customer_id: int | None
@@ -41,6 +42,12 @@ class Wanted:
     fields: Mapping[str, Want] = field(default_factory=dict)
     attributes: Mapping[str, Want] = field(default_factory=dict)
     is_member: bool = True
+    was_member: bool = False
+
+    @property
+    def tells_of_member(self) -> bool:
+        """Whether any of the records was a member's."""
+        return self.is_member or self.was_member
 
 
 def merge(earlier: Wanted, later: Wanted) -> Wanted:
@@ -50,6 +57,7 @@ def merge(earlier: Wanted, later: Wanted) -> Wanted:
         email=later.email or earlier.email,
         fields=_merge(earlier.fields, later.fields),
         attributes=_merge(earlier.attributes, later.attributes),
+        was_member=earlier.tells_of_member or later.was_member,
     )
 
 

@@ -122,6 +122,19 @@ def test_who_came_and_left_is_no_member(audience: Sandbox, make_job: MakeJob) ->
     assert job.values() == {2: VIP, 3: VIP}
 
 
+def test_the_values_of_who_came_and_left_are_written_as_in_order(
+    box: Sandbox, make_job: MakeJob
+) -> None:
+    put(box, 1)
+    mapped = [{"from": "tier", "to": "Tier"}]
+    job = clearing(make_job, box, map_custom_attributes=mapped)
+
+    job.write(member(1, tier="gold"), leaver(1))
+
+    assert job.values("Tier") == {1: "gold"}
+    assert job.values() == {}
+
+
 def test_another_s_value_in_the_attribute_stays(
     audience: Sandbox, make_job: MakeJob
 ) -> None:
