@@ -75,16 +75,26 @@ def _to_works(
         to_work(arrivals, key, rows.get(key))
         if isinstance(key, int)
         else to_work(arrivals, None, None)
-        for key, arrivals in _grouped(batch.by_key, by_email).items()
+        for key, arrivals in _grouped(batch.by_key, rows, by_email).items()
     ]
 
 
 def _grouped(
-    by_key: Mapping[Key, list[Arrival]], by_email: Mapping[str, Row]
+    by_key: Mapping[Key, list[Arrival]],
+    rows: Mapping[int, Row],
+    by_email: Mapping[str, Row],
 ) -> dict[Key, list[Arrival]]:
     """Bring those matched by email together with those who came by id."""
+    # Who is about to get an address that nobody has yet is matched by it as well.
+    owners: dict[Key, Key] = {
+        arrival.wanted.email: key
+        for key, arrivals in by_key.items()
+        if key in rows
+        for arrival in arrivals
+        if arrival.wanted.email
+    }
+    owners |= {email: row["id"] for email, row in by_email.items()}
     grouped: dict[Key, list[Arrival]] = defaultdict(list)
     for key, arrivals in by_key.items():
-        row = by_email.get(key) if isinstance(key, str) else None
-        grouped[row["id"] if row else key] += arrivals
+        grouped[owners.get(key, key)] += arrivals
     return grouped

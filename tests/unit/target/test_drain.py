@@ -239,6 +239,24 @@ def test_those_matched_and_those_with_the_id_are_merged_in_order(
     assert box.journal.counts["PUT /customers"] == 1
 
 
+@pytest.mark.parametrize("on_missing_id", ["match", "create"])
+def test_who_gets_an_address_in_this_batch_is_matched_by_it(
+    box: Sandbox, make_job: MakeJob, on_missing_id: str
+) -> None:
+    put(box, 17)
+    job = make_job(box, map_standard_fields=NAMES, on_missing_id=on_missing_id)
+    new = "new@example.com"
+
+    outcomes = job.write(
+        {"id": 17, "email": new}, person(17, email=new, company="After Ltd")
+    )
+
+    assert outcomes == {"merged": 1, "updated": 1}
+    assert len(box.store.customers) == 1
+    assert box.store.customers[17]["company"] == "After Ltd"
+    assert box.journal.counts["PUT /customers/attribute-values"] == 1
+
+
 def test_attributes_beyond_ten_follow_a_creation(
     box: Sandbox, make_job: MakeJob
 ) -> None:
