@@ -96,7 +96,7 @@ class Job:
             clock=box.clock.now,
             open_session=self._open_session,
         )
-        self.export, _ = opening.export(Settings.from_config(full))
+        self.export, self.throttle = opening.export(Settings.from_config(full))
         self._audiences: dict[str, Audience] = {}
 
     def _open_session(self, access_token: str, user_agent: str) -> requests.Session:

@@ -1,0 +1,140 @@
+"""However a run ends, it says so in one line and with one status."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from target_bigcommerce import errors
+from target_bigcommerce.closing import close, run_to_status
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import Job
+
+    from sandbox import Sandbox
+
+MakeJob = Callable[..., "Job"]
+OWN = [
+    each
+    for each in vars(errors).values()
+    if isinstance(each, type) and issubclass(each, errors.BigCommerceError)
+]
+PEACEFUL = (errors.LimitReachedError, errors.InterruptedByUserError)
+FAILING = [
+    each
+    for each in OWN
+    if not issubclass(each, PEACEFUL) and each is not errors.RefusedError
+]
+
+
+def end_with(error: Exception | None, *, signum: int | None = None) -> int:
+    def work() -> None:
+        if error is not None:
+            raise error
+
+    return run_to_status(work, signal=lambda: signum)
+
+
+@pytest.fixture(autouse=True)
+def informed(caplog: pytest.LogCaptureFixture) -> None:
+    """Everything that a user sees is captured."""
+    caplog.set_level(logging.INFO)
+
+
+def test_a_run_that_did_its_work_ends_in_silence(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert end_with(None) == 0
+    assert not caplog.messages
+
+
+@pytest.mark.parametrize("kind", FAILING)
+def test_an_expected_error_is_one_line_and_status_1(
+    caplog: pytest.LogCaptureFixture, kind: type[Exception]
+) -> None:
+    status = end_with(kind("The setting cannot work."))
+
+    assert status == 1
+    assert caplog.messages == ["The setting cannot work."]
+    assert not any(record.exc_info for record in caplog.records)
+
+
+def test_a_limit_that_was_reached_is_no_failure(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert end_with(errors.LimitReachedError("limit 5 reached.")) == 0
+    assert caplog.messages == ["limit 5 reached."]
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("error", [errors.InterruptedByUserError("Stopped."), None])
+def test_a_signal_s_number_is_in_the_status(
+    error: Exception | None, signum: signal.Signals
+) -> None:
+    assert end_with(error, signum=signum) == 128 + signum
+
+
+def test_a_defect_says_where_it_is_and_quotes_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    status = end_with(KeyError("ada@example.com"))
+
+    assert status == 1
+    [line] = caplog.messages
+    assert "KeyError in test_closing.py, line" in line
+    assert "ada@example.com" not in line
+
+
+# The last words.
+
+
+def test_the_summary_is_said_and_written(
+    box: Sandbox,
+    make_job: MakeJob,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    path = tmp_path / "summary.json"
+    job = make_job(box, summary_path=str(path), on_exit="clear")
+    job.write({"id": "x"}, {"id": None})
+
+    status = close(job.export, job.throttle, status=0, left=0, seconds=1.5)
+
+    summary = json.loads(path.read_text())
+    assert status == summary["exit_status"] == 0
+    assert summary["records"] == 2
+    assert summary["attributes_created"] == []
+    assert summary["seconds"] == 1.5
+    [line, rejected, exits] = caplog.messages
+    assert line.startswith("2 records: 1 skipped, 1 rejected; rejects unreadable_id 1")
+    assert rejected.startswith("1 records were rejected. They are kept in")
+    assert exits.startswith("on_exit is clear, and the input told of no exit")
+
+
+def test_two_members_of_one_customer_are_warned_about(
+    box: Sandbox, make_job: MakeJob, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = make_job(box)
+    job.export.tally.shared_ids = 2
+
+    close(job.export, job.throttle, status=0, left=0, seconds=0)
+
+    assert "2 records were of another member with the same customer id" in caplog.text
+
+
+def test_a_summary_that_cannot_be_written_fails_the_run(
+    box: Sandbox, make_job: MakeJob, tmp_path: Path
+) -> None:
+    job = make_job(box, summary_path=str(tmp_path / "nowhere" / "summary.json"))
+
+    done = close(job.export, job.throttle, status=0, left=0, seconds=0)
+    stopped = close(job.export, job.throttle, status=143, left=0, seconds=0)
+
+    assert (done, stopped) == (1, 143)
