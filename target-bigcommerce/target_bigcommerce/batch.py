@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import Self
+
 from .wanted import Wanted, merge
 
 if TYPE_CHECKING:
@@ -41,6 +43,13 @@ class Batch:
     def __init__(self) -> None:
         self.by_key: dict[Key, list[Arrival]] = {}
         self.records = 0
+
+    @classmethod
+    def of(cls, arrival: Arrival) -> Self:
+        """Make one of a single record."""
+        batch = cls()
+        batch.add(arrival)
+        return batch
 
     def add(self, arrival: Arrival) -> None:
         """Take a record whose id, or email to match, is known."""

@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .batch import Batch
 from .errors import AttributeConflictError
 from .lookup import judge_missing, look_up
 from .plan import (
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from .attributes import AttributeBook
-    from .batch import Batch, Work
+    from .batch import Work
     from .clearing import ClearGuard
     from .plan import Change, Definitions, ValuePlan
     from .rows import StoredValue
@@ -78,6 +79,17 @@ class Drain:
         Raises:
             BigCommerceError: when it cannot be finished.
         """
+        return [one for work in self._write(batch) for one in self._apart(work)]
+
+    def _apart(self, work: Work) -> list[Work]:
+        """Write a refused customer's records one by one: only the bad are rejected."""
+        is_refused = work.rejected is not None and work.rejected.status is not None
+        if not is_refused or len(work.arrivals) == 1:
+            return [work]
+        batches = [Batch.of(arrival) for arrival in work.arrivals]
+        return [one for batch in batches for one in self._write(batch)]
+
+    def _write(self, batch: Batch) -> list[Work]:
         found = look_up(
             batch,
             self._store,
