@@ -90,6 +90,23 @@ def test_who_left_and_came_back_is_in_and_who_came_and_left_is_out(
     assert sum(got.outcomes.values()) == 5
 
 
+def test_an_exit_counts_though_an_earlier_record_was_refused(
+    members: Sandbox, run: RunTarget
+) -> None:
+    taken = members.store.customers[1002]["email"]
+
+    got = run(
+        schema(),
+        record(1001, email=taken),
+        left(1001),
+        map_standard_fields=[{"from": "email", "to": "email"}],
+        **CLEAR,
+    )
+
+    assert 1001 not in values_of(members)
+    assert got.outcomes == {"rejected": 1, "cleared": 1}
+
+
 def test_exits_alone_do_not_create_the_attribute(box: Sandbox, run: RunTarget) -> None:
     got = run(schema(), left(1001), **CLEAR)
 

@@ -13,10 +13,12 @@ from singer_lines import record, schema, state
 from store_views import companies_of, values_of, writes_of
 from target_process import LiveTarget
 
+from sandbox import Fault
+
 if TYPE_CHECKING:
     from sandbox import Sandbox
 
-    from .conftest import RunTarget
+    from .conftest import MakeBox, RunTarget
 
 LONG = "x" * 256
 TAKEN = [{"from": "email", "to": "email"}]
@@ -199,6 +201,69 @@ def test_a_customer_whose_fields_are_refused_gets_no_attribute_value(
     assert got.rejects[1]["reject"]["code"] == "email_taken"
     assert values_of(box) == {1003: "vip"}
     assert values_of(box, "Tier") == {1003: "gold"}
+
+
+def test_of_a_customers_records_only_the_refused_one_is_rejected(
+    run: RunTarget, box: Sandbox
+) -> None:
+    taken = box.store.customers[1002]["email"]
+    fields = ("company", "email")
+
+    got = run(
+        schema(),
+        record(1001, company="First"),
+        record(1001, email=taken, company="Second"),
+        record(1001, tier="gold"),
+        map_standard_fields=[{"from": name, "to": name} for name in fields],
+        map_custom_attributes=[{"from": "tier", "to": "Tier"}],
+    )
+
+    assert [line["record"] for line in got.rejects[1:]] == [
+        {"id": 1001, "email": taken, "company": "Second"}
+    ]
+    assert got.outcomes == {"updated": 2, "rejected": 1}
+    assert companies_of(box)[1001] == "First"
+    assert values_of(box, "Tier") == {1001: "gold"}
+
+
+@pytest.mark.parametrize("names_the_row", [True, False])
+@pytest.mark.parametrize("applies_valid_rows", [True, False])
+def test_refused_calls_lose_only_the_guilty_customers(
+    names_the_row: bool,  # noqa: FBT001 - a column of the table
+    applies_valid_rows: bool,  # noqa: FBT001 - the same
+    make_box: MakeBox,
+    run: RunTarget,
+) -> None:
+    box = make_box(
+        errors_name_the_row=names_the_row, apply_valid_rows=applies_valid_rows
+    )
+    taken = box.store.customers[1030]["email"]
+    guilty = {1003, 1004, 1012}
+    lines = [
+        record(n, email=taken if n in guilty else f"new.{n}@example.com")
+        for n in range(1001, 1016)
+    ]
+
+    got = run(schema(), *lines, **box.target_config(), map_standard_fields=TAKEN)
+
+    assert got.outcomes == {"updated": 12, "rejected": 3}
+    rejected = {line["record"]["id"] for line in got.rejects[1:]}
+    assert rejected == guilty
+    assert {line["reject"]["code"] for line in got.rejects[1:]} == {"email_taken"}
+    assert values_of(box).keys() == set(range(1001, 1016)) - guilty
+
+
+def test_a_row_that_is_never_confirmed_is_not_taken_for_written(
+    run: RunTarget, box: Sandbox
+) -> None:
+    values = "PUT /customers/attribute-values"
+    box.faults.queue(Fault(kind="row_missing", match=values, times=99))
+
+    got = run(schema(), record(1001), record(1002), state(2))
+
+    assert got.outcomes == {"updated": 1, "rejected": 1}
+    assert got.rejects[1]["reject"]["code"] == "unconfirmed"
+    assert got.rejects[1]["record"]["id"] == 1002
 
 
 def test_a_dry_run_keeps_no_rejects(config: dict[str, Any], run: RunTarget) -> None:
