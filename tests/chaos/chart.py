@@ -33,7 +33,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
-    """One scale and the lines that share it."""
+    """One scale and the lines that share it; a line without a name has no legend."""
 
     name: str
     lines: Sequence[Line]
@@ -77,20 +77,22 @@ def _panel(panel: Panel, minutes: Sequence[float], top: float) -> Iterator[str]:
         yield f'<path class="grid" d="M{LEFT} {y:.1f}H{right}"/>'
         yield _text(LEFT - 8, y + 4, f"{mark:,}", anchor="end")
     yield f'<path class="axis" d="M{LEFT} {bottom}H{right}"/>'
-    times = ticks(minutes[-1])
-    for mark in times:
-        yield _text(_x(mark, times[-1]), bottom + 17, f"{mark:g} min", anchor="middle")
+    last = minutes[-1]
+    for mark in ticks(last):
+        if mark <= last:
+            yield _text(_x(mark, last), bottom + 17, f"{mark:g} min", anchor="middle")
     for line, colour in zip(panel.lines, COLOURS, strict=False):
         points = " ".join(
-            f"{_x(at, times[-1]):.1f},{bottom - PANEL * value / marks[-1]:.1f}"
+            f"{_x(at, last):.1f},{bottom - PANEL * value / marks[-1]:.1f}"
             for at, value in zip(minutes, line.values, strict=True)
         )
         yield f'<polyline class="line" stroke="{colour}" points="{points}"/>'
 
 
 def _legend(lines: Sequence[Line], top: float) -> Iterator[str]:
-    for at, (line, colour) in enumerate(zip(lines, COLOURS, strict=False)):
-        x, y = WIDTH - RIGHT - 150 * (len(lines) - at), top - 10
+    named = [line for line in lines if line.name]
+    for at, (line, colour) in enumerate(zip(named, COLOURS, strict=False)):
+        x, y = WIDTH - RIGHT - 150 * (len(named) - at), top - 10
         yield f'<path stroke="{colour}" stroke-width="3" d="M{x} {y - 4}h20"/>'
         yield f'<text x="{x + 26}" y="{y}">{escape(line.name)}</text>'
 

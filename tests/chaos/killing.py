@@ -38,7 +38,7 @@ class Blow:
 
 def next_blow(chance: random.Random) -> Blow:
     """Choose one: mostly a plugin, now and then all processes or Meltano alone."""
-    calls = chance.choice((chance.randint(1, 20), chance.randint(20, 200)))
+    calls = chance.choice((chance.randint(1, 20), chance.randint(20, 120)))
     victim = chance.choice((*VICTIMS * 3, EVERYTHING, MELTANO))
     number = chance.choice(SIGNALS)
     if victim == EVERYTHING:
