@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import json
-import logging
-import signal
-import tempfile
-from contextlib import contextmanager
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from running import assert_sums
 from singer_lines import activate, left, record, schema, state
+from target_in_process import read_all
 
 from sandbox import Options, Sandbox
-from target_bigcommerce.target import TargetBigCommerce
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hypothesis.strategies import DrawFn
 
-SECONDS = 20  # A run takes hundredths.
-LOGGER = logging.getLogger("target-bigcommerce")
 ANY = {"type": ["object", "array", "string", "number", "boolean", "null"]}
 MORE = dict.fromkeys(("score", "born", "agrees", "rest"), ANY)
 REST = {
@@ -180,61 +173,16 @@ def spoil(draw: DrawFn, text: bytes) -> bytes:
     return text[:start] + draw(st.binary(max_size=4)) + text[end:]
 
 
-class Heard(logging.Handler):
-    """Remembers what was said."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lines: list[tuple[int, str]] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Remember one line."""
-        self.lines.append((record.levelno, record.getMessage()))
-
-
-@contextmanager
-def one_target(config: dict[str, Any]) -> Iterator[tuple[TargetBigCommerce, Heard]]:
-    """Make a target, hear what it says, and give its descriptors back."""
-    handlers = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
-    target = TargetBigCommerce(config=config)
-    heard = Heard()
-    LOGGER.addHandler(heard)
-    try:
-        yield target, heard
-    finally:
-        LOGGER.removeHandler(heard)
-        target._interrupt.close()
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-
-
-def check(text: bytes, config: dict[str, Any]) -> None:
-    """Let a target read it: an orderly end, an explanation, sums that add up."""
-    with one_target(config) as (target, heard), tempfile.TemporaryFile() as given_:
-        given_.write(text)
-        given_.seek(0)
-        signal.alarm(SECONDS)  # Pytest-timeout's own bell, for each run.
-
-        status = target.run(given_)  # type: ignore[arg-type]  # its descriptor is read
-
-        signal.alarm(0)
-    errors = [line for level, line in heard.lines if level >= logging.ERROR]
-    assert not [line for line in errors if line.startswith("Unexpected")], errors
-    assert (status, len(errors)) in {(0, 0), (1, 1)}, errors
-    with open(config["summary_path"], encoding="utf-8") as summary:  # noqa: PTH123 - hot
-        assert_sums(json.load(summary))
-
-
 def test_good_lines_are_no_errors(config: dict[str, Any]) -> None:
     text = "".join(json.dumps(message) + "\n" for message in GOOD)
 
-    check(text.encode(), config)
+    assert read_all(text.encode(), config).status == 0
 
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(text=altered_lines())
 def test_altered_lines_end_in_order(text: bytes, config: dict[str, Any]) -> None:
-    check(text, config)
+    read_all(text, config)
 
 
 @pytest.mark.nightly
@@ -244,10 +192,10 @@ def test_altered_lines_end_in_order(text: bytes, config: dict[str, Any]) -> None
 def test_very_many_altered_lines_end_in_order(
     text: bytes, config: dict[str, Any]
 ) -> None:
-    check(text, config)
+    read_all(text, config)
 
 
 @settings(max_examples=100)
 @given(text=st.binary(max_size=300) | st.text(max_size=200).map(str.encode))
 def test_any_bytes_end_in_order(text: bytes, config: dict[str, Any]) -> None:
-    check(text, config)
+    read_all(text, config)
