@@ -17,7 +17,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .PHONY: help setup demo test check format bench chaos soak load sandbox docs lock clean
 
 help: ## List what there is to make.
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -Eh '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(READY) ## Install everything into .venv.
 
@@ -41,10 +41,11 @@ demo: $(READY) ## Run the main job against the sandbox, twice, and show the stor
 	@$(@D)/bin/pip install --quiet --require-hashes --requirement $<
 	@touch $@
 
+# By file, as the tests of a file share sandboxes and runs.
 test: $(READY) $(FOREIGN:%=.venv/foreign/%/.ready) ## Run all the tests.
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --quiet --numprocesses auto --dist loadfile
 
-check: $(READY) ## Lint, types, format: what CI runs.
+check: $(READY) ## Lint, types, format.
 	@$(BIN)/ruff check $(SOURCES)
 	@$(BIN)/ruff format --check $(SOURCES)
 	@$(BIN)/mypy
