@@ -192,6 +192,22 @@ def test_a_store_that_refuses_even_the_lookup_of_blame_ends_within_the_bound() -
     assert calls[0] <= 20
 
 
+def test_after_two_calls_per_row_the_undecided_rows_are_refused() -> None:
+    calls, alone = [0], Refusal(status=422, title="only one at a time, please")
+
+    def send(rows: list[Row]) -> list[Row]:
+        calls[0] += 1
+        if len(rows) > 1:
+            raise RefusedError("422", alone)
+        return []  # A success that confirms nothing.
+
+    way = Way(send=send, key_of_sent=id, key_of_answered=id)
+    written = narrow(rows_of(4), way, CallSize(MOST))
+
+    assert calls[0] == 8
+    assert written.refused == dict.fromkeys(range(4), alone)
+
+
 def test_what_is_no_refusal_passes_through() -> None:
     def send(_rows: list[Row]) -> list[Row]:
         raise AuthError("no")

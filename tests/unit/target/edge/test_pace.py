@@ -63,7 +63,22 @@ def test_a_late_answer_from_the_window_before_changes_nothing() -> None:
     pace.learn(101.2, Limits(quota=150, left=0, reset_seconds=0.01), late)
     pace.end()
 
-    assert pace.pause(101.3) == 0.0
+    assert pace.pause(101.21) == 0.0
+
+
+def test_calls_under_way_at_the_reset_are_not_taken_for_another_apps() -> None:
+    pace = Pace(1.0)
+    answered(pace, 100.0, quota=150, left=149, reset_seconds=1.0)
+    early = [pace.begin(101.0), pace.begin(101.0)]
+    assert pace.pause(101.06) == 0.0
+    pace.expect(1_000_000)
+
+    answered(pace, 101.06, quota=150, left=147, reset_seconds=29.94)
+    for window in early:
+        pace.learn(101.06, Limits(quota=150, left=147, reset_seconds=29.94), window)
+        pace.end()
+
+    assert pace.pause(101.06) == pytest.approx(0.95 * 30 / 144, rel=0.01)
 
 
 def test_long_after_the_last_answer_the_window_is_taken_for_fresh() -> None:
