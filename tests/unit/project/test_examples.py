@@ -1,0 +1,193 @@
+"""The documents' examples work, and what they name is there."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from documents.blocks import ROOT
+from documents.declared import PLUGINS, about, settings_of
+from meltano_project import declared_project
+
+from target_bigcommerce.complaints import complaints
+from target_bigcommerce.declared import DECLARED
+from target_bigcommerce.entries import ATTRIBUTE_KEYS
+from target_bigcommerce.mapping import to_wanted
+from target_bigcommerce.settings import Settings
+from target_bigcommerce.tally import OUTCOMES, Tally
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DOCUMENTS = sorted(
+    [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md")]
+)
+README = ROOT / "README.md"
+TARGET_README = ROOT / "target-bigcommerce" / "README.md"
+REQUIRED = {"store_hash": "abc123", "access_token": "secret", "id_field": "id"}
+BLOCK = re.compile(
+    r"^ *```(?P<kind>\w+)\n(?P<text>.*?)^ *```", re.DOTALL | re.MULTILINE
+)
+LINK = re.compile(r"\]\((?!https?:)(?P<path>[^)#]*)(#(?P<anchor>[^)]*))?\)")
+FIRST_CELL = re.compile(r"^\| (`[a-z_]+`(?:, `[a-z_]+`)*) \|", re.MULTILINE)
+
+
+def mapping_in(document: Path) -> dict[str, Any]:
+    """Read the one YAML block that holds a mapping."""
+    blocks = BLOCK.finditer(document.read_text(encoding="utf-8"))
+    texts = [block["text"] for block in blocks if block["kind"] == "yaml"]
+    [mapping] = [text for text in texts if text.find("map_standard_fields:") >= 0]
+    found: dict[str, Any] = yaml.safe_load(mapping)
+    return found
+
+
+def named_in(document: Path, heading: str) -> set[str]:
+    """Name what the first cells of the tables below a heading name."""
+    text = document.read_text(encoding="utf-8")
+    _, _, below = text.partition(f"\n{heading}\n")
+    below, _, _ = below.partition("\n## ")
+    return {
+        name.strip("`")
+        for cell in FIRST_CELL.findall(below)
+        for name in cell.split(", ")
+    }
+
+
+def with_defaults(config: dict[str, Any]) -> dict[str, Any]:
+    defaults = {
+        name: row["default"]
+        for name, row in DECLARED["properties"].items()
+        if "default" in row
+    }
+    return {**defaults, **REQUIRED, **config}
+
+
+@pytest.mark.parametrize(
+    "document", [README, TARGET_README], ids=lambda path: path.parent.name
+)
+def test_an_example_of_a_mapping_is_one_that_the_target_takes(document: Path) -> None:
+    config = with_defaults(mapping_in(document))
+
+    assert not complaints(config, DECLARED)
+
+
+def test_the_readmes_example_of_a_member_becomes_what_it_says() -> None:
+    settings = Settings.from_config(with_defaults(mapping_in(README)))
+    member = {
+        "bigcommerce_customer_id": "1042",
+        "email": "o.brien@example.com",
+        "loyalty_tier": "gold",
+    }
+
+    wanted = to_wanted(member, settings.record_mapping)
+
+    assert wanted.customer_id == 1042
+    assert wanted.fields["email"].value == "o.brien@example.com"
+    assert wanted.fields["customer_group_id"].value == 7
+    assert wanted.attributes["Loyalty tier"].value == "gold"
+    assert settings.audience_attribute_of("vip_customers") == "Lytics audience"
+
+
+def test_every_key_of_a_mapping_entry_is_described() -> None:
+    assert named_in(TARGET_README, "## The mapping") >= ATTRIBUTE_KEYS
+
+
+def test_every_key_of_the_summary_and_every_outcome_is_described() -> None:
+    summary = Tally().to_summary(
+        left=0, waited_seconds=0, attributes_created=[], dry_run=False, exit_status=0
+    )
+
+    assert named_in(TARGET_README, "## The summary") >= {*summary, *OUTCOMES}
+
+
+@pytest.mark.parametrize(
+    "document", DOCUMENTS, ids=lambda path: path.parent.name + path.name
+)
+def test_every_link_leads_somewhere(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    headings = {
+        re.sub(r"[^\w -]", "", line.lstrip("# ")).strip().lower().replace(" ", "-")
+        for line in text.splitlines()
+        if line.startswith("#")
+    }
+
+    links = [(link["path"], link["anchor"]) for link in LINK.finditer(text)]
+
+    assert [path for path, _ in links if not (document.parent / path).exists()] == []
+    assert {anchor for path, anchor in links if anchor and not path} <= headings
+
+
+@pytest.mark.parametrize(
+    "document", DOCUMENTS, ids=lambda path: path.parent.name + path.name
+)
+def test_every_make_target_that_is_named_exists(document: Path) -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    text = document.read_text(encoding="utf-8")
+
+    named = set(re.findall(r"(?:`|^)make ([a-z]+)", text, re.MULTILINE))
+
+    assert named <= targets
+
+
+def test_the_form_of_the_hosted_job_maps_to_settings_that_are_declared() -> None:
+    text = README.read_text(encoding="utf-8")
+    _, _, table = text.partition("| Hosted job | Here |\n")
+    table, _, _ = table.partition("\n\n")
+    declared = {each.name for plugin in PLUGINS for each in settings_of(plugin)}
+    jobs = {job["name"] for job in declared_project()["jobs"]}
+
+    right = [line.split(" | ")[1] for line in table.splitlines()[1:]]
+    named = {name for cell in right for name in re.findall(r"`([a-z_-]+)`", cell)}
+
+    assert len(right) == 10
+    assert named <= declared | jobs
+
+
+def test_the_environment_of_the_example_is_made_of_declared_settings() -> None:
+    text = (ROOT / ".env.example").read_text(encoding="utf-8")
+    declared = {
+        f"{plugin}_{each.name}".upper().replace("-", "_")
+        for plugin in PLUGINS
+        for each in settings_of(plugin)
+    }
+
+    names = set(re.findall(r"^([A-Z_]+)=$", text, re.MULTILINE))
+
+    assert len(names) == 3
+    assert names <= declared
+
+
+@pytest.mark.parametrize("plugin", PLUGINS)
+def test_meltano_knows_every_setting_by_name_kind_and_secrecy(plugin: str) -> None:
+    plugins = declared_project()["plugins"]
+    [row] = [
+        each
+        for each in (*plugins["extractors"], *plugins["loaders"])
+        if each["name"] == plugin
+    ]
+    kinds = {"date-time": "date_iso8601"}
+
+    declared = {
+        each["name"]: (each["kind"], each.get("sensitive", False), each["description"])
+        for each in row["settings"]
+    }
+
+    assert declared == {
+        each.name: (kinds.get(each.type, each.type), each.is_secret, each.description)
+        for each in settings_of(plugin)
+    }
+
+
+@pytest.mark.parametrize("plugin", PLUGINS)
+def test_meltano_knows_the_capabilities_that_the_plugin_has(plugin: str) -> None:
+    plugins = declared_project()["plugins"]
+    [row] = [
+        each
+        for each in (*plugins["extractors"], *plugins["loaders"])
+        if each["name"] == plugin
+    ]
+
+    assert set(row["capabilities"]) == set(about(plugin)["capabilities"])
