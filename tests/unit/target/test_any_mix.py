@@ -96,7 +96,7 @@ def rejected(path: Path) -> list[Record]:
     reading=READINGS,
     weather=WEATHER,
 )
-@settings(max_examples=40)
+@settings(max_examples=settings().max_examples // 5)
 def test_the_good_arrive_the_bad_are_kept_and_their_replay_completes_the_store(
     make_box: MakeBox,
     open_job: MakeJob,

@@ -399,7 +399,7 @@ BATCHES = st.lists(st.lists(TOLD, max_size=8), min_size=1, max_size=3)
 
 
 @given(batches=BATCHES, answers_are_lost=st.booleans())
-@settings(max_examples=50)
+@settings(max_examples=settings().max_examples // 4)
 def test_the_store_has_exactly_those_whose_last_record_is_a_member_s(
     make_box: MakeBox,
     open_job: MakeJob,
