@@ -40,17 +40,22 @@ class Contradictions:
             self.tell(name, lytics_type, type(value).__name__)
 
 
-def member_key(profile: Mapping[str, Any], identities: Sequence[str]) -> str:
-    """Make a key without a person's data in it.
+def identity_key(profile: Mapping[str, Any], identities: Sequence[str]) -> str:
+    """Make a key without a person's data in it; none without an identity.
 
     The first 32 hex digits of the SHA-256 of `field:value`, with Lytics' `_id` if the
-    profile has one, else the first identity with a value, else the whole profile.
+    profile has one, else the first identity with a value.
     """
     for name in (LYTICS_ID, *identities):
         value = profile.get(name)
         if value not in (None, "", [], {}):
             text = value if isinstance(value, str) else encode(value).decode()
             return _digits(f"{name}:{text}".encode())
+    return ""
+
+
+def whole_key(profile: Mapping[str, Any]) -> str:
+    """Make a key of a profile without an identity: of all that it holds."""
     return _digits(encode(profile))
 
 
@@ -75,9 +80,8 @@ class Shape:
         required: Sequence[Field] = (),
     ) -> None:
         chosen = [f for f in fields if f.name not in {KEY, DELETED_AT}]
-        self._plan: list[tuple[str, Convert]] = [
-            (f.name, kind_of(f.type).convert) for f in chosen
-        ]
+        kinds = [(f.name, kind_of(f.type)) for f in chosen]
+        self._plan = [(name, kind.exact, kind.convert) for name, kind in kinds]
         self._types = {f.name: f.type for f in chosen}
         self._contradictions = contradictions
         self._blank: dict[str, Any] = {DELETED_AT: None} if with_exits else {}
@@ -91,8 +95,10 @@ class Shape:
 
     def key(self, profile: Mapping[str, Any]) -> str:
         """Make the member's key, of what was asked for alone."""
-        asked = {name: profile[name] for name in profile.keys() & self.asked}
-        return member_key(asked, self.identities)
+        key = identity_key(profile, self.identities)
+        if key:
+            return key
+        return whole_key({n: profile[n] for n in profile.keys() & self.asked})
 
     def record(self, profile: Mapping[str, Any], key: str) -> dict[str, Any]:
         """Make the member's record.
@@ -102,9 +108,9 @@ class Shape:
         """
         record: dict[str, Any] = {KEY: key}
         get = profile.get
-        for name, convert in self._plan:
+        for name, exact, convert in self._plan:
             value = get(name)
-            if value is not None:
+            if value is not None and type(value) is not exact:
                 try:
                     value = convert(value)
                 except ContradictionError:

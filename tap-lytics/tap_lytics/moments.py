@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
-from .values import to_time
+from .values import to_datetime
 
 
 def to_moment(text: str) -> datetime:
@@ -13,17 +13,16 @@ def to_moment(text: str) -> datetime:
     Raises:
         ValueError: for anything else.
     """
-    utc = to_time(text).removesuffix("Z")
-    return datetime.fromisoformat(_whole_fraction(utc)).replace(tzinfo=timezone.utc)
+    moment = to_datetime(text)
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=timezone.utc)
+    try:
+        return moment.astimezone(timezone.utc)
+    except OverflowError:  # The first and last days of the calendar.
+        raise ValueError("out of the calendar") from None
 
 
 def to_text(moment: datetime) -> str:
     """Write a moment in UTC, microseconds only where there are any."""
     naive = moment.astimezone(timezone.utc).replace(tzinfo=None)
     return f"{naive.isoformat()}Z"
-
-
-def _whole_fraction(text: str) -> str:
-    # Python 3.10 reads fractions of three or six digits alone.
-    whole, dot, fraction = text.partition(".")
-    return f"{whole}{dot}{fraction:0<6}" if dot else whole

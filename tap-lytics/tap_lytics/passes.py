@@ -42,6 +42,7 @@ class AudiencePasses:
         self._outlet = outlet
         self._roster = roster
         self._logger = logger
+        self._judges_absence = roster.keeps_members or self._settings.versions_scans
         self._has_told_of_clocks = False
 
     def run(self, place: Place) -> None:
@@ -91,28 +92,28 @@ class AudiencePasses:
         self._checkpoint(place)
 
     def _whole(self, place: Place, look: Look, at: datetime, *, resumes: bool) -> None:
-        began = (
-            at
-            if place.scan_started_at is None or not resumes
-            else place.scan_started_at
-        )
+        began = (place.scan_started_at if resumes else None) or at
         place.begin_scan(began, place.scan_cursor if resumes else None)
         place.audience_updated = look.audience.updated
-        self._roster.begin(place, began, None)
         sighting = Sighting(starts=0 if resumes else 1)
-        for batch in self._reader.whole(
-            cursor=place.scan_cursor or "", size=look.audience.size
-        ):
+        self._scan(place, began, sighting, look.audience.size)
+        if self._judges_absence:
+            self._judge_absence(place, began, sighting)
+        place.end_scan()
+        self._checkpoint(place)
+
+    def _scan(
+        self, place: Place, began: datetime, sighting: Sighting, size: int | None
+    ) -> None:
+        self._roster.begin(place, began, None)
+        for batch in self._reader.whole(cursor=place.scan_cursor or "", size=size):
             sighting.turn(batch.starts, batch.total)
-            sighting.add(member.key for member in batch.members)
+            if self._judges_absence:
+                sighting.add(member.key for member in batch.members)
             self._send(batch, place, whole=True)
             place.scan_cursor = batch.cursor or None
             if batch.cursor:
                 self._checkpoint(place)
-        if self._roster.keeps_members or self._settings.versions_scans:
-            self._judge_absence(place, began, sighting)
-        place.end_scan()
-        self._checkpoint(place)
 
     def _judge_absence(self, place: Place, began: datetime, sighting: Sighting) -> None:
         if not sighting.starts:

@@ -74,12 +74,14 @@ class Roster(Protocol):
 class Overlap:
     """A memory of who was sent lately, so that overlapping passes repeat nobody.
 
+    Without `is_repeated` no pass follows in this process, and nothing is remembered.
     Only members changed since a pass's reach can come again, so the rest is forgotten
     and the memory stays flat.
     """
 
-    def __init__(self, overlap: timedelta) -> None:
+    def __init__(self, overlap: timedelta, *, is_repeated: bool = True) -> None:
         self._overlap = overlap
+        self._is_repeated = is_repeated
         self._reach: datetime | None = None
         self._sent: dict[str, tuple[bytes, datetime | None]] = {}
         self._undecided: list[Member] = []
@@ -133,6 +135,8 @@ class Overlap:
         return sent is not None and sent[0] == digest(member.record)
 
     def _remember(self, members: Iterable[Member]) -> None:
+        if not self._is_repeated:
+            return
         for member in members:
             modified = modified_at(member)
             full = len(self._sent) >= MAX_REMEMBERED and member.key not in self._sent

@@ -22,16 +22,24 @@ ANY = ("string", "number", "boolean", "object", "array", "null")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """What becomes of a Lytics type: the schema, and how a value comes to fit it."""
+    """What becomes of a Lytics type: the schema, and how a value comes to fit it.
+
+    A value of the type `exact` fits as it is.
+    """
 
     schema: dict[str, Any]
     convert: Convert
+    exact: type | None = None
 
 
-TEXT = Kind(schema={"type": ["string", "null"]}, convert=values.to_text)
+TEXT = Kind(schema={"type": ["string", "null"]}, convert=values.to_text, exact=str)
 INTEGER = Kind(schema={"type": ["integer", "null"]}, convert=values.to_integer)
-NUMBER = Kind(schema={"type": ["number", "null"]}, convert=values.to_number)
-BOOLEAN = Kind(schema={"type": ["boolean", "null"]}, convert=values.to_boolean)
+NUMBER = Kind(
+    schema={"type": ["number", "null"]}, convert=values.to_number, exact=float
+)
+BOOLEAN = Kind(
+    schema={"type": ["boolean", "null"]}, convert=values.to_boolean, exact=bool
+)
 TIME = Kind(
     schema={"type": ["string", "null"], "format": "date-time"}, convert=values.to_time
 )
@@ -85,12 +93,12 @@ def _set_of(item: Kind) -> Kind:
     one = {**item.schema, "type": item.schema["type"][0]}
     return Kind(
         schema={"type": ["array", "null"], "items": one},
-        convert=values.to_list(item.convert),
+        convert=values.to_list(item.convert, item.exact),
     )
 
 
 def _map_of(item: Kind) -> Kind:
     return Kind(
         schema={"type": ["object", "null"], "additionalProperties": item.schema},
-        convert=values.to_map(item.convert),
+        convert=values.to_map(item.convert, item.exact),
     )

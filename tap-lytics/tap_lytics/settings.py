@@ -200,6 +200,11 @@ class Settings:
         return self.existing_users or self.ledger_path is not None
 
     @property
+    def repeats_passes(self) -> bool:
+        """Whether a pass may follow another one in one process."""
+        return self.poll_interval_seconds > 0 or self.versions_scans
+
+    @property
     def versions_scans(self) -> bool:
         """Whether exits are told by a version at the end of a whole scan."""
         return self.emit_exits and self.ledger_path is None

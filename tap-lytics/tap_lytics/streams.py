@@ -139,7 +139,7 @@ class AudienceStream(Stream):
     def _roster(self) -> Roster:
         settings = self._around.settings
         if settings.ledger_path is None:
-            return Overlap(settings.overlap)
+            return Overlap(settings.overlap, is_repeated=settings.repeats_passes)
         return LedgerRoster(
             self._around.ledger(), slug=self.name, shape=self._shape, settings=settings
         )

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable
 from datetime import datetime, timezone
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -20,8 +21,10 @@ TIME = re.compile(
     r"([Tt ](?P<minute>[0-9]{2}:[0-9]{2})(?P<second>:[0-9]{2}(\.[0-9]{1,9})?)?"
     r" ?(?P<zone>[Zz]|[+-][0-9]{2}:?[0-9]{2})?)?"
 )
+REMEMBERED = 16_384  # Numbers written as text: counts and amounts come again.
 INT64 = 2**63  # What Lytics, and every target's integer column, can hold.
 LONGEST_UTC = len("2015-09-17T21:45:07.123456Z")
+MICROSECONDS = LONGEST_UTC - 1
 BOOLEANS = {  # What Go's strconv.ParseBool takes: Lytics is written in Go.
     **dict.fromkeys(("t", "T", "true", "True", "TRUE", "1"), True),
     **dict.fromkeys(("f", "F", "false", "False", "FALSE", "0"), False),
@@ -43,13 +46,11 @@ def to_text(value: JSON) -> str:
 
 def to_integer(value: JSON) -> int:
     """Take whole numbers, also written as text or with a fraction of nothing."""
-    if isinstance(value, bool):
-        raise ContradictionError
     if isinstance(value, str):
-        value = int(value) if INTEGER.fullmatch(value) else to_number(value)
+        return _integer_in(value)
     if isinstance(value, float):
         value = _whole(value)
-    if not isinstance(value, int) or not -INT64 <= value < INT64:
+    if type(value) is not int or not -INT64 <= value < INT64:
         raise ContradictionError
     return value
 
@@ -57,9 +58,7 @@ def to_integer(value: JSON) -> int:
 def to_number(value: JSON) -> int | float:
     """Take finite numbers, also written as text."""
     if isinstance(value, str):
-        if not NUMBER.fullmatch(value):
-            raise ContradictionError
-        value = float(value)
+        return _number_in(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ContradictionError
     if isinstance(value, float) and not math.isfinite(value):
@@ -80,7 +79,7 @@ def to_boolean(value: JSON) -> bool:
 def to_time(value: JSON) -> str:
     """Write a moment as RFC 3339 in UTC, microseconds at most; no zone is UTC.
 
-    Text that is so already is given back unchanged.
+    Text that is so already is given back unchanged; further digits are cut off.
     """
     if not isinstance(value, str):
         raise ContradictionError
@@ -88,28 +87,45 @@ def to_time(value: JSON) -> str:
         moment = msgspec.convert(value, datetime)
     except msgspec.ValidationError:
         return _utc(_lenient(value))
-    if len(value) <= LONGEST_UTC and value[-1:] == "Z" and value[10:11] == "T":
-        return value
-    return _utc(moment)
+    if value[-1:] != "Z" or value[10:11] != "T":
+        return _utc(moment)
+    return value if len(value) <= LONGEST_UTC else f"{value[:MICROSECONDS]}Z"
 
 
-def to_list(item: Convert) -> Convert:
-    """Make the conversion of a set: a bare value is a set of one, nulls are dropped."""
+def to_datetime(text: str) -> datetime:
+    """Read a moment; without a zone it is naive."""
+    try:
+        return msgspec.convert(text, datetime)
+    except msgspec.ValidationError:
+        return _lenient(text)
+
+
+def to_list(item: Convert, exact: type | None = None) -> Convert:
+    """Make the conversion of a set: a bare value is a set of one, nulls are dropped.
+
+    Items of the type `exact` fit as they are.
+    """
 
     def convert(value: JSON) -> list[Any]:
         values = value if isinstance(value, list) else [value]
-        return [item(each) for each in values if each is not None]
+        return [
+            each if type(each) is exact else item(each)
+            for each in values
+            if each is not None
+        ]
 
     return convert
 
 
-def to_map(item: Convert) -> Convert:
+def to_map(item: Convert, exact: type | None = None) -> Convert:
     """Make the conversion of a map; its keys stay as they are, its nulls too."""
 
     def convert(value: JSON) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise ContradictionError
-        return {k: None if v is None else item(v) for k, v in value.items()}
+        return {
+            k: v if v is None or type(v) is exact else item(v) for k, v in value.items()
+        }
 
     return convert
 
@@ -117,6 +133,18 @@ def to_map(item: Convert) -> Convert:
 def as_it_comes(value: JSON) -> JSON:
     """Take any JSON."""
     return value
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _integer_in(text: str) -> int:
+    return to_integer(int(text) if INTEGER.fullmatch(text) else _number_in(text))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _number_in(text: str) -> int | float:
+    if not NUMBER.fullmatch(text):
+        raise ContradictionError
+    return to_number(float(text))
 
 
 def _whole(value: float) -> int:
@@ -142,7 +170,7 @@ def _lenient(value: str) -> datetime:
 def _utc(moment: datetime) -> str:
     aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
     try:
-        text = aware.astimezone(timezone.utc).isoformat()
+        text: str = msgspec.to_builtins(aware.astimezone(timezone.utc))
     except OverflowError:  # The first and last days of the calendar.
         raise ContradictionError from None
-    return text.removesuffix("+00:00") + "Z"
+    return text
