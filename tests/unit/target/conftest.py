@@ -142,9 +142,9 @@ class Job:
     @property
     def outcomes(self) -> dict[str, int]:
         """How many records had which outcome; all that were read have one."""
-        outcomes = {name: n for name, n in self.export.tally.outcomes.items() if n}
+        outcomes = {str(name): n for name, n in self.export.tally.outcomes.items() if n}
         assert sum(outcomes.values()) == self.export.tally.read
-        return dict(outcomes)
+        return outcomes
 
     @property
     def reject_codes(self) -> dict[str, int]:

@@ -44,13 +44,17 @@ def mapping(
     )
 
 
-def fields_of(record: Record, *standard: Entry, **more: bool) -> dict[str, Any]:
-    wanted = to_wanted(record, mapping(*standard, **more))
+def fields_of(
+    record: Record, *standard: Entry, clears_nulls: bool = False
+) -> dict[str, Any]:
+    wanted = to_wanted(record, mapping(*standard, clears_nulls=clears_nulls))
     return {name: want.value for name, want in wanted.fields.items()}
 
 
-def attributes_of(record: Record, *entries: Entry, **more: bool) -> dict[str, Any]:
-    wanted = to_wanted(record, mapping(attributes=entries, **more))
+def attributes_of(
+    record: Record, *entries: Entry, clears_nulls: bool = False
+) -> dict[str, Any]:
+    wanted = to_wanted(record, mapping(attributes=entries, clears_nulls=clears_nulls))
     return {name: want.value for name, want in wanted.attributes.items()}
 
 
