@@ -40,11 +40,7 @@ def next_blow(chance: random.Random) -> Blow:
     """Choose one: mostly a plugin, now and then all processes or Meltano alone."""
     calls = chance.choice((chance.randint(1, 20), chance.randint(20, 120)))
     victim = chance.choice((*VICTIMS * 3, EVERYTHING, MELTANO))
-    number = chance.choice(SIGNALS)
-    if victim == EVERYTHING:
-        number = signal.SIGKILL
-    elif victim == MELTANO:  # Killed, it would leave both plugins running alone.
-        number = signal.SIGTERM
+    number = signal.SIGKILL if victim == EVERYTHING else chance.choice(SIGNALS)
     return Blow(victim=victim, signal=number, calls=calls)
 
 
