@@ -99,8 +99,8 @@ class Job:
         self.export, self.throttle = opening.export(Settings.from_config(full))
         self._audiences: dict[str, Audience] = {}
 
-    def _open_session(self, access_token: str, user_agent: str) -> requests.Session:
-        session = open_session(access_token, user_agent)
+    def _open_session(self, *given: str) -> requests.Session:
+        session = open_session(*given)
         session.mount("http://", StoreAdapter(self.box))
         return session
 
