@@ -152,6 +152,8 @@ class Transport:
             headers={} if body is None else {"Content-Type": "application/json"},
             timeout=self._timeouts,
             allow_redirects=False,  # A redirect would carry the token elsewhere.
+            # Plain http is for this machine: a proxy would carry the token away.
+            proxies={"http": ""},
         )
 
     def _session(self) -> requests.Session:
