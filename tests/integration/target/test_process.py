@@ -1,0 +1,212 @@
+"""The program among others: its environment, its pipes, its files, its secrets."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from running import BIN, Run, examine, run_target, to_text
+from singer_lines import companies, record, schema, state
+from store_views import companies_of, values_of
+from target_process import LiveTarget, await_call
+
+from sandbox import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sandbox import Sandbox
+
+    from .conftest import MakeBox, RunTarget
+
+NOBODY = "http://127.0.0.1:9"  # Nothing listens there.
+CREATE = {
+    "on_missing_id": "create",
+    "map_standard_fields": [
+        {"from": name, "to": name} for name in ("email", "first_name", "last_name")
+    ],
+}
+
+
+def run_with(
+    config: Mapping[str, Any],
+    *args: str,
+    stdin: Any = subprocess.DEVNULL,  # noqa: ANN401 - as subprocess takes it
+    stdout: Any = subprocess.PIPE,  # noqa: ANN401 - the same
+) -> Run:
+    """Run the target with pipes of the test's own."""
+    path = Path(config["rejects_path"]).with_name("config.json")
+    path.write_text(json.dumps(config))
+    done = subprocess.run(
+        [str(BIN / "target-bigcommerce"), "--config", str(path), *args],
+        stdin=stdin,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        check=False,
+    )
+    run = Run(status=done.returncode, stdout=done.stdout or "", stderr=done.stderr)
+    return examine(run, config, None)
+
+
+# Secrets.
+
+
+def test_even_for_debugging_no_token_is_told(
+    config: dict[str, Any], box: Sandbox
+) -> None:
+    box.faults.queue(Fault(kind="403", match="PUT /customers/attribute-values"))
+    env = {**os.environ, "TARGET_BIGCOMMERCE_LOGLEVEL": "DEBUG", "LOGLEVEL": "DEBUG"}
+
+    got = run_target(config, [schema(), record(1001, company="New")], env=env)
+
+    assert got.status == 1
+    assert "DEBUG" in got.stderr
+
+
+def test_a_proxy_of_the_environment_gets_nothing_meant_for_this_machine(
+    config: dict[str, Any], box: Sandbox
+) -> None:
+    proxies = dict.fromkeys(("HTTP_PROXY", "http_proxy", "ALL_PROXY"), NOBODY)
+    env = {k: v for k, v in os.environ.items() if k.lower() != "no_proxy"}
+
+    got = run_target(
+        config, [schema(), record(1001, company="New")], env={**env, **proxies}
+    )
+
+    assert got.status == 0, got.stderr
+    assert companies_of(box)[1001] == "New"
+
+
+# Input and output.
+
+
+def test_no_input_is_no_records(config: dict[str, Any], box: Sandbox) -> None:
+    got = run_with(config)
+
+    assert got.status == 0
+    assert got.summary is not None
+    assert got.summary["records"] == 0
+    assert len(box.journal) == 0
+
+
+def test_a_file_is_read_like_a_pipe(
+    config: dict[str, Any], box: Sandbox, tmp_path: Path
+) -> None:
+    path = tmp_path / "input.jsonl"
+    path.write_text(to_text([schema(), *companies(0, 12)]).rstrip("\n"))
+
+    got = run_with(config, "--input", str(path))
+
+    assert got.status == 0, got.stderr
+    assert got.state == {"n": 12}
+    assert len(values_of(box)) == 12
+
+
+def test_the_rejects_in_use_are_no_input_by_name_either(
+    config: dict[str, Any], run: RunTarget
+) -> None:
+    run(schema(), record(4_000_000))
+
+    got = run_with(config, "--input", config["rejects_path"])
+
+    assert got.status == 1
+    assert "mv rejects.jsonl mended.jsonl" in got.complaints[0]
+
+
+def test_an_output_that_nobody_reads_ends_the_run_in_one_line(
+    config: dict[str, Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "input.jsonl"
+    path.write_text(to_text([schema(), *companies(0, 3)]))
+    reader, writer = os.pipe()
+    os.close(reader)
+
+    got = run_with(config, "--input", str(path), stdout=writer)
+    os.close(writer)
+
+    assert got.status == 1
+    [complaint] = got.complaints
+    assert "STATE could not be printed" in complaint
+
+
+def test_many_records_come_through_a_pipe_whole(
+    make_box: MakeBox,
+    config_of: Callable[[Sandbox], dict[str, Any]],
+    tmp_path: Path,
+) -> None:
+    box = make_box(members=1500, quota=10_000)
+    lines = [record(1001 + n, company=f"Käse 🧀 {n}") for n in range(1500)]
+
+    with LiveTarget(config_of(box), tmp_path) as target:
+        target.send_quietly(schema(), *lines, state(1500))
+        got = target.end()
+
+    assert got.outcomes == {"updated": 1500}
+    assert got.state == {"n": 1500}
+    assert companies_of(box) == {1001 + n: f"Käse 🧀 {n}" for n in range(1500)}
+
+
+# Several streams, slow answers.
+
+
+def test_two_streams_have_an_attribute_each(run: RunTarget, box: Sandbox) -> None:
+    other = [
+        record(1001, stream="news", company="Later"),
+        record(1003, stream="news"),
+        state(4),
+    ]
+    lines = [record(1001, company="Sooner"), record(1002, company="Second"), state(2)]
+
+    got = run(schema(), schema(stream="news"), *lines, *other)
+
+    assert got.outcomes == {"updated": 4}
+    assert got.state == {"n": 4}
+    assert values_of(box).keys() == {1001, 1002}
+    assert values_of(box, "LyticsAudience_news") == {1001: "news", 1003: "news"}
+    assert companies_of(box)[1001] == "Later"
+
+
+@pytest.mark.parametrize("match", ["PUT /customers", "POST /customers"])
+def test_an_answer_that_does_not_come_in_time_makes_no_twin(
+    match: str, run: RunTarget, box: Sandbox
+) -> None:
+    box.faults.queue(Fault(kind="slow", match=match, seconds=2))
+    fields = {"email": "new@example.com", "first_name": "New", "last_name": "One"}
+    customer = None if match.startswith("POST") else 1001
+
+    got = run(
+        schema(),
+        record(customer, **fields),
+        state(1),
+        request_timeout_seconds=1,
+        **CREATE,
+    )
+
+    assert got.status == 0, got.stderr
+    assert got.state == {"n": 1}
+    emails = [box.store.customers[n]["email"] for n in box.store.customers]
+    assert emails.count("new@example.com") == 1
+    assert len(values_of(box)) == 1
+
+
+def test_a_signal_waits_for_a_slow_answer_no_longer_than_its_time_out(
+    config: dict[str, Any], box: Sandbox, tmp_path: Path
+) -> None:
+    config["request_timeout_seconds"] = 1
+    box.faults.queue(Fault(kind="slow", match="PUT /customers", seconds=20))
+    reached = await_call(box, "PUT /customers")
+    with LiveTarget(config, tmp_path) as target:
+        target.send(schema(), record(1001, company="New"), state(1))
+        target.close_input()
+        assert reached.wait(30)
+
+        target.signal(15)
+        got = target.end(timeout=4)
+
+    assert got.status == 143
+    assert got.state is None
