@@ -28,6 +28,7 @@ DOCUMENTS: Mapping[str, Blocks] = {
         f"settings {TAP}": partial(settings_table, TAP),
         f"settings {TARGET}": partial(settings_table, TARGET),
     },
+    f"{TAP}/README.md": {"settings": partial(settings_table, TAP)},
     f"{TARGET}/README.md": {
         "settings": partial(settings_table, TARGET),
         "fields": fields_table,
