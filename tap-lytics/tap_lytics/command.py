@@ -64,6 +64,18 @@ def read_configuration() -> Iterator[None]:
         ) from None
 
 
+@contextmanager
+def read_environment() -> Iterator[None]:
+    """Speak for a setting of the environment that cannot be read."""
+    try:
+        yield
+    except ValueError:
+        raise SettingsError(
+            "The setting that the last line names cannot be read from the environment:"
+            " a number is digits, a list is JSON."
+        ) from None
+
+
 def read_json(file: IO[str] | None, what: str) -> dict[str, Any] | None:
     """Read a file that holds a JSON object; None without a file."""
     if file is None:

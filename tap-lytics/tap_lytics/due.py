@@ -39,7 +39,10 @@ def next_pass(
         starts = place.bookmark is None and settings.start_date is None
         if starts:
             return Pass(due=Due.START, why="existing_users is false")
-        return Pass(due=Due.CHANGES, why="there are no whole scans")
+        return Pass(
+            due=Due.CHANGES,
+            why="no whole scans, so who enters by mere passing of time is not seen",
+        )
     redefined = is_redefined(place, audience)
     if place.scan_cursor and place.scan_started_at and not redefined:
         return Pass(due=Due.RESUME, why="the last run did not end it")

@@ -43,6 +43,7 @@ class LedgerRoster:
         self._audience: int | None = None
         self._was_there: Callable[[Member], bool] = _never
         self._undecided: list[Row] = []
+        self._left_out = 0
 
     def open(self, place: Place) -> None:
         """Find the audience in the ledger; if it is not there, a whole scan is due."""
@@ -120,6 +121,17 @@ class LedgerRoster:
             for at_once in range(0, len(gone), CHUNK):
                 yield self.leave(gone[at_once : at_once + CHUNK], at)
 
+    def end_scan(self) -> None:
+        """Say how many were there from the start, if this was the first scan."""
+        if self._left_out:
+            logger.info(
+                "Left out the %s members of %s who were there from the start, as"
+                " existing_users is false.",
+                f"{self._left_out:,}",
+                self._slug,
+            )
+            self._left_out = 0
+
     def cover(self, place: Place) -> None:
         """Commit; the state that is written next covers it."""
         place.ledger_generation = self._ledger.commit()
@@ -135,6 +147,7 @@ class LedgerRoster:
         content = digest(member.record)
         verdict = judge(known, content, sends_existing=self._settings.existing_users)
         was_there = known is None and self._was_there(member)
+        self._left_out += was_there
         sent = not was_there and is_sent(
             verdict, sends_changes=self._settings.emit_changes
         )

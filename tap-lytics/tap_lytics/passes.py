@@ -99,6 +99,7 @@ class AudiencePasses:
         self._scan(place, began, sighting, look.audience.size)
         if self._judges_absence:
             self._judge_absence(place, began, sighting)
+        self._roster.end_scan()
         place.end_scan()
         self._checkpoint(place)
 

@@ -70,6 +70,10 @@ class Roster(Protocol):
         """Make lasting what was kept, as a state is written that covers it."""
         ...
 
+    def end_scan(self) -> None:
+        """End a whole scan, and say whom it left out."""
+        ...
+
 
 class Overlap:
     """A memory of who was sent lately, so that overlapping passes repeat nobody.
@@ -129,6 +133,9 @@ class Overlap:
 
     def cover(self, place: Place) -> None:
         """Make nothing lasting."""
+
+    def end_scan(self) -> None:
+        """Leave nobody out."""
 
     def _is_repeat(self, member: Member) -> bool:
         sent = self._sent.get(member.key)

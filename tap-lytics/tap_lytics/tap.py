@@ -15,7 +15,12 @@ from typing_extensions import override
 
 from . import catalog as catalogs
 from .client import Client
-from .command import OneLineCommand, read_configuration, read_json
+from .command import (
+    OneLineCommand,
+    read_configuration,
+    read_environment,
+    read_json,
+)
 from .complaints import complaints, unknown
 from .discovery import discover, slugs
 from .errors import InterruptedByUserError, SettingsError, StateError
@@ -71,6 +76,10 @@ class TapLytics(Tap):
         self._held = ExitStack()
         given = catalog.to_dict() if isinstance(catalog, Catalog) else catalog
         self._given = None if given is None else catalogs.read(given)
+        if kwargs.pop("parse_env_config", False):
+            with read_environment():
+                own = self._env_var_config
+            kwargs["config"] = {**(kwargs.get("config") or {}), **own}
         super().__init__(catalog=catalog, **kwargs)  # type: ignore[arg-type]  # a mapping is enough
 
     # Settings, state and catalog.

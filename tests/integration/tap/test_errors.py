@@ -156,3 +156,21 @@ def test_no_persons_data_is_logged(
     assert "orders_count" in run.stderr
     for told in ("a person's secret", "example.com", "@"):
         assert told not in run.stderr
+
+
+def test_settings_may_come_from_the_environment(sandbox: Sandbox) -> None:
+    env = {
+        "TAP_LYTICS_API_URL": sandbox.url,
+        "TAP_LYTICS_API_TOKEN": sandbox.options.lytics_token,
+        "TAP_LYTICS_AUDIENCES": '["vip_customers"]',
+        "TAP_LYTICS_EXISTING_USERS": "true",
+    }
+
+    good = run_tap({}, args=["--config", "ENV"], env=env)
+    bad = run_tap(
+        {}, args=["--config", "ENV"], env={**env, "TAP_LYTICS_PAGE_SIZE": "s3cret"}
+    )
+
+    assert len(good.records) == 50
+    assert "environment" in error_of(bad)
+    assert "s3cret" not in bad.stderr

@@ -116,3 +116,18 @@ def test_another_jobs_ledger_is_refused(
     assert run.status == 1
     assert "another job's" in run.stderr.splitlines()[-1]
     assert "Traceback" not in run.stderr
+
+
+def test_two_audiences_share_one_ledger_and_stay_apart(
+    sandbox: Sandbox, config_of: Config, exits: dict[str, Any]
+) -> None:
+    audiences = ["vip_customers", "newsletter_readers"]
+    config = config_of(sandbox, audiences=audiences, **exits)
+    first = run_tap(config)
+
+    second = run_tap(config, state=first.state)
+
+    sent = {m["stream"] for m in first.messages if m["type"] == "RECORD"}
+    assert sent == set(audiences)
+    assert second.status == 0, second.stderr
+    assert not second.records

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
@@ -121,6 +121,7 @@ class Job:
             clock=self.clock,
         )
         self.transport = InProcess(self.box)
+        self.own_clock_is_ahead = timedelta()
         self.state: dict[str, Any] = {}
         self.config = {
             "page_size": 5,
@@ -160,7 +161,7 @@ class Job:
             settings=settings,
             interrupt=interrupt,
             ledger=lambda: ledger,  # type: ignore[arg-type, return-value]  # not asked here
-            clock=lambda: datetime.fromtimestamp(self.clock.now(), tz=timezone.utc),
+            clock=self._own_time,
         )
         logger = logging.getLogger("tap-lytics.test")
         running = AudiencePasses(
@@ -188,6 +189,10 @@ class Job:
         if settings.ledger_path is None:
             return None
         return open_ledger(settings.ledger_path, [self.state], [])
+
+    def _own_time(self) -> datetime:
+        now = datetime.fromtimestamp(self.clock.now(), tz=timezone.utc)
+        return now + self.own_clock_is_ahead
 
     def email(self, index: int) -> str:
         """The address of a seeded person."""

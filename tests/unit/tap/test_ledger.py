@@ -452,3 +452,29 @@ def happen(job: Job, index: int, verb: str) -> None:
         {"in": lytics.enter, "out": lytics.leave}[verb.split()[1]](index, touch=False)
     else:
         getattr(lytics, verb)(index)
+
+
+def test_a_member_whose_key_changes_does_not_leave(
+    make_job: MakeJob, path: str
+) -> None:
+    job = make_job(
+        ledger_path=path, require_fields=[ID], emit_exits=True, existing_users=True
+    )
+    job.run()
+    days_later(job)
+    job.box.lytics.change(4, {"email": "moved@example.com"})
+
+    outlet = job.run()
+
+    assert not exits(outlet)
+    assert outlet.sent() == {"moved@example.com": 1}
+
+
+def test_the_first_scan_says_how_many_it_left_out(
+    job: Job, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+
+    job.run()
+
+    assert "Left out the 25 members" in caplog.text

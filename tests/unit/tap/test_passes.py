@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import tracemalloc
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -306,3 +308,59 @@ def test_who_changes_while_the_scan_runs_is_not_missed_by_the_next_pass(
     for index in job.box.lytics.members():
         now = job.box.lytics.member(index)
         assert got[now["email"]]["company"] == now.get("company")
+
+
+def test_memory_is_flat_over_many_passes(
+    make_job: MakeJob, collected: type[Any]
+) -> None:
+    job = make_job(options={"journal_length": 10})
+    job.run()
+    looks, used = [0], []
+
+    class Forgetful(collected):  # type: ignore[misc]  # the conftest's
+        def write(self, records: Any, **_: Any) -> None:  # noqa: ANN401 - counted only
+            """Keep nothing."""
+
+        def checkpoint(self, place: Any) -> None:  # noqa: ANN401 - the conftest's
+            """Keep the last state alone."""
+            super().checkpoint(place)
+            del self.states[:-1]
+
+    def minute(call: Call) -> None:
+        if not call.path.startswith("/v2/segment/"):
+            return
+        looks[0] += 1
+        job.clock.advance(60)
+        job.box.lytics.change(looks[0] % 25, {"company": f"At {job.clock.now()}"})
+        if looks[0] in {40, 80}:
+            gc.collect()
+            used.append(tracemalloc.get_traced_memory()[0])
+
+    job.transport.before = minute
+    tracemalloc.start()
+    job.run(Forgetful(), passes=81)
+    tracemalloc.stop()
+
+    assert used[1] - used[0] < 30_000, "bytes in 40 passes"
+
+
+def test_a_slug_given_to_another_audience_ends_the_run(make_job: MakeJob) -> None:
+    job = make_job()
+    job.run()
+    job.state["audience_id"] = "0" * 32
+
+    with pytest.raises(AudienceError, match="another"):
+        job.run()
+
+
+def test_clocks_far_apart_are_told_once(
+    make_job: MakeJob, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = make_job()
+    job.own_clock_is_ahead = timedelta(minutes=5)
+
+    job.run(passes=3)
+
+    told = [r for r in caplog.records if "clocks" in r.message]
+    assert len(told) == 1
+    assert job.state["bookmark"] == "2026-03-01T08:00:00Z", "by Lytics' clock"

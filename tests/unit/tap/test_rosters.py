@@ -82,6 +82,17 @@ def test_the_memory_lasts_as_long_as_a_pass_can_bring_them_again() -> None:
         assert admitted(roster, member(1)) == (0 if since <= AT else 1)
 
 
+def test_a_thousand_passes_remember_no_more_than_the_overlap_holds() -> None:
+    roster = Overlap(HALF_AN_HOUR)
+
+    for number in range(1000):
+        at = AT + timedelta(minutes=number)
+        roster.begin(Place(), at, at - timedelta(minutes=1) - HALF_AN_HOUR)
+        admitted(roster, member(number, modified=at))
+
+    assert len(roster._sent) <= 33
+
+
 def test_a_page_that_was_not_written_is_not_remembered() -> None:
     roster = begun()
 
