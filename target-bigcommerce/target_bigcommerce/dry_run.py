@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .client import MAX_IDS_PER_CALL, MAX_ROWS_PER_CALL
 from .rows import Attribute, Written
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-ROWS_PER_CALL = 10
 MOST_LINES = 500
 WIDEST = 40
 SECONDS_PER_MINUTE = 60
@@ -90,14 +90,14 @@ class DryStore:
 
     def delete_values(self, value_ids: Sequence[int]) -> None:
         """Delete nothing."""
-        self._count(len(value_ids))
+        self._count(len(value_ids), MAX_IDS_PER_CALL)
 
     def _pretend(self, rows: Sequence[Row]) -> Written:
         self._count(len(rows))
         return Written(done=dict(enumerate(rows)), refused={})
 
-    def _count(self, rows: int) -> None:
-        self.writes += -(-rows // ROWS_PER_CALL)
+    def _count(self, rows: int, per_call: int = MAX_ROWS_PER_CALL) -> None:
+        self.writes += -(-rows // per_call)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

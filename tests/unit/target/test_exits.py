@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox import Sandbox
+from target_bigcommerce.dry_run import DryStore
 from target_bigcommerce.errors import InputError, TooManyClearsError
 
 if TYPE_CHECKING:
@@ -174,6 +175,26 @@ def test_a_dry_run_clears_nobody_and_says_who(
     assert outcomes == {"cleared": 1}
     assert job.values().keys() == {1, 2, 3}
     assert VIP in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("by_version", [False, True])
+def test_a_dry_run_counts_the_calls_that_clearing_would_cost(
+    box: Sandbox, make_job: MakeJob, *, by_version: bool
+) -> None:
+    put(box, *range(1, 201))
+    make_job(box, map_standard_fields=[]).write(*map(member, range(1, 201)))
+    job = clearing(make_job, box, dry_run=True, max_clear_percent=100)
+    gone = map(leaver, range(1, 151))
+
+    if by_version:
+        job.write(*map(member, range(151, 201)), version=7)
+        job.activate(7)
+    else:
+        job.write(*gone)
+
+    assert isinstance(job.export.store, DryStore)
+    assert job.export.store.writes == 2
+    assert len(job.values()) == 200
 
 
 # Exits told by a version.
