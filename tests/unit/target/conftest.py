@@ -91,12 +91,13 @@ class Job:
         assert not complaints(full, DECLARED)
         self.box = box
         self._interrupt = Passing(box.clock)
-        opening = Opening(
+        self.config = full
+        self.opening = Opening(
             interrupt=self._interrupt,
             clock=box.clock.now,
             open_session=self._open_session,
         )
-        self.export, self.throttle = opening.export(Settings.from_config(full))
+        self.export, self.throttle = self.opening.export(Settings.from_config(full))
         self._audiences: dict[str, Audience] = {}
 
     def _open_session(self, *given: str) -> requests.Session:

@@ -222,5 +222,12 @@ def test_who_left_and_came_back_is_a_member() -> None:
     assert not merge(member, EXIT).is_member
 
 
+def test_the_address_to_match_by_outlives_a_record_without_one() -> None:
+    one = Wanted(customer_id=CUSTOMER, email="ada@example.com")
+    other = Wanted(customer_id=CUSTOMER)
+
+    assert merge(one, other).email == merge(other, one).email == "ada@example.com"
+
+
 def test_an_exit_alone_leaves_another_s_value() -> None:
     assert write_values(EXIT, {1: "another_audience"}) == {1: "another_audience"}
