@@ -6,6 +6,7 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
+import pytest
 from store_views import values_of
 from target_process import await_call
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from meltano_project import MeltanoProject
 
     from sandbox import Sandbox
+
+pytestmark = pytest.mark.timeout(300)  # Meltano starts slowly on a busy machine.
 
 VIP = "vip_customers"
 MEMBERS = 400

@@ -16,6 +16,8 @@ from sandbox import Options, Sandbox
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.timeout(300)  # Meltano starts slowly on a busy machine.
+
 MEMBERS = 250
 JOB = ("run", "tap-lytics", "target-bigcommerce")
 STATE_ID = "sandbox:tap-lytics-to-target-bigcommerce"

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from sandbox import Sandbox
 
+pytestmark = pytest.mark.timeout(300)  # Meltano starts slowly on a busy machine.
+
 VIP = "vip_customers"
 ATTRIBUTE = f"LyticsAudience_{VIP}"
 RUN = ("--environment=production", "run", "vip-customers")
