@@ -318,6 +318,19 @@ def test_an_unanswered_creation_never_makes_a_twin(
     assert all(emails.count(f"new{n}@example.com") == 1 for n in range(12))
 
 
+@pytest.mark.parametrize("kind", ["503_after", "cut_after", "truncated"])
+def test_what_was_applied_without_an_answer_is_looked_up_and_not_posted_again(
+    open_store: Callable[..., Edge], kind: str
+) -> None:
+    edge = open_store()
+    edge.box.faults.queue(Fault(kind=kind, match="POST *"))
+
+    written = edge.client.create_customers(new_customers(10))
+
+    assert all(row["_found"] for row in written.done.values())
+    assert edge.asked == {"POST /customers": 1, "GET /customers": 1}
+
+
 def test_after_an_unanswered_creation_a_refusal_still_hits_the_right_row(
     open_store: Callable[..., Edge],
 ) -> None:
@@ -474,6 +487,19 @@ def test_three_calls_are_in_flight_and_never_more(
 
     assert edge.box.journal.statuses == {"store 200": 12}
     assert max(most) == 3
+
+
+def test_writes_that_the_window_does_not_cover_are_spread_over_it(
+    open_store: Callable[..., Edge],
+) -> None:
+    edge = open_store(quota=10)
+    rows = [{"id": n, "notes": "x"} for n in sorted(edge.box.store.customers)[:100]]
+
+    written = edge.client.update_customers(rows)
+
+    assert len(written.done) == 100
+    assert min(edge.waits) < 10
+    assert edge.box.journal.statuses == {"store 200": 10}
 
 
 def test_a_store_that_bears_fewer_calls_at_once_gets_fewer(
