@@ -250,6 +250,21 @@ def test_a_429_is_waited_out_as_long_as_its_headers_say(edge: Edge) -> None:
     assert edge.throttle.waited_seconds == pytest.approx(17.0, abs=0.01)
 
 
+def test_a_429_is_not_waited_out_twice(edge: Edge, connect: Connect) -> None:
+    tries: list[int] = []
+
+    def backoff(state: tenacity.RetryCallState) -> float:
+        tries.append(state.attempt_number)
+        return 0.0
+
+    own = connect(edge.box, backoff=backoff)
+    edge.box.faults.queue(Fault(kind="429"), Fault(kind="503"))
+
+    own.transport.send(READ)
+
+    assert tries == [2]
+
+
 def test_bare_429s_back_off_ever_longer(edge: Edge) -> None:
     edge.box.faults.queue(Fault(kind="429_bare", times=8))
 
