@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 import requests
@@ -9,6 +10,11 @@ from requests.auth import AuthBase
 from typing_extensions import override
 
 OpenSession = Callable[[str, str], requests.Session]
+
+# Its warnings quote the addresses of requests, which may list people's e-mails.
+logging.getLogger("urllib3.connectionpool").addFilter(
+    lambda record: record.levelno < logging.WARNING
+)
 
 
 class TokenAuth(AuthBase):
