@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
-
-import pytest
+from typing import TYPE_CHECKING
 
 from target_bigcommerce.session import open_session
+
+if TYPE_CHECKING:
+    import pytest
 
 
 def test_the_connections_own_warnings_do_not_reach_the_log(
