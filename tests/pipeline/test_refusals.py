@@ -66,8 +66,9 @@ def test_a_wrong_token_ends_the_meltano_run_with_nothing_written(
     make_project: Callable[[Sandbox], MeltanoProject],
 ) -> None:
     project = make_project(sandbox)
+    wrong: dict[str, Any] = {variable: WRONG}
 
-    run = project.run("run", "tap-lytics", "target-bigcommerce", **{variable: WRONG})
+    run = project.run("run", "tap-lytics", "target-bigcommerce", **wrong)
 
     said = [line for line in run.stderr.splitlines() if f"] {plugin} " in line]
     [line] = [line for line in said if "[error" in line]
