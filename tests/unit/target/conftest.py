@@ -109,10 +109,10 @@ class Job:
         """Give back what it holds."""
         self._interrupt.close()
 
-    def audience(self, stream: str = VIP) -> Audience:
-        """Open a stream once."""
+    def audience(self, stream: str = VIP, **properties: object) -> Audience:
+        """Open a stream once, by default with any properties."""
         if stream not in self._audiences:
-            schema: dict[str, Any] = {"properties": {}, "additionalProperties": True}
+            schema = {"properties": properties, "additionalProperties": True}
             message = {"type": "SCHEMA", "stream": stream, "schema": schema}
             self.export.rejects.remember_schema(message)
             opened = Audience(self.export, stream, StreamSchema(stream, schema, ()))

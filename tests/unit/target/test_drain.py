@@ -159,6 +159,29 @@ def test_store_credit_is_compared_before_it_is_written(
     assert "PUT /customers" not in job.calls()
 
 
+def test_a_record_that_contradicts_its_schema_is_rejected(
+    box: Sandbox, make_job: MakeJob
+) -> None:
+    put(box, 17)
+    job = make_job(box, map_standard_fields=NAMES)
+    job.audience(company={"type": "string"})
+
+    outcomes = job.write({"id": 17, "company": 5})
+
+    assert outcomes == {"rejected": 1}
+    assert job.reject_codes == {"invalid_record": 1}
+
+
+def test_an_attribute_that_cannot_be_had_is_refused_before_any_record(
+    box: Sandbox, make_job: MakeJob
+) -> None:
+    box.store.add_attribute("Tier", "number")
+    job = make_job(box, map_custom_attributes=[TIER])
+
+    with pytest.raises(AttributeConflictError, match="'Tier' has the type number"):
+        job.audience()
+
+
 # Records without an id.
 
 
