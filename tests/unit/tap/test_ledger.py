@@ -478,3 +478,45 @@ def test_the_first_scan_says_how_many_it_left_out(
     job.run()
 
     assert "Left out the 25 members" in caplog.text
+
+
+def test_who_moves_in_the_scan_while_another_leaves_is_not_told_as_left(
+    make_job: MakeJob, path: str
+) -> None:
+    job = make_job(
+        ledger_path=path,
+        require_fields=[ID],
+        emit_exits=True,
+        options={"changed_members_move": "front"},
+    )
+    job.run()
+    days_later(job)
+    first, *_, last = job.box.lytics.members()
+    scans: list[Call] = []
+
+    def happen(call: Call) -> None:
+        scans.extend([call] if call.path.endswith("/scan") else [])
+        if call.path.endswith("/scan") and len(scans) == 3:
+            job.box.lytics.leave(first, touch=False)  # Seen already.
+            job.box.lytics.change(last)  # Moves to where the scan was already.
+
+    job.transport.before = happen
+
+    assert not exits(job.run())
+    job.transport.before = lambda _: None
+    days_later(job)
+    assert exits(job.run()) == [customer(job, first)]
+
+
+def test_a_leavers_row_goes_once_a_state_covers_it(job: Job, path: str) -> None:
+    job.run()
+    job.clock.advance(60)
+    job.box.lytics.leave(4)
+    job.run()
+
+    job.run()
+
+    connection = sqlite3.connect(path)
+    [rows] = connection.execute("SELECT count(*) FROM member").fetchone()
+    connection.close()
+    assert rows == 24

@@ -63,6 +63,7 @@ def test_what_was_not_asked_for_changes_no_key() -> None:
     with_more = way.key({"age": 1, "unasked": "x"})
 
     assert bare == with_more
+    assert bare != way.key({"age": 2})
 
 
 def test_unselected_fields_never_leave_the_tap() -> None:

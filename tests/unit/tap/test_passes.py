@@ -136,6 +136,7 @@ def test_a_late_write_is_not_missed(make_job: MakeJob) -> None:
     job.run()
     job.clock.advance(60)
     job.box.lytics.change(6, {"company": "Late"}, visible_after=30)
+    job.clock.advance(10)
     unseen = job.run().sent()
     job.clock.advance(60)
 
@@ -364,3 +365,28 @@ def test_clocks_far_apart_are_told_once(
     told = [r for r in caplog.records if "clocks" in r.message]
     assert len(told) == 1
     assert job.state["bookmark"] == "2026-03-01T08:00:00Z", "by Lytics' clock"
+
+
+@pytest.mark.parametrize(("cursor_is_known", "activates"), [(True, 0), (False, 1)])
+def test_a_resumed_scan_activates_nothing_unless_it_began_afresh(
+    cursor_is_known: bool,  # noqa: FBT001 - a table
+    activates: int,
+    make_job: MakeJob,
+    collected: type[Any],
+) -> None:
+    job = make_job(existing_users=True, emit_exits=True)
+    outlet, scans = collected(), []
+
+    def cut(call: Call) -> None:
+        scans.extend([call] if is_scan(call) else [])
+        if len(scans) == 4:
+            raise InterruptedByUserError
+
+    job.transport.before = cut
+    with pytest.raises(InterruptedByUserError):
+        job.run(outlet)
+    job.state, job.transport.before = outlet.states[-1], lambda _: None
+    if not cursor_is_known:
+        job.state["scan_cursor"] = "gone"
+
+    assert len(job.run().activated) == activates
