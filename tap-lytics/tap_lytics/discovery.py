@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .interrupt import Interrupt
 
 MAX_LISTED = 20  # More would make a catalog that nobody means: 216 MB for 500.
-MAX_NAMED = 20  # Slugs in the line of an error.
+MAX_NAMED = 100  # Slugs in the line of an error.
 
 
 def discover(

@@ -183,8 +183,8 @@ def test_a_signal_ends_a_long_wait_at_once(
 def test_a_signal_ends_a_call_that_hangs_at_once(
     make_sandbox: Callable[..., Sandbox], config_of: Config, start_tap: Start
 ) -> None:
-    box = make_sandbox(members=50, fault_rates={"slow@GET /api/segment/*": 1.0})
-    box.faults._seconds = 5.0
+    slow = {"slow@GET /api/segment/*": 1.0}
+    box = make_sandbox(members=50, fault_rates=slow, fault_seconds=60)
     tap = start_tap(config_of(box, page_size=10))
     tap.read("SCHEMA")
 

@@ -69,12 +69,12 @@ def test_an_unknown_audience_is_told_with_the_nearest() -> None:
     assert "vip_customers" in str(error)
 
 
-def test_a_line_names_twenty_audiences_at_most() -> None:
+def test_a_line_names_a_hundred_audiences_at_most() -> None:
     audiences = [
-        to_audience({"id": f"{n}", "slug_name": f"a{n:02}"}) for n in range(30)
+        to_audience({"id": f"{n}", "slug_name": f"a{n:03}"}) for n in range(110)
     ]
 
-    assert slugs(audiences).endswith("a19 and 10 more")
+    assert slugs(audiences).endswith("a099 and 10 more")
     assert slugs([]) == "none"
 
 
