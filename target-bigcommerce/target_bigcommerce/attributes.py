@@ -8,7 +8,7 @@ from .errors import AttributeConflictError
 from .plan import Definitions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from .rows import Attribute
 
@@ -73,6 +73,21 @@ class AttributeBook:
                 self.created.append(name)
         ids = {name: known[name].id for name in types}
         return Definitions(ids=ids, types=types, audience=audience, slug=slug)
+
+    def look_again(self, names: Iterable[str]) -> None:
+        """See that the store still has those attributes that it had.
+
+        Raises:
+            AttributeConflictError: when somebody deleted one during this run.
+        """
+        known = self._attributes()
+        there = {each.id for each in self._store.attributes()}
+        for name in names:
+            if name in known and known[name].id not in there:
+                raise AttributeConflictError(
+                    f"The store no longer has the attribute {name!r}: it was deleted"
+                    " during this run. Run again, and it is created anew."
+                )
 
     def _attributes(self) -> dict[str, Attribute]:
         if self._known is None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .batch import Batch
-from .errors import AttributeConflictError
 from .lookup import judge_missing, look_up
 from .plan import (
     plan_fields,
@@ -17,7 +16,7 @@ from .plan import (
     to_inline_values,
     to_update,
 )
-from .refusals import is_about_attribute, to_rejection
+from .refusals import to_rejection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from .batch import Work
     from .clearing import ClearGuard
     from .plan import Change, Definitions, ValuePlan
-    from .rows import StoredValue
+    from .rows import StoredValue, Written
     from .store import Store
 
     Note = Callable[[str, int | None, Sequence[Change]], None]
@@ -127,6 +126,7 @@ class Drain:
         definitions = self._definitions()
         rows = [to_creation(work.wanted, definitions) for work in works]
         written = self._store.create_customers(rows)
+        self._blame_attributes(written)
         lost = []
         for at, (work, row) in enumerate(zip(works, rows, strict=True)):
             if at in written.refused:
@@ -191,16 +191,17 @@ class Drain:
         if not planned:
             return
         written = self._store.upsert_values([value for _, value, _ in planned])
+        self._blame_attributes(written)
         for at, (work, _, change) in enumerate(planned):
             if at not in written.refused:
                 self._note(work, [change])
-            elif is_about_attribute(written.refused[at]):
-                raise AttributeConflictError(
-                    f"The store no longer has the attribute {change.name!r}: it was"
-                    " deleted during this run. Run again, and it is created anew."
-                )
             else:
                 work.rejected = to_rejection(written.refused[at])
+
+    def _blame_attributes(self, written: Written) -> None:
+        # The store need not say so, and no record shall be rejected for it.
+        if written.refused:
+            self._book.look_again(self._plan.types)
 
     def _delete(self, planned: Sequence[tuple[Work, StoredValue, Change]]) -> None:
         if not planned:

@@ -29,11 +29,6 @@ def to_rejection(refusal: Refusal) -> RejectedError:
     return RejectedError(code, _text(refusal), status=refusal.status)
 
 
-def is_about_attribute(refusal: Refusal) -> bool:
-    """Whether it was the attribute that was refused, and not the row."""
-    return "invalid attribute id" in _text(refusal).lower()
-
-
 def _text(refusal: Refusal) -> str:
     errors = "; ".join(str(text) for text in (refusal.errors or {}).values())
     return " ".join(part for part in (refusal.title, errors) if part)

@@ -14,7 +14,7 @@ import pytest
 from target_bigcommerce.codes import CURES, Code
 from target_bigcommerce.errors import Refusal, SettingsError
 from target_bigcommerce.mapping import RejectedError
-from target_bigcommerce.refusals import is_about_attribute, to_rejection
+from target_bigcommerce.refusals import to_rejection
 from target_bigcommerce.rejects import Rejects, refuse_own_input, utc_now
 
 if TYPE_CHECKING:
@@ -210,11 +210,3 @@ def test_a_refusal_in_the_store_s_words_has_a_code(
     assert why.code is code
     assert why.status == status
     assert all(text in why.reason for text in ("Failed.", *(errors or {}).values()))
-
-
-def test_a_refused_attribute_is_told_from_a_refused_row() -> None:
-    attribute = Refusal(status=422, errors={"0.attribute_id": "invalid attribute ID"})
-    row = Refusal(status=422, errors={"0.customer_id": "invalid customer ID"})
-
-    assert is_about_attribute(attribute)
-    assert not is_about_attribute(row)
