@@ -33,7 +33,7 @@ def read_values(shelves: Shelves, query: Mapping[str, str]) -> Answer:
     refuse_unknown(query, KNOWN)
     want = wanted(query)
     attributes = _attributes(shelves, query)
-    customers = integers(query, "customer_id:in")
+    customers = integers(query, "customer_id:in", shelves.options.largest_id)
     keep = [test for name in DATED for test in dates(query, name)]
     found = _kept(shelves.values.of(attributes, customers), keep)
     if customers is None and not keep:

@@ -98,7 +98,7 @@ def _rows(shelves: Shelves, ids: list[int]) -> list[Row]:
 
 
 def _candidates(shelves: Shelves, query: Mapping[str, str]) -> Iterator[Row]:
-    ids = integers(query, "id:in")
+    ids = integers(query, "id:in", shelves.options.largest_id)
     emails = words(query, "email:in")
     if ids is not None:
         _refuse_long(shelves, ids)

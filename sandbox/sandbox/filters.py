@@ -23,19 +23,22 @@ def refuse_unknown(query: Mapping[str, str], known: Collection[str]) -> None:
         )
 
 
-def integers(query: Mapping[str, str], name: str) -> list[int] | None:
-    """Read a comma-separated list of integers; None if it was not given."""
+def integers(query: Mapping[str, str], name: str, largest: int = 0) -> list[int] | None:
+    """Read a comma-separated list of integers; None if it was not given.
+
+    One above the largest is none to the vendor; 0 is no limit.
+    """
     text = query.get(name)
     if text is None:
         return None
     try:
-        return [int(part) for part in text.split(",") if part.strip()]
+        found = [int(part) for part in text.split(",") if part.strip()]
     except ValueError as error:
-        raise RefusalError(
-            422,
-            f'Query parameter "{name}" value may contain only integer values. '
-            f'For input string: "{_first_bad(text)}".',
-        ) from error
+        raise _no_integer(name, _first_bad(text)) from error
+    for number in found:
+        if 0 < largest < number:
+            raise _no_integer(name, str(number))
+    return found
 
 
 def words(query: Mapping[str, str], name: str) -> list[str] | None:
@@ -78,6 +81,14 @@ def _moment(text: str, name: str) -> float:
         return datetime.fromisoformat(plain).timestamp()
     except ValueError as error:
         raise RefusalError(422, f'Query parameter "{name}" is not a date.') from error
+
+
+def _no_integer(name: str, text: str) -> RefusalError:
+    return RefusalError(
+        422,
+        f'Query parameter "{name}" value may contain only integer values. '
+        f'For input string: "{text}".',
+    )
 
 
 def _first_bad(text: str) -> str:

@@ -96,6 +96,7 @@ class Options:
     overflow_status: int = 413
     url_limit: int = 2048
     in_list_limit: int = 0
+    largest_id: int = 0
     apply_valid_rows: bool = False
     errors_name_the_row: bool = True
     answer_order: Order = "request"

@@ -225,6 +225,16 @@ def test_a_long_list_can_be_refused(make_box: MakeBox) -> None:
     assert read(box, email__in="a@b.co,b@b.co,c@b.co").status == 400
 
 
+def test_an_id_beyond_all_integers_can_be_refused(make_box: MakeBox) -> None:
+    box = make_box(largest_id=2**31 - 1)
+
+    answer = read(box, id__in="1001,5000000000")
+
+    assert answer.status == 422
+    assert 'For input string: "5000000000"' in answer.json()["title"]
+    assert read(box, id__in="1001,2000000000").status == 200
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
