@@ -68,7 +68,7 @@ class Client:
         alone = [email for email in wanted.values() if "," in email]
         call = _customers(include)
         tasks = [partial(self._alone, call, email) for email in alone]
-        found = self._by_email(call, listed)
+        found = self._lists.read(call, "email:in", listed, self._emails_per_call)
         for rows in self.calls.run(tasks):
             found += rows
         return {email_of(row): row for row in found if email_of(row) in wanted}
@@ -156,12 +156,6 @@ class Client:
 
         return Way(send=send, key_of_sent=key, key_of_answered=key)
 
-    def _by_email(self, call: Call, emails: list[str]) -> list[Row]:
-        read = self._lists.pages
-        return self._lists.each(
-            call, "email:in", emails, self._emails_per_call, partial(_or_none, read)
-        )
-
     def _alone(self, call: Call, email: str) -> list[Row]:
         query = {**call.query, "email:in": email}
         try:
@@ -182,13 +176,3 @@ def _customers(include: Sequence[str]) -> Call:
 def _values_of(attribute_id: int, **query: str) -> Call:
     wanted = {"attribute_id:in": str(attribute_id), **query}
     return Call(method="GET", path=VALUES, query=wanted)
-
-
-def _or_none(read: Callable[[Call], list[Row]], call: Call) -> list[Row]:
-    """An address that cannot even be asked for is nobody's."""
-    try:
-        return read(call)
-    except RefusedError:
-        if "," in call.query["email:in"]:
-            raise  # It is a list: it will be halved.
-        return []

@@ -41,6 +41,7 @@ READINGS = st.fixed_dictionaries(
         "overflow_status": st.sampled_from([413, 422]),
         "rows_per_call": st.sampled_from([3, 10]),
         "in_list_limit": st.sampled_from([0, 7]),
+        "largest_id": st.sampled_from([0, 3_000_000]),
         "url_limit": st.sampled_from([300, 2048]),
         "cap_counts_customers": st.booleans(),
         "duplicate_rows_refused": st.booleans(),

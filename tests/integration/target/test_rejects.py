@@ -253,6 +253,19 @@ def test_refused_calls_lose_only_the_guilty_customers(
     assert values_of(box).keys() == set(range(1001, 1016)) - guilty
 
 
+def test_an_id_that_the_store_cannot_even_read_is_nobodys(
+    make_box: MakeBox, run: RunTarget
+) -> None:
+    box = make_box(largest_id=2**31 - 1)
+    lines = [record(1001 + n, company=f"New {n}") for n in range(20)]
+
+    got = run(schema(), *lines, record(5_000_000_000), **box.target_config())
+
+    assert got.status == 0, got.stderr
+    assert got.outcomes == {"updated": 20, "rejected": 1}
+    assert got.rejects[1]["reject"]["code"] == "unknown_customer"
+
+
 def test_a_row_that_is_never_confirmed_is_not_taken_for_written(
     run: RunTarget, box: Sandbox
 ) -> None:
