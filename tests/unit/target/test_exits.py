@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ from target_bigcommerce.dry_run import DryStore
 from target_bigcommerce.errors import InputError, TooManyClearsError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from conftest import Job
 
 Record = dict[str, Any]
@@ -210,6 +213,31 @@ def test_who_was_not_seen_under_the_version_is_cleared(
 
     assert job.values() == {1: VIP, 4: VIP}
     assert job.export.tally.cleared_by_version == 2
+
+
+@pytest.mark.parametrize("by_version", [False, True])
+def test_every_value_that_is_cleared_is_a_line_of_the_changes(
+    audience: Sandbox, make_job: MakeJob, tmp_path: Path, *, by_version: bool
+) -> None:
+    path = tmp_path / "changes.jsonl"
+    job = clearing(make_job, audience, changes_path=str(path))
+
+    if by_version:
+        job.write(member(1), member(2), version=7)
+        job.activate(7)
+    else:
+        job.write(leaver(3))
+
+    [line] = [json.loads(line) for line in path.read_text().splitlines()]
+    del line["at"]
+    assert line == {
+        "stream": VIP,
+        "customer_id": 3,
+        "attribute": f"LyticsAudience_{VIP}",
+        "old": VIP,
+        "new": None,
+    }
+    assert job.export.tally.changes == {f"LyticsAudience_{VIP}": 1}
 
 
 def test_two_members_of_one_customer_keep_the_value_when_one_leaves(
