@@ -90,6 +90,31 @@ def test_calls_that_were_refused_for_quota_are_made_again(
     assert companies_of(box) == EXPECTED
 
 
+@pytest.mark.parametrize("width", [1, 3])
+def test_no_more_calls_are_under_way_than_allowed(
+    width: int, make_box: MakeBox, config_of: ConfigOf
+) -> None:
+    box = make_box(in_flight=width, latency_ms=10.0)
+    config = {**config_of(box), "max_in_flight": width}
+
+    got = run_target(config, [schema(), *companies(0, 30)])
+
+    assert got.outcomes == {"updated": 30}
+    assert 429 not in {entry.status for entry in box.journal}
+
+
+def test_a_store_that_bears_fewer_calls_at_once_gets_fewer(
+    make_box: MakeBox, config_of: ConfigOf
+) -> None:
+    box = make_box(in_flight=1, latency_ms=10.0, window_seconds=0.5)
+
+    got = run_target(config_of(box), [schema(), *companies(0, 30)])
+
+    assert got.outcomes == {"updated": 30}
+    assert companies_of(box) == EXPECTED
+    assert 429 in {entry.status for entry in box.journal}
+
+
 # Faults.
 
 
