@@ -121,10 +121,14 @@ class Ledger:
         """Make all lasting; gives the generation that a state then covers."""
         covered = self.generation
         self._connection.execute("UPDATE about SET generation = ?", (covered,))
-        self._connection.execute("COMMIT")
-        self._connection.execute("BEGIN IMMEDIATE")
+        self.secure()
         self.generation += 1
         return covered
+
+    def secure(self) -> None:
+        """Make lasting what was put; it is undone unless a state comes to cover it."""
+        self._connection.execute("COMMIT")
+        self._connection.execute("BEGIN IMMEDIATE")
 
     def close(self) -> None:
         """Let the file go; what was not committed is not kept."""

@@ -82,9 +82,10 @@ class LedgerRoster:
         return records
 
     def keep(self) -> None:
-        """Write the rows of the page."""
+        """Write the rows, so that they last; no state covers them yet."""
         self._ledger.put(self._number, self._undecided)
         self._undecided = []
+        self._ledger.secure()
 
     def leave(self, keys: Sequence[str], at: datetime) -> list[Record]:
         """Strike out who was a member; tell of whom no other has the same values."""

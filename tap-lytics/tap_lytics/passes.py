@@ -135,9 +135,9 @@ class AudiencePasses:
 
     def _send(self, batch: Batch, place: Place, *, whole: bool) -> None:
         self._write(self._roster.admit(batch.members, whole=whole), place)
-        self._roster.keep()
 
     def _write(self, records: Iterable[dict[str, object]], place: Place) -> None:
+        self._roster.keep()  # Whatever ends this run, the next must know who was told.
         began = place.scan_started_at or place.last_whole_scan
         is_versioned = self._settings.versions_scans and began is not None
         version = _version(began) if is_versioned and began else None

@@ -383,6 +383,65 @@ def test_a_first_scan_cut_off_flags_the_rest_as_there_from_the_start_too(
     assert not job.run().records
 
 
+def cut_off(job: Job, outlet: Outlet, *, at_scan: int) -> None:
+    """Run until the job asks for this page, the first one being 1; no state is kept."""
+    scans: list[Call] = []
+
+    def cut(call: Call) -> None:
+        scans.extend([call] if call.path.endswith("/scan") else [])
+        if len(scans) == at_scan:
+            raise InterruptedByUserError
+
+    job.transport.before = cut
+    with pytest.raises(InterruptedByUserError):
+        job.run(outlet)
+    job.transport.before = lambda _: None
+
+
+def test_who_was_told_in_a_run_cut_off_is_told_when_they_leave(
+    job: Job, collected: type[Any]
+) -> None:
+    job.run()
+    job.clock.advance(60)
+    job.box.lytics.enter(job.stranger())
+    outlet = collected()
+    cut_off(job, outlet, at_scan=2)
+    job.clock.advance(60)
+    job.box.lytics.leave(job.stranger())
+
+    left = exits(job.run())
+
+    assert outlet.sent() == {job.email(job.stranger()): 1}
+    assert left == [customer(job, job.stranger())]
+
+
+def test_who_left_in_a_run_cut_off_and_comes_back_is_sent_again(
+    make_job: MakeJob, path: str, collected: type[Any]
+) -> None:
+    job = make_job(
+        members=8,
+        ledger_path=path,
+        require_fields=[ID],
+        emit_exits=True,
+        existing_users=True,
+        page_size=1,
+    )
+    job.run()
+    job.clock.advance(60)
+    for index in (1, 2):
+        job.box.lytics.leave(index)
+    outlet = collected()
+    cut_off(job, outlet, at_scan=3)  # No change; then the second leaver.
+    [told] = exits(outlet)
+    job.clock.advance(60)
+    for index in (1, 2):
+        job.box.lytics.enter(index)
+
+    back = [r[ID] for r in job.run().records]
+
+    assert told in back
+
+
 @pytest.mark.parametrize("spoil", ["row_missing", "empty_page"])
 def test_a_scan_that_answers_short_reports_nobody_as_left(
     spoil: str, make_job: MakeJob, path: str
