@@ -33,6 +33,10 @@ class SdkTap(TapLytics):
     message_writer_class = SingerWriter
 
     @override
+    def run(self) -> None:
+        self.sync_all()
+
+    @override
     def discover_streams(self) -> Sequence[AudienceStream]:
         return [SdkStream(self, entry, self._around) for entry in self._entries]
 

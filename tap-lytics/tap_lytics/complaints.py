@@ -131,7 +131,8 @@ def _is_safe(url: str) -> bool:
     except ValueError:
         return False
     extras = parts.query or parts.fragment or parts.username or parts.password
-    if not host or extras or not url.isascii() or not url.isprintable():
+    is_plain = url.isascii() and url.isprintable() and " " not in url
+    if not host or extras or not is_plain:
         return False
     return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))
 

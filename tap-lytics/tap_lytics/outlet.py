@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Protocol
 
 from singer_sdk.contrib.msgspec import MsgSpecWriter, encoder
-from singer_sdk.mapper import RemoveRecordTransform
+from singer_sdk.mapper import RemoveRecordTransform, SameRecordTransform
 from singer_sdk.singerlib import ActivateVersionMessage
 from typing_extensions import override
 
@@ -80,14 +80,17 @@ class StreamOutlet:
     ) -> None:
         self._writer = writer
         self._maps = [m for m in maps if not isinstance(m, RemoveRecordTransform)]
-        self._heads = [_head(each.stream_alias) for each in self._maps]
+        self._is_plain = len(self._maps) == 1 and _is_plain(self._maps[0])
         self._keep = keep
         self._count = count
 
     def write(self, records: Sequence[Record], *, version: int | None = None) -> None:
         """Write a page's records."""
         if records:
-            self._writer.write_lines(b"".join(self._lines(records, _tail(version))))
+            beside: Record = {} if version is None else {"version": version}
+            beside["time_extracted"] = datetime.now(timezone.utc).isoformat()
+            messages = list(self._messages(records, beside))
+            self._writer.write_lines(encoder.encode_lines(messages))
             self._count(len(records))
 
     def checkpoint(self, place: Place) -> None:
@@ -100,22 +103,19 @@ class StreamOutlet:
             message = ActivateVersionMessage(stream=each.stream_alias, version=version)
             self._writer.write_message(message)
 
-    def _lines(self, records: Iterable[Record], tail: bytes) -> Iterator[bytes]:
-        ways = list(zip(self._maps, self._heads, strict=True))
+    def _messages(self, records: Iterable[Record], beside: Record) -> Iterator[Record]:
+        if self._is_plain:
+            [way] = self._maps
+            head: Record = {"type": "RECORD", "stream": way.stream_alias}
+            yield from ({**head, "record": record, **beside} for record in records)
+            return
         for record in records:
-            for way, head in ways:
+            for way in self._maps:
                 mapped = way.transform(record)
                 if mapped is not None:
-                    yield head
-                    yield encoder.encode(mapped)
-                    yield tail
+                    head = {"type": "RECORD", "stream": way.stream_alias}
+                    yield {**head, "record": mapped, **beside}
 
 
-def _head(stream: str) -> bytes:
-    return b'{"type":"RECORD","stream":' + encoder.encode(stream) + b',"record":'
-
-
-def _tail(version: int | None) -> bytes:
-    at = datetime.now(timezone.utc).isoformat()
-    versioned = "" if version is None else f',"version":{version}'
-    return f'{versioned},"time_extracted":"{at}"}}\n'.encode()
+def _is_plain(way: StreamMap) -> bool:
+    return isinstance(way, SameRecordTransform) and not way.flattening_enabled

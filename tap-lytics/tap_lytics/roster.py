@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from .members import encode
 from .moments import to_moment
@@ -21,8 +20,7 @@ Record = dict[str, Any]
 MAX_REMEMBERED = 100_000  # Members, some 25 MB. Beyond it a repeat is simply sent.
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
+class Member(NamedTuple):  # Made for each one: a frozen dataclass costs five times it.
     """A member as a page brought them.
 
     `modified` is as Lytics writes it, `required` the values of require_fields.
@@ -55,7 +53,7 @@ class Roster(Protocol):
         ...
 
     def keep(self) -> None:
-        """Keep what was decided: the page is written."""
+        """Keep what was decided, lastingly: its records are written next."""
         ...
 
     def leave(self, keys: Sequence[str], at: datetime) -> list[Record]:

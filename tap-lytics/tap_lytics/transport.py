@@ -95,6 +95,10 @@ class Transport:
         self._session = requests.Session()
         self._session.auth = TokenAuth(token)
         self._session.headers["User-Agent"] = user_agent
+        # Proxies and certificates: read from the environment once, not with every call.
+        self._environment = self._session.merge_environment_settings(
+            base_url, {}, stream=None, verify=None, cert=None
+        )
 
     def send(self, call: Call, read: Callable[[Answer], T]) -> T:
         """Send a call until `read` makes something of its answer.
@@ -124,14 +128,11 @@ class Transport:
 
     def _try_once(self, call: Call) -> Answer:
         try:
-            response = self._session.request(
-                call.method,
-                self._base_url + call.path,
-                params=dict(call.query),
-                data=None if call.body is None else call.body.encode(),
-                headers={} if call.body is None else {"Content-Type": "text/plain"},
+            response = self._session.send(
+                self._session.prepare_request(self._request(call)),
                 timeout=self._timeout,
                 allow_redirects=False,  # A redirect would carry the token elsewhere.
+                **self._environment,
             )
         except requests.RequestException as error:
             # Its text holds the address with the cursor; its kind says enough.
@@ -140,6 +141,15 @@ class Transport:
                 f"No answer from Lytics to {call.what} ({kind})."
             ) from None
         return _admit(call, response)
+
+    def _request(self, call: Call) -> requests.Request:
+        return requests.Request(
+            call.method,
+            self._base_url + call.path,
+            params=dict(call.query),
+            data=None if call.body is None else call.body.encode(),
+            headers={} if call.body is None else {"Content-Type": "text/plain"},
+        )
 
     def _wait(self, state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None

@@ -67,6 +67,8 @@ def test_names_are_kept_once_and_in_order() -> None:
         ({"api_url": "http://api.lytics.io"}, "api_url must be an https address"),
         ({"api_url": "https://user:pass@api.lytics.io"}, "api_url must be"),
         ({"api_url": "ftp://127.0.0.1"}, "api_url must be"),
+        ({"api_url": "https://api lytics.io"}, "api_url must be"),
+        ({"api_url": "https://api.lytics.io:port"}, "api_url must be"),
         ({"user_agent": "a\nb"}, "user_agent must be printable"),
         ({"emit_exits": True}, "emit_exits needs ledger_path"),
         ({"emit_exits": True, "ledger_path": "l"}, "needs require_fields"),
