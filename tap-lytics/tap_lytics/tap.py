@@ -179,6 +179,7 @@ class TapLytics(Tap):
             self.sync_all()
             if self._interrupt.is_set or not interval:
                 return
+            gc.collect()  # Calls that failed left errors in circles, with their frames.
             rest = interval - (time.monotonic() - began)
             try:
                 self._interrupt.wait(max(rest, 0))
