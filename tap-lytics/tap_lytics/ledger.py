@@ -4,31 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .errors import LedgerError
+from .ledger_row import FROM_START, LEFT, Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-FROM_START = 1  # Was there when the job first ran, and was never sent.
-LEFT = 2  # Kept until a state covers that it was told.
 LAST_BYTE = 255
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """A member of an audience.
-
-    `flags` is 0, FROM_START or LEFT; no digest: what the target has is unknown.
-    """
-
-    member: bytes
-    digest: bytes | None
-    required: str
-    generation: int
-    flags: int
 
 
 class Ledger:

@@ -6,7 +6,7 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
-from .ledger import FROM_START, LEFT, Row
+from .ledger_row import FROM_START, LEFT, Row
 from .members import encode
 from .roster import digest, modified_at
 from .seen import BUCKETS, number_of

@@ -27,6 +27,12 @@ T = TypeVar("T")
 MAX_TRIES = 10  # As Lytics' own client.
 LONGEST_WAIT_SECONDS = 60.0
 LONGEST_ASKED_WAIT_SECONDS = 900.0  # Of a Retry-After: a longer one is not believed.
+REFUSALS = {
+    401: "the setting api_token holds a wrong or expired token. Make one in Lytics"
+    " under Account > Security.",
+    403: "the role of the token in the setting api_token does not reach; it must be"
+    " able to read segments, tables and schemas.",
+}
 TRANSIENT = frozenset({408, 425, 429})
 
 logger = logging.getLogger("tap-lytics.transport")
@@ -158,31 +164,21 @@ class Transport:
 
 
 def _admit(call: Call, response: requests.Response) -> Answer:
-    status = response.status_code
+    status, headers = response.status_code, response.headers
     if status in TRANSIENT or status >= 500:  # noqa: PLR2004 - server errors
         raise RetriableError(
             f"Lytics answered {status} to {call.what}.",
-            retry_after=retry_after(response.headers.get("Retry-After")),
+            retry_after=retry_after(headers.get("Retry-After")),
         )
-    if status == 401:  # noqa: PLR2004
-        raise AuthError(
-            f"Lytics answered 401 to {call.what}: the setting api_token holds a wrong"
-            " or expired token. Make one in Lytics under Account > Security."
-        )
-    if status == 403:  # noqa: PLR2004
-        raise AuthError(
-            f"Lytics answered 403 to {call.what}: the role of the token in the setting"
-            " api_token does not reach; it must be able to read segments, tables and"
-            " schemas."
-        )
+    if status in REFUSALS:
+        raise AuthError(f"Lytics answered {status} to {call.what}: {REFUSALS[status]}")
     if 300 <= status < 400:  # noqa: PLR2004 - redirects
         raise ProtocolError(
             f"Lytics answered {call.what} with a redirect ({status}), which is not"
             " followed as it would carry the token along: check api_url."
         )
-    return Answer(
-        status=status, body=response.content, at=to_date(response.headers.get("Date"))
-    )
+    at = to_date(headers.get("Date"))
+    return Answer(status=status, body=response.content, at=at)
 
 
 def retry_after(header: str | None, *, now: datetime | None = None) -> float | None:

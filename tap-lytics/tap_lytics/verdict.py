@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from enum import Enum
 
-from .ledger import FROM_START, LEFT, Row
+from .ledger_row import FROM_START, LEFT, Row
 
 
 class Verdict(Enum):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_lytics.absence import Sighting, doubt
-from tap_lytics.ledger import FROM_START, LEFT, Row
+from tap_lytics.ledger_row import FROM_START, LEFT, Row
 from tap_lytics.moments import to_text
 from tap_lytics.roster import Member, Overlap, modified_at
 from tap_lytics.seen import SeenMembers, number_of

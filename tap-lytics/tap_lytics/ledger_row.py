@@ -1,0 +1,22 @@
+"""What the ledger has of a member. No I/O here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+FROM_START = 1  # Was there when the job first ran, and was never sent.
+LEFT = 2  # Kept until a state covers that it was told.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A member of an audience.
+
+    `flags` is 0, FROM_START or LEFT; no digest: what the target has is unknown.
+    """
+
+    member: bytes
+    digest: bytes | None
+    required: str
+    generation: int
+    flags: int
