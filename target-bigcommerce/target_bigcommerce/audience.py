@@ -77,6 +77,14 @@ class Audience:
         except RejectedError as why:
             self._export.reject(message, why)
 
+    def refuse(self, message: Mapping[str, Any], why: RejectedError) -> None:
+        """Reject a record whose customer cannot even be read."""
+        self._export.tally.read += 1
+        seen = self._export.versions.see(self._stream, message.get("version"))
+        if seen:
+            seen.unreadable += 1
+        self._export.reject(message, why)
+
     def drain(self) -> None:
         """Write what waits.
 

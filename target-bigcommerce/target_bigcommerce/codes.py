@@ -12,6 +12,7 @@ class Code(str, Enum):
     UNKNOWN_CUSTOMER = "unknown_customer"
     INVALID_RECORD = "invalid_record"
     MISSING_KEY = "missing_key"
+    FAILED_MAP = "failed_map"
     WRONG_TYPE = "wrong_type"
     TOO_LONG = "too_long"
     INVALID_VALUE = "invalid_value"
@@ -30,6 +31,8 @@ CURES: dict[Code, str] = {
     Code.INVALID_RECORD: "The record contradicts its own SCHEMA. Mend the tap or its"
     " schema.",
     Code.MISSING_KEY: "The record lacks a key property of its stream. Mend the tap.",
+    Code.FAILED_MAP: "An expression in stream_maps failed on the record. Mend it so"
+    " that it takes every value, null too.",
     Code.WRONG_TYPE: "A value cannot be turned into the type of what it is mapped to."
     " Map another field, or translate it with values.",
     Code.TOO_LONG: "A value has more characters than BigCommerce takes. It is never"

@@ -8,10 +8,14 @@ from singer_sdk.sinks import Sink
 from typing_extensions import override
 
 from .audience import Audience
+from .mapping import RejectedError
+from .stream_maps import mapped
 from .stream_schema import StreamSchema
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from singer_sdk.mapper import StreamMap
 
     from .target import TargetBigCommerce
 
@@ -54,8 +58,17 @@ class CustomerSink(Sink):
     def is_full(self) -> bool:
         return self.audience.is_full
 
-    def take(self, record: dict[str, Any], message: dict[str, Any]) -> None:
-        """Take a record, as the stream's maps left it, and its message as it came."""
+    def take(self, stream_map: StreamMap, message: dict[str, Any]) -> None:
+        """Take a record, unless the stream's map leaves it out or fails on it."""
+        try:
+            record = mapped(stream_map, message["record"])
+        except RejectedError as why:
+            self.audience.refuse(message, why)
+            return
+        if record is not None:
+            self._take(record, message)
+
+    def _take(self, record: dict[str, Any], message: dict[str, Any]) -> None:
         for name in METADATA:
             record.pop(name, None)
         self.record_counter_metric.increment()
@@ -63,7 +76,7 @@ class CustomerSink(Sink):
 
     @override
     def process_record(self, record: dict[str, Any], context: dict[str, Any]) -> None:
-        self.take(record, {"stream": self.stream_name, "record": record})
+        self._take(record, {"stream": self.stream_name, "record": record})
 
     @override
     def process_batch(self, context: dict[str, Any]) -> None:

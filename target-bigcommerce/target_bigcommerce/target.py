@@ -23,9 +23,9 @@ from .rejects import refuse_own_input
 from .settings import Settings
 from .sink import CustomerSink
 from .state_lines import print_state
+from .stream_maps import kept_maps, usable_maps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from types import FrameType
     from typing import IO
 
@@ -99,16 +99,26 @@ class TargetBigCommerce(Target):
     @override
     def _process_schema_message(self, message_dict: Message) -> None:
         check_schema(message_dict)
-        if self.export.rejects.is_new_schema(message_dict):
-            self.drain_all()  # So that a reject stands below its own SCHEMA.
-            self.export.rejects.remember_schema(message_dict)
-        super()._process_schema_message(message_dict)
+        if not self.export.rejects.is_new_schema(message_dict):
+            return
+        self.drain_all()  # So that a reject stands below its own SCHEMA.
+        self.export.rejects.remember_schema(message_dict)
+        stream, keys = message_dict["stream"], message_dict.get("key_properties")
+        with usable_maps(stream):
+            self.mapper.register_raw_stream_schema(stream, message_dict["schema"], keys)
+        for stream_map in self._maps_of(message_dict):
+            self.get_sink(
+                stream_map.stream_alias,
+                schema=stream_map.transformed_schema,
+                key_properties=stream_map.transformed_key_properties,
+            )
 
     @override
     def _process_record_message(self, message_dict: Message) -> None:
         check_record(message_dict)
-        for sink, record in self._sinks_for(message_dict):
-            sink.take(record, message_dict)
+        for stream_map in self._maps_of(message_dict):
+            sink = self._sinks_active[stream_map.stream_alias]
+            sink.take(stream_map, message_dict)  # type: ignore[attr-defined]  # our only class of sinks
             if sink.is_full or self.export.has_too_many_rejects:
                 self.drain_all()
 
@@ -139,15 +149,6 @@ class TargetBigCommerce(Target):
             " bypass the validation of records. Switch batch_config off in the tap."
         )
 
-    def _sinks_for(
-        self, message: Message
-    ) -> Iterator[tuple[CustomerSink, dict[str, Any]]]:
-        for stream_map in self._maps_of(message):
-            record = stream_map.transform(dict(message["record"]))
-            if record is not None:
-                sink = self._sinks_active[stream_map.stream_alias]
-                yield sink, record  # type: ignore[misc]  # our only class of sinks
-
     def _maps_of(self, message: Message) -> list[Any]:
         stream = message["stream"]
         if stream not in self.mapper.stream_maps:
@@ -155,7 +156,7 @@ class TargetBigCommerce(Target):
                 f"{message['type']} of stream {stream} came before its SCHEMA: the tap"
                 " breaks the Singer order of messages."
             )
-        return self.mapper.stream_maps[stream]
+        return kept_maps(self.mapper.stream_maps[stream])
 
     # Drains and state.
 
