@@ -35,8 +35,9 @@ def differences(box: Sandbox) -> list[Difference]:
     """Tell where the store is not as the audience wants it.
 
     Every member's customer has the audience's slug and the member's values, and
-    nobody else has the slug. What a profile lacks is not compared, nor are the values
-    of customers whom two members share: they are those of whoever changed last.
+    nobody else has the slug. What a profile lacks is not compared, nor a tier that
+    was never mapped, nor the values of customers whom two members share: they are those
+    of whoever changed last.
     """
     with box.lytics.lock, box.store.lock:
         wanted = _wanted(box)
@@ -64,13 +65,14 @@ def _strangers(box: Sandbox, wanted: dict[int, list[int]]) -> Iterator[Differenc
 
 def _astray(box: Sandbox, wanted: dict[int, list[int]]) -> Iterator[Difference]:
     audience, tier = _attribute(box, ATTRIBUTE), _attribute(box, TIER)
+    compared = (*FIELDS, "loyalty_tier") if tier else FIELDS
     for customer, members in wanted.items():
         if box.store.values.text((customer, audience)) != VIP:
             what = "a member, but not in the audience's attribute"
             yield Difference(customer=customer, what=what)
         if len(members) > 1:
             continue
-        profile = box.lytics.population.profile(members[0], (*FIELDS, "loyalty_tier"))
+        profile = box.lytics.population.profile(members[0], compared)
         row = box.store.customers.peek(customer) or {}
         has = {**row, "loyalty_tier": box.store.values.text((customer, tier))}
         for name, value in profile.items():
