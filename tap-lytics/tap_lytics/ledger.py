@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from .errors import LedgerError
-from .ledger_row import FROM_START, LEFT, Row
+from .ledger_row import FROM_START, LEFT, Row, rearranged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -29,7 +31,9 @@ class Ledger:
         ).fetchone()
         self.generation: int = generation + 1
 
-    def enroll(self, audience_id: str, slug: str, covered: int | None) -> int | None:
+    def enroll(
+        self, audience_id: str, slug: str, fields: Sequence[str], covered: int | None
+    ) -> int | None:
         """Find an audience that the ledger has known since that generation.
 
         Gives its number; None when it does not know it, or not as the state does.
@@ -42,24 +46,32 @@ class Ledger:
         number, began = row
         if not began <= covered < self.generation:
             return None
-        self._connection.execute(
-            "UPDATE audience SET slug = ? WHERE number = ?", (slug, number)
-        )
+        self._describe(number, slug, fields)
         self._undo(number, covered)
         return int(number)
 
-    def begin(self, audience_id: str, slug: str) -> int:
-        """Begin an audience anew, without members."""
+    def begin(
+        self, audience_id: str, slug: str, fields: Sequence[str], *, keeps: bool
+    ) -> int:
+        """Begin an audience anew: without members, or uncertain of those it has."""
         execute = self._connection.execute
         execute(
-            "INSERT INTO audience (id, slug, began) VALUES (?, ?, ?) ON CONFLICT (id)"
-            " DO UPDATE SET slug = excluded.slug, began = excluded.began",
-            (audience_id, slug, self.generation),
+            "INSERT INTO audience (id, slug, fields, began) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (id) DO UPDATE SET began = excluded.began",
+            (audience_id, slug, json.dumps(fields), self.generation),
         )
         [number] = execute(
             "SELECT number FROM audience WHERE id = ?", (audience_id,)
         ).fetchone()
-        execute("DELETE FROM member WHERE audience = ?", (number,))
+        self._describe(number, slug, fields)
+        if keeps:  # Who of them left meanwhile is missed by the whole scan to come.
+            execute(
+                "UPDATE member SET digest = NULL, flags = 0, generation = ?"
+                " WHERE audience = ?",
+                (self.generation, number),
+            )
+        else:
+            execute("DELETE FROM member WHERE audience = ?", (number,))
         return int(number)
 
     def find(self, audience: int, members: Sequence[bytes]) -> dict[bytes, Row]:
@@ -117,6 +129,24 @@ class Ledger:
     def close(self) -> None:
         """Let the file go; what was not committed is not kept."""
         self._connection.close()
+
+    def _describe(self, number: int, slug: str, fields: Sequence[str]) -> None:
+        execute = self._connection.execute
+        [text] = execute(
+            "SELECT fields FROM audience WHERE number = ?", (number,)
+        ).fetchone()
+        execute(
+            "UPDATE audience SET slug = ?, fields = ? WHERE number = ?",
+            (slug, json.dumps(fields), number),
+        )
+        before = json.loads(text)
+        if before != list(fields):
+            rearrange = partial(rearranged, before=before, after=fields)
+            self._connection.create_function("rearranged", 1, rearrange)
+            execute(
+                "UPDATE member SET required = rearranged(required) WHERE audience = ?",
+                (number,),
+            )
 
     def _undo(self, audience: int, covered: int) -> None:
         # Sent, but perhaps never written: the next sight of them sends them again, and

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
 OURS = 0x4C59544C  # SQLite's application id: a database of anybody else is left alone.
-LAYOUT = 1
+LAYOUT = 2
 PRAGMAS = (
     "PRAGMA locking_mode = EXCLUSIVE",
     "PRAGMA journal_mode = WAL",
@@ -29,7 +29,7 @@ TABLES = """
 CREATE TABLE about (id TEXT NOT NULL, previous TEXT, generation INTEGER NOT NULL);
 CREATE TABLE audience (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, slug TEXT NOT NULL,
-    began INTEGER NOT NULL
+    fields TEXT NOT NULL, began INTEGER NOT NULL
 );
 CREATE TABLE member (
     audience INTEGER NOT NULL, member BLOB NOT NULL, digest BLOB,

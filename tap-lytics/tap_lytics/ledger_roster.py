@@ -50,14 +50,16 @@ class LedgerRoster:
         if self._audience is not None:
             return
         audience_id = place.audience_id or ""
-        found = self._ledger.enroll(audience_id, self._slug, place.ledger_generation)
+        who = (audience_id, self._slug, self._settings.require_fields)
+        found = self._ledger.enroll(*who, place.ledger_generation)
         if found is not None and place.ledger_id:
             self._audience = found
             return
         if place.ledger_id:
             self._tell_of_loss()
         place.last_whole_scan = place.scan_cursor = place.scan_started_at = None
-        self._audience = self._ledger.begin(audience_id, self._slug)
+        keeps = self._settings.existing_users
+        self._audience = self._ledger.begin(*who, keeps=keeps)
 
     def begin(self, place: Place, at: datetime, since: datetime | None) -> None:  # noqa: ARG002 - of the protocol
         """Begin a pass; who is found by the first one was there from the start."""

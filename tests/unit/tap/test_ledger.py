@@ -326,6 +326,53 @@ def test_no_state_starts_the_ledger_anew(job: Job) -> None:
     assert not job.run().records
 
 
+def test_a_refresh_of_everybody_tells_who_left_meanwhile(
+    make_job: MakeJob, path: str
+) -> None:
+    job = make_job(
+        ledger_path=path, require_fields=[ID], emit_exits=True, existing_users=True
+    )
+    job.run()
+    job.clock.advance(60)
+    job.box.lytics.leave(4)
+    job.state = {}
+
+    outlet = job.run()
+
+    assert exits(outlet) == [customer(job, 4)]
+    assert len(outlet.records) == 25
+
+
+def test_a_first_run_whose_state_was_never_kept_is_made_good(
+    make_job: MakeJob, path: str
+) -> None:
+    job = make_job(
+        ledger_path=path, require_fields=[ID], emit_exits=True, existing_users=True
+    )
+    job.run()
+    job.state = {}
+    job.box.lytics.leave(4, touch=False)
+
+    outlet = job.run()
+
+    assert exits(outlet) == [customer(job, 4)]
+
+
+@pytest.mark.parametrize("fields", [[ID, "email"], ["email", ID], ["company", ID]])
+def test_other_required_fields_still_tell_who_left(
+    make_job: MakeJob, path: str, fields: list[str]
+) -> None:
+    job = make_job(
+        ledger_path=path, require_fields=[ID], emit_exits=True, existing_users=True
+    )
+    job.run()
+    job.clock.advance(60)
+    job.config["require_fields"] = fields
+    job.box.lytics.leave(4)
+
+    assert exits(job.run()) == [customer(job, 4)]
+
+
 def test_a_refresh_whose_state_was_never_kept_does_not_lock_the_job_out(
     job: Job,
 ) -> None:
