@@ -6,7 +6,7 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
-from .ledger_row import FROM_START, LEFT, Row
+from .ledger_row import FROM_START, LEFT, Row, is_another, stand_in
 from .members import encode
 from .roster import digest, modified_at
 from .seen import BUCKETS, number_of
@@ -44,6 +44,8 @@ class LedgerRoster:
         self._was_there: Callable[[Member], bool] = _never
         self._undecided: list[Row] = []
         self._left_out = 0
+        self._left: list[str] = []
+        self._at: datetime | None = None
 
     def open(self, place: Place) -> None:
         """Find the audience in the ledger; if it is not there, a whole scan is due."""
@@ -63,6 +65,7 @@ class LedgerRoster:
 
     def begin(self, place: Place, at: datetime, since: datetime | None) -> None:  # noqa: ARG002 - of the protocol
         """Begin a pass; who is found by the first one was there from the start."""
+        self._at = at
         is_first = place.last_whole_scan is None and not self._settings.existing_users
         start = self._settings.start_date
         if place.bookmark:  # The ledger is younger than the job.
@@ -74,7 +77,7 @@ class LedgerRoster:
         known = self._ledger.find(self._number, [_key(m) for m in members])
         records = []
         for member in members:
-            row = known.get(_key(member))
+            row = self._same(member, known.get(_key(member)))
             seen, sent = self._decide(member, row)
             known[seen.member] = seen
             if seen != row:
@@ -88,6 +91,11 @@ class LedgerRoster:
         self._ledger.put(self._number, self._undecided)
         self._undecided = []
         self._ledger.secure()
+
+    def replaced(self) -> list[Record]:
+        """Give the records that tell which customers the admitted no longer are."""
+        keys, self._left = self._left, []
+        return self.leave(keys, self._at) if self._at else []
 
     def leave(self, keys: Sequence[str], at: datetime) -> list[Record]:
         """Strike out who was a member; tell of whom no other has the same values."""
@@ -145,6 +153,15 @@ class LedgerRoster:
         if self._audience is None:
             raise RuntimeError("open comes first")
         return self._audience
+
+    def _same(self, member: Member, known: Row | None) -> Row | None:
+        """Give the member's row, unless it is of another customer, who left then."""
+        if not known or known.flags or not is_another(known.required, member.required):
+            return known
+        former = stand_in(known, self._ledger.generation)
+        self._undecided.append(former)
+        self._left.append(former.member.hex())
+        return None
 
     def _decide(self, member: Member, known: Row | None) -> tuple[Row, bool]:
         content = digest(member.record)

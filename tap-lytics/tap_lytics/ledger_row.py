@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -33,3 +34,19 @@ def rearranged(required: str, before: Sequence[str], after: Sequence[str]) -> st
     values = dict(zip(before, msgspec.json.decode(required), strict=True))
     row = [values.get(name) for name in after]
     return msgspec.json.encode(row, order="deterministic").decode()
+
+
+def is_another(before: str, now: Sequence[object]) -> bool:
+    """Say whether a member has none of the required values that they had before.
+
+    Such a one is another customer now: the former one left, and this one entered.
+    """
+    values = msgspec.json.decode(before)
+    pairs = zip(values, now, strict=True)
+    return bool(values) and all(a != b and b is not None for a, b in pairs)
+
+
+def stand_in(left: Row, generation: int) -> Row:
+    """Make a member of values that nobody has any more: one whom no scan sees."""
+    key = hashlib.blake2b(left.required.encode(), digest_size=16).digest()
+    return replace(left, member=key, digest=None, generation=generation)

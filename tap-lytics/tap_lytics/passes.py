@@ -135,6 +135,7 @@ class AudiencePasses:
 
     def _send(self, batch: Batch, place: Place, *, whole: bool) -> None:
         self._write(self._roster.admit(batch.members, whole=whole), place)
+        self._write(self._roster.replaced(), place)
 
     def _write(self, records: Iterable[dict[str, object]], place: Place) -> None:
         self._roster.keep()  # Whatever ends this run, the next must know who was told.

@@ -56,6 +56,10 @@ class Roster(Protocol):
         """Keep what was decided, lastingly: its records are written next."""
         ...
 
+    def replaced(self) -> list[Record]:
+        """Give the records that tell which customers the admitted no longer are."""
+        ...
+
     def leave(self, keys: Sequence[str], at: datetime) -> list[Record]:
         """Give the records that tell who of these was a member."""
         ...
@@ -120,6 +124,10 @@ class Overlap:
         """Remember who was sent and can come again."""
         self._remember(self._undecided)
         self._undecided = []
+
+    def replaced(self) -> list[Record]:
+        """None: it does not know which customers they were."""
+        return []
 
     def leave(self, keys: Sequence[str], at: datetime) -> list[Record]:  # noqa: ARG002 - of the protocol
         """Nobody: it does not know who was a member."""

@@ -142,6 +142,53 @@ def test_who_left_is_not_told_while_another_member_has_the_same_customer(
     assert exits(job.run()) == [customer(job, twin)]
 
 
+@pytest.mark.parametrize("emit_changes", [True, False])
+def test_a_member_who_becomes_another_customer_leaves_as_the_former_one(
+    make_job: MakeJob,
+    path: str,
+    emit_changes: bool,  # noqa: FBT001 - a table
+) -> None:
+    job = make_job(
+        ledger_path=path,
+        require_fields=[ID],
+        emit_exits=True,
+        existing_users=True,
+        emit_changes=emit_changes,
+    )
+    job.run()
+    job.clock.advance(60)
+    former = customer(job, 4)
+    job.box.lytics.change(4, {ID: "9001"})
+
+    outlet = job.run()
+
+    assert [(r[ID], r["_sdc_deleted_at"] is None) for r in outlet.records] == [
+        ("9001", True),
+        (former, False),
+    ]
+
+
+def test_members_who_swap_their_customers_leave_none_behind(
+    make_job: MakeJob, path: str
+) -> None:
+    job = make_job(
+        ledger_path=path, require_fields=[ID], emit_exits=True, existing_users=True
+    )
+    job.run()
+    job.clock.advance(60)
+    one, other = customer(job, 1), customer(job, 2)
+    job.box.lytics.change(1, {ID: other})
+    job.box.lytics.change(2, {ID: one})
+
+    outlet = job.run()
+
+    assert sorted(r[ID] for r in outlet.records if not r["_sdc_deleted_at"]) == [
+        one,
+        other,
+    ]
+    assert not exits(outlet)
+
+
 def test_changes_are_sent_of_who_was_sent(make_job: MakeJob, path: str) -> None:
     job = make_job(ledger_path=path, existing_users=True)
     job.run()
@@ -504,7 +551,17 @@ def test_a_scan_that_answers_short_reports_nobody_as_left(
 STEPS = st.lists(
     st.tuples(
         st.integers(0, 11),
-        st.sampled_from(["change", "enter", "leave", "drift in", "drift out", "run"]),
+        st.sampled_from(
+            [
+                "change",
+                "become another",
+                "enter",
+                "leave",
+                "drift in",
+                "drift out",
+                "run",
+            ]
+        ),
         st.booleans(),
     ),
     max_size=16,
@@ -554,6 +611,8 @@ def happen(job: Job, index: int, verb: str) -> None:
     lytics = job.box.lytics
     if verb == "change":
         lytics.change(index, {"company": f"At {job.clock.now()}"})
+    elif verb == "become another":
+        lytics.change(index, {ID: str(9000 + int(job.clock.now()) % 5)})
     elif verb.startswith("drift"):
         {"in": lytics.enter, "out": lytics.leave}[verb.split()[1]](index, touch=False)
     else:
