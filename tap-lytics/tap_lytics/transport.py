@@ -138,6 +138,8 @@ class Transport:
                 self._session.prepare_request(self._request(call)),
                 timeout=self._timeout,
                 allow_redirects=False,  # A redirect would carry the token elsewhere.
+                # Plain http is for this machine: a proxy would carry the token away.
+                proxies={"http": ""},
                 **self._environment,
             )
         except requests.RequestException as error:
