@@ -14,7 +14,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench chaos soak load sandbox docs lock clean
+.PHONY: help setup demo test check format bench chaos soak load simulate sandbox docs lock clean
 
 help: ## List what there is to make.
 	@grep -Eh '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -72,6 +72,9 @@ soak: $(READY) ## Let both plugins run for 30 bad minutes; draws docs/soak.svg.
 load: $(READY) ## Export 10,000, 100,000 and 1,000,000 members; takes its time.
 	@cd tests && ../$(BIN)/python -m chaos load $(if $(MEMBERS),--members $(MEMBERS)) \
 		$(SEEDED)
+
+simulate: $(READY) ## Live through 10,000 seeds of faults and crashes; SEED=N replays one.
+	@cd tests && ../$(BIN)/python -m simulation $(if $(SEED),--seed $(SEED))
 
 sandbox: $(READY) ## Serve a local Lytics and BigCommerce until Ctrl-C.
 	@$(BIN)/python -m sandbox serve

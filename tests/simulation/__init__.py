@@ -1,0 +1,1 @@
+"""The whole target against the whole store: seeded, in virtual time, in one process."""

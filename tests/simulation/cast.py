@@ -1,0 +1,105 @@
+"""Who is in the store at the start, and who may be touched by whom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Mapping
+
+    from sandbox.store import Store
+
+STREAMS = ("vip", "gold")
+FIRST = 2001
+FIRST_STRANGER = 5001
+STRANGERS = 4
+TYPES = {"Tier": "string", "Score": "number"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cast:
+    """The store's people.
+
+    Args:
+        steady: customers whom nobody but the target writes.
+        touched: customers whom others write, too.
+        fields: every customer's fields, by id; strangers among them.
+        values: what they have of the attributes, by id and name.
+        attributes: the definitions that are there from the start.
+    """
+
+    steady: list[int]
+    touched: list[int]
+    fields: dict[int, dict[str, Any]]
+    values: dict[tuple[int, str], str] = field(default_factory=dict)
+    attributes: tuple[str, ...] = ()
+
+    @property
+    def customers(self) -> list[int]:
+        """Everybody of whom records tell."""
+        return self.steady + self.touched
+
+    @property
+    def strangers(self) -> list[int]:
+        """Those of whom nothing but their address is ever told."""
+        return [number for number in self.fields if number >= FIRST_STRANGER]
+
+    def settle_in(self, store: Store) -> None:
+        """Bring them into a store."""
+        for number, row in self.fields.items():
+            store.put_customer(number, **row)
+        ids = {
+            name: store.add_attribute(name, TYPES.get(name, "string"))
+            for name in self.attributes
+        }
+        for (number, name), text in self.values.items():
+            store.values[number, ids[name]] = text
+
+
+def audience_of(stream: str) -> str:
+    """The attribute that holds a stream's slug."""
+    return f"LyticsAudience_{stream}"
+
+
+def stream_of(customer_id: int) -> str:
+    """Each customer is of one stream: streams are drained one after the other."""
+    return STREAMS[customer_id % 2]
+
+
+def draw_cast(chance: random.Random, settings: Mapping[str, Any]) -> Cast:
+    """Draw the people of a store."""
+    many = chance.randint(2, 24)
+    everybody = list(range(FIRST, FIRST + many))
+    touched = [n for n in everybody if chance.random() < 0.25]
+    strangers = range(FIRST_STRANGER, FIRST_STRANGER + STRANGERS)
+    mapped = [each["to"] for each in settings["map_custom_attributes"]]
+    names = [*mapped, *map(audience_of, STREAMS)]
+    cast = Cast(
+        steady=[n for n in everybody if n not in touched],
+        touched=touched,
+        fields={n: _fields(chance, n) for n in [*everybody, *strangers]},
+        attributes=tuple(name for name in names if chance.random() < 0.6),
+    )
+    for name in cast.attributes:
+        for number in cast.fields:
+            if chance.random() < 0.5:
+                cast.values[number, name] = _value(chance, name)
+    return cast
+
+
+def _fields(chance: random.Random, number: int) -> dict[str, Any]:
+    return {
+        "email": f"c{number}@shop.example",
+        "first_name": "Ann",
+        "last_name": f"Lee {number}",
+        "company": chance.choice(("", "Old Ltd")),
+        "phone": chance.choice(("", "123")),
+    }
+
+
+def _value(chance: random.Random, name: str) -> str:
+    if name in TYPES:
+        return str(chance.randint(1, 9))
+    return chance.choice((name.rpartition("_")[2], "another"))

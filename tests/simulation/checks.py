@@ -1,0 +1,203 @@
+"""What holds after every process and at the end, compared with the model."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Any
+
+from .cast import audience_of
+from .model import at_first, at_last, if_empty_of, wished
+from .world import ViolationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sandbox.store import Store
+
+    from .entries import Entry, Who
+    from .process import Ended
+    from .scenario import Scenario
+    from .simulation import Simulation
+    from .world import World
+
+    Possible = dict[tuple[Who | None, str], set[str | None]]
+
+EXCUSES = {"unconfirmed"}  # BigCommerce kept the row out of a 200, twice.
+
+
+def contents(store: Store) -> dict[str, Any]:
+    """Copy what the store holds."""
+    names = {number: row["name"] for number, row in store.attributes.items()}
+    return {
+        "customers": {
+            number: dict(store.customers[number]) for number in store.customers
+        },
+        "values": {
+            (number, names[attribute]): row["attribute_value"]
+            for (number, attribute), row in store.values.items()
+        },
+        "attributes": sorted(names.values()),
+    }
+
+
+def process(ended: Ended, world: World) -> None:
+    """Look at how a process ended."""
+    for line in ended.complaints:
+        if line.startswith("Unexpected"):
+            raise ViolationError(line)
+    if ended.status is None:
+        return
+    if ended.settled > ended.read or (not ended.status and ended.settled < ended.read):
+        raise ViolationError(f"{ended.read} records have {ended.settled} outcomes")
+    if world.signalled and ended.status not in {1, 128 + world.signalled}:
+        raise ViolationError(f"status {ended.status} after signal {world.signalled}")
+
+
+def read_state(state: Mapping[str, Any], before: int) -> int:
+    """Read how far a printed STATE reaches; it never goes back."""
+    reached = state.get("n")
+    if not isinstance(reached, int) or reached < before:
+        raise ViolationError(f"STATE goes back from {before} to {reached}")
+    return reached
+
+
+def dry_run(ended: Ended, simulation: Simulation, before: Mapping[str, Any]) -> None:
+    """A dry run leaves nothing behind."""
+    if ended.states or simulation.file.lines() or contents(simulation.store) != before:
+        raise ViolationError("a dry run left something behind")
+
+
+def covered(simulation: Simulation, reached: int) -> None:
+    """All records before the printed STATE are settled, in the store or the rejects."""
+    told = _told(simulation)
+    for entry in simulation.scenario.entries[:reached]:
+        if must_reject(entry, simulation.scenario) and entry.n not in told:
+            raise ViolationError(f"STATE covers record {entry.n}, not rejected yet")
+    _compare(simulation, _possible(simulation, reached))
+
+
+def end(simulation: Simulation, before: Mapping[str, Any]) -> None:
+    """The store is as the model says, and so are the rejects."""
+    told = _told(simulation)
+    for entry in simulation.scenario.entries:
+        codes = told.pop(entry.n, set())
+        if must_reject(entry, simulation.scenario) and not codes:
+            raise ViolationError(f"record {entry.n} is bad, and was not rejected")
+        if (
+            codes - EXCUSES
+            and not entry.is_bad
+            and not _is_touched(simulation, entry.who)
+        ):
+            raise ViolationError(f"record {entry.n} is good, and was rejected: {codes}")
+    if told:
+        raise ViolationError(f"nobody sent what was rejected: {sorted(told)}")
+    last = at_last(simulation.scenario)
+    _compare(simulation, {key: {value} for key, value in last.items()})
+    _untouched(simulation, before)
+    _journal(simulation)
+
+
+def must_reject(entry: Entry, scenario: Scenario) -> bool:
+    """Whether nothing can save a record: a taken address may be replaced in time."""
+    later = scenario.entries[entry.n + 1 :]
+    is_replaced = any("email" in e.record and e.who == entry.claims for e in later)
+    return entry.is_bad and not (entry.claims and is_replaced)
+
+
+def _told(simulation: Simulation) -> dict[int, set[str]]:
+    told: dict[int, set[str]] = defaultdict(set)
+    for line in simulation.file.lines():
+        if line["type"] == "RECORD":
+            told[line["record"]["n"]].add(line["reject"]["code"])
+    return told
+
+
+def _possible(simulation: Simulation, reached: int) -> Possible:
+    """What there may be when so many records are settled and others perhaps."""
+    scenario = simulation.scenario
+    if_empty = if_empty_of(scenario.settings)
+    told = [e for e in scenario.entries[:reached] if not e.leaves]
+    things = wished(told, at_first(scenario), if_empty)
+    possible: Possible = defaultdict(set)
+    for key, value in things.items():
+        possible[key].add(value)
+    for entry in scenario.entries:
+        is_late = entry.n >= reached or simulation.has_begun_anew
+        for name, value in entry.wish.items():
+            if is_late or name in if_empty:
+                possible[entry.who, name] |= {value, things.get((entry.who, name))}
+    for key in _clearable(simulation):
+        possible[key].add(None)
+    return possible
+
+
+def _clearable(simulation: Simulation) -> set[tuple[Who | None, str]]:
+    told = [entry for entry in simulation.scenario.entries if entry.leaves]
+    exits = {(entry.who, audience_of(entry.stream)) for entry in told}
+    clears = simulation.scenario.settings["on_exit"] == "clear"
+    return {*simulation.leavers, *(exits if clears else ())}
+
+
+def _compare(simulation: Simulation, possible: Possible) -> None:
+    found = contents(simulation.store)
+    unconfirmed = _unconfirmed(simulation)
+    for (who, name), values in possible.items():
+        if _is_touched(simulation, who) or who in unconfirmed:
+            continue
+        if name in simulation.others.dropped_attributes:
+            continue
+        value = _lookup(found, who, name)
+        if value not in {_plain(name, each) for each in values}:
+            raise ViolationError(f"{name} of {who} is {value!r}, not one of {values}")
+
+
+def _lookup(found: Mapping[str, Any], who: Who | None, name: str) -> str | None:
+    number = who
+    if isinstance(who, str):
+        rows = found["customers"].items()
+        number = next((n for n, row in rows if row["email"].lower() == who), -1)
+    row = found["customers"].get(number, {})
+    value = row[name] if name in row else found["values"].get((number, name))
+    return _plain(name, value)
+
+
+def _plain(name: str, value: str | None) -> str | None:
+    return (value.lower() if name == "email" else value) if value else None
+
+
+def _is_touched(simulation: Simulation, who: Who | None) -> bool:
+    cast = simulation.scenario.cast
+    return who in cast.touched or who in simulation.others.raced
+
+
+def _unconfirmed(simulation: Simulation) -> set[Who | None]:
+    numbers = {n for n, codes in _told(simulation).items() if codes & EXCUSES}
+    return {entry.who for entry in simulation.scenario.entries if entry.n in numbers}
+
+
+def _untouched(simulation: Simulation, before: Mapping[str, Any]) -> None:
+    """Strangers are as they were; nobody came into being who was not wished for."""
+    found = contents(simulation.store)
+    for number in simulation.scenario.cast.strangers:
+        if found["customers"].get(number) != before["customers"][number]:
+            raise ViolationError(f"customer {number} was nobody's to touch")
+    wanted = {e.who for e in simulation.scenario.entries if isinstance(e.who, str)}
+    emails = Counter(row["email"].lower() for row in found["customers"].values())
+    twins = [email for email, count in emails.items() if count > 1]
+    grown = found["customers"].keys() - before["customers"].keys()
+    new = {found["customers"][number]["email"].lower() for number in grown}
+    if twins or new - wanted - simulation.others.raced:
+        raise ViolationError("there are customers whom nobody wished for")
+
+
+def _journal(simulation: Simulation) -> None:
+    journal = simulation.store.journal
+    extra = {key for entry in journal for key in entry.extra_keys}
+    if extra:
+        raise ViolationError(
+            f"BigCommerce was sent keys that it does not know: {extra}"
+        )
+    own = sum(1 for entry in journal if entry.status == 429 and not entry.fault)
+    allowed = 2 + 3 * simulation.processes + journal.total // 20
+    if own > allowed and simulation.scenario.options.rate_headers:
+        raise ViolationError(f"{own} of {journal.total} calls were over the quota")

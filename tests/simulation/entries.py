@@ -1,0 +1,215 @@
+"""Records as taps send them, and what each of them wishes for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from .cast import Cast, audience_of, stream_of
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable, Mapping
+
+Who = int | str  # A customer's id, or the address of one who is to be created.
+ATTRIBUTES = {"tier": "Tier", "score": "Score"}
+FIELDS = ("company", "phone", "first_name", "last_name")
+NEVER_EMPTY = ("first_name", "last_name")
+UNREADABLE = ("abc", "0", 0, True, -5, 1.5, "\uff11\uff12", "1_000", "12 34")
+UNKNOWN = (9001, "9002", 10**17)
+NOBODY = (None, "", "  ")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One record.
+
+    Args:
+        n: its place.
+        stream: whose it is.
+        record: what the tap sends.
+        who: the customer of whom it tells; None if it tells of nobody.
+        wish: what it wants, by field or attribute; None where it wants nothing there.
+        leaves: whether it tells of an exit.
+        is_bad: whether it must be rejected.
+        claims: the customer for whom it wants an address that is another's.
+    """
+
+    n: int
+    stream: str
+    record: dict[str, Any]
+    who: Who | None = None
+    wish: dict[str, str | None] = field(default_factory=dict)
+    leaves: bool = False
+    is_bad: bool = False
+    claims: int | None = None
+
+
+class Writer:
+    """Draws records that a tap could send over the people of a store."""
+
+    def __init__(
+        self,
+        chance: random.Random,
+        settings: Mapping[str, Any],
+        cast: Cast,
+        *,
+        tells_exits: bool,
+    ) -> None:
+        self._chance = chance
+        self._settings = settings
+        self._cast = cast
+        self._standard = [each["to"] for each in settings["map_standard_fields"]]
+        self._attributes = [each["to"] for each in settings["map_custom_attributes"]]
+        self._kinds: list[Callable[[int], Entry]] = [self._good] * 12
+        self._kinds += [self._unreadable, self._unknown, self._wrong, self._nobody]
+        self._kinds += [self._matched, self._newcomer, self._partial]
+        if "email" in self._standard:
+            self._kinds.append(self._taken)
+        if tells_exits:
+            self._kinds += [self._exit] * 3
+
+    def write(self, n: int) -> Entry:
+        """Draw the n-th record."""
+        return self._chance.choice(self._kinds)(n)
+
+    # Members.
+
+    def _good(self, n: int) -> Entry:
+        number = self._customer()
+        record, wish = self._profile(n)
+        if "email" in self._standard and number % 3 and self._chance.random() < 0.3:
+            record["email"] = wish["email"] = f"c{number}.x{n}@shop.example"
+        shown = self._chance.choice((number, str(number), f" {number} "))
+        return self._entry(n, shown, record, number, wish)
+
+    def _matched(self, n: int) -> Entry:
+        # Only those whose address never changes can be matched for sure.
+        stable = [c for c in self._cast.customers if not c % 3]
+        if not stable or "email" not in self._standard:
+            return self._nobody(n)
+        number = self._chance.choice(stable)
+        record, wish = self._profile(n)
+        email = self._cast.fields[number]["email"]
+        record["email"] = self._chance.choice((email, email.upper()))
+        if self._settings["on_missing_id"] == "skip":
+            return self._entry(n, None, record, None, {}, stream=stream_of(number))
+        return self._entry(n, None, record, number, wish)
+
+    def _newcomer(self, n: int) -> Entry:
+        email = f"new{self._chance.randint(1, 4)}@shop.example"
+        record, wish = self._profile(n)
+        record |= {"email": email, "first_name": "New", "last_name": f"Comer {n}"}
+        wish |= {"email": email, "first_name": "New", "last_name": f"Comer {n}"}
+        creates = self._settings["on_missing_id"] == "create"
+        if "email" not in self._standard:
+            return self._entry(n, None, record, None, {}, is_bad=creates)
+        who = email if creates else None
+        return self._entry(n, None, record, who, wish if creates else {})
+
+    def _exit(self, n: int) -> Entry:
+        number = self._chance.choice([*self._cast.customers, 9003])
+        stream = stream_of(number)
+        record = {"_sdc_deleted_at": "2026-01-01T00:00:00Z", "company": "Gone"}
+        return Entry(
+            n=n,
+            stream=stream,
+            record={"id": number, "n": n, **record},
+            who=number,
+            leaves=True,
+        )
+
+    # Those who cannot be written, or need not.
+
+    def _nobody(self, n: int) -> Entry:
+        record, _ = self._profile(n)
+        creates = self._settings["on_missing_id"] == "create"
+        shown = self._chance.choice(NOBODY)
+        return self._entry(n, shown, record, None, {}, is_bad=creates)
+
+    def _partial(self, n: int) -> Entry:
+        creates = self._settings["on_missing_id"] == "create"
+        record = {"email": f"partial{n}@shop.example", "company": "Half"}
+        return self._entry(n, None, record, None, {}, is_bad=creates)
+
+    def _unreadable(self, n: int) -> Entry:
+        record, _ = self._profile(n)
+        shown = self._chance.choice(UNREADABLE)
+        return self._entry(n, shown, record, None, {}, is_bad=True)
+
+    def _unknown(self, n: int) -> Entry:
+        record, _ = self._profile(n)
+        shown = self._chance.choice(UNKNOWN)
+        return self._entry(n, shown, record, None, {}, is_bad=True)
+
+    def _wrong(self, n: int) -> Entry:
+        number = self._customer()
+        record, _ = self._profile(n)
+        spoiled: dict[str, Any] = {"company": "x" * 256, "phone": 7}
+        name = self._chance.choice(list(spoiled))
+        record[name] = spoiled[name]
+        stream = stream_of(number)
+        return self._entry(n, number, record, None, {}, is_bad=True, stream=stream)
+
+    def _taken(self, n: int) -> Entry:
+        number = self._customer()
+        stranger = self._chance.choice(self._cast.strangers)
+        email = self._cast.fields[stranger]["email"]
+        return Entry(
+            n=n,
+            stream=stream_of(number),
+            record={"id": number, "n": n, "email": email},
+            is_bad=True,
+            claims=number,
+        )
+
+    # Their parts.
+
+    def _customer(self) -> int:
+        return self._chance.choice(self._cast.customers)
+
+    def _profile(self, n: int) -> tuple[dict[str, Any], dict[str, str | None]]:
+        record: dict[str, Any] = {
+            name: self._text(name, n) for name in FIELDS if self._chance.random() < 0.4
+        }
+        wish: dict[str, str | None] = dict(record)
+        for name, attribute in ATTRIBUTES.items():
+            if self._chance.random() < 0.5:
+                record[name] = self._chance.choice((str(n % 10), None))
+                if attribute in self._attributes:
+                    wish[attribute] = record[name]
+        return record, {
+            name: value
+            for name, value in wish.items()
+            if value is not None or self._clears(name)
+        }
+
+    def _clears(self, name: str) -> bool:
+        return self._settings["on_null"] == "clear" and name not in NEVER_EMPTY
+
+    def _text(self, name: str, n: int) -> str | None:
+        if name == "phone":
+            return self._chance.choice((str(n), "123", None))
+        return self._chance.choice((f"{name} {n}", "Old Ltd", None))
+
+    def _entry(  # noqa: PLR0913 - a record's parts
+        self,
+        n: int,
+        shown: object,
+        record: dict[str, Any],
+        who: Who | None,
+        wish: dict[str, str | None],
+        *,
+        is_bad: bool = False,
+        stream: str | None = None,
+    ) -> Entry:
+        stream = stream or (stream_of(who) if isinstance(who, int) else "vip")
+        slug = {audience_of(stream): stream} if who is not None else {}
+        return Entry(
+            n=n,
+            stream=stream,
+            record={"id": shown, "n": n, **record},
+            who=who,
+            wish={**wish, **slug},
+            is_bad=is_bad,
+        )

@@ -1,0 +1,146 @@
+"""A seed's whole story: processes one after the other, until all is done."""
+
+from __future__ import annotations
+
+import random
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from sandbox.faults import Faults
+from sandbox.journal import Journal
+from sandbox.store import Store
+
+from . import checks
+from .cast import TYPES
+from .memory_file import MemoryFile
+from .model import leavers
+from .others import Others
+from .process import Parts, run_process
+from .scenario import draw
+from .tap import sent
+from .watch import Watch
+from .wire import Wire
+from .world import ViolationError, World
+
+if TYPE_CHECKING:
+    from .process import Ended
+
+CALM_AFTER = 8  # Processes; from here on nothing goes wrong any more.
+MOST_PROCESSES = 20
+PARTS = Parts()
+
+
+def simulate(seed: int, parts: Parts = PARTS) -> list[str]:
+    """Live through a seed; gives the calls that were made.
+
+    Raises:
+        ViolationError: when anything that is promised is broken; it names the seed.
+    """
+    with MemoryFile() as file:
+        try:
+            simulation = Simulation(seed, parts, file)
+            simulation.run()
+        except ViolationError as found:
+            raise AssertionError(
+                f"seed {seed}: {found}. Replay it with make simulate SEED={seed}"
+            ) from found
+    journal = simulation.store.journal
+    return [f"{each.at} {each.endpoint} {each.status}" for each in journal]
+
+
+class Simulation:
+    """One seed."""
+
+    def __init__(self, seed: int, parts: Parts, file: MemoryFile) -> None:
+        self.scenario = draw(seed)
+        self.file = file
+        self._parts = parts
+        self._world = World(random.Random(seed + 1))  # noqa: S311 - repeatable
+        options = self.scenario.options
+        faults = Faults(options.fault_rates, seed=seed, seconds=options.fault_seconds)
+        self.store = Store(options, self._world.clock, faults, Journal(100_000))
+        self.scenario.cast.settle_in(self.store)
+        self.others = Others(self._world.chance, self.store, self.scenario.cast)
+        self._watch = Watch(self._world, self.store, self._may_clear)
+        self._wire = Wire(self._world, self.store, self._watch)
+        self.leavers = leavers(self.scenario)
+        self._exits = {entry.who for entry in self.scenario.entries if entry.leaves}
+        self._state = 0
+        self.processes = 0
+        self.has_begun_anew = False
+
+    def run(self) -> None:
+        """Run processes until the input is done, and look at what is left."""
+        before = checks.contents(self.store)
+        if self.scenario.tries_first:
+            self._try_out(before)
+        self._world.happenings = [
+            (moment, partial(self.others.act, what))
+            for moment, what in self.scenario.happenings
+        ]
+        is_whole = False
+        while not is_whole:
+            is_whole = self._run_once()
+        checks.end(self, before)
+
+    def _try_out(self, before: dict[str, Any]) -> None:
+        ended = self._process(0, dry_run=True)
+        checks.dry_run(ended, self, before)
+
+    def _run_once(self) -> bool:
+        """Run one process; whether the input is done, as a whole where it must be."""
+        self.processes += 1
+        if self.processes > MOST_PROCESSES:
+            raise ViolationError("the runs never come to an end")
+        self._trouble_up()
+        begun = self._state
+        ended = self._process(begun)
+        for state in ended.states:
+            self._state = checks.read_state(state, self._state)
+        checks.process(ended, self._world)
+        checks.covered(self, self._state)
+        if ended.status != 0:
+            return False
+        if begun and self.scenario.versions:
+            # Only a version that was read as a whole is activated.
+            self._state, self.has_begun_anew = 0, True
+            return False
+        return True
+
+    @property
+    def _is_calm(self) -> bool:
+        return self.processes > CALM_AFTER
+
+    def _trouble_up(self) -> None:
+        if self._is_calm:
+            self.store.faults.clear()
+            self._world.happenings.clear()
+        at, troubles = self.processes - 1, self.scenario.troubles
+        self._world.begin(troubles[at] if at < len(troubles) else None)
+
+    def _process(self, begun: int, *, dry_run: bool = False) -> Ended:
+        full = self.scenario.full_disk == self.processes - 1
+        options = self.scenario.options
+        config = {
+            "store_hash": options.store_hash,
+            "access_token": options.store_token,
+            "api_url": "https://store.example",
+            "id_field": "id",
+            "rejects_path": "/dev/full" if full else self.file.path,
+            "dry_run": dry_run,
+            **self.scenario.settings,
+        }
+        if self._is_calm:
+            config["max_rejects"] = 1000  # As the error has told the user to.
+        opening = self._parts.opening(self._world, self._wire, self.file)
+        text = sent(self.scenario, begun, version=self.processes + 1)
+        trouble = self._world.trouble
+        ended = run_process(self._world, opening, self._parts, config=config, text=text)
+        if trouble and trouble.what == "power" and self._world.is_dead:
+            self.file.lose(self._world.chance)
+        return ended
+
+    def _may_clear(self, customer_id: int, name: str) -> bool:
+        if name in TYPES:
+            return bool(self.scenario.settings["on_null"] == "clear")
+        return (customer_id, name) in self.leavers or customer_id in self._exits

@@ -1,0 +1,35 @@
+"""The simulation can fail: it catches every defect that is put into the target."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from simulation.defects import DEFECTS
+from simulation.simulation import simulate
+
+if TYPE_CHECKING:
+    from simulation.process import Parts
+
+ENOUGH = 1000
+
+
+def _live_through(seeds: range, parts: Parts) -> None:
+    for seed in seeds:
+        simulate(seed, parts)
+
+
+@pytest.mark.parametrize(
+    ("defect", "words"),
+    [
+        ("a state printed before the write", "STATE covers|is .*, not one of"),
+        ("a POST retried blindly", "created again|is good, and was rejected"),
+        ("a reject dropped", "not rejected"),
+        ("an exit applied on an unfinished scan", "is cleared, a member's"),
+        ("the signal handler of the stock SDK", "a call begins|after signal"),
+    ],
+)
+def test_the_simulation_catches(defect: str, words: str) -> None:
+    with pytest.raises(AssertionError, match=words):
+        _live_through(range(ENOUGH), DEFECTS[defect])

@@ -1,0 +1,63 @@
+"""What the store sees of the target that no end state would show."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sandbox.messages import Request
+    from sandbox.store import Store
+
+    from .world import World
+
+    MayClear = Callable[[int, str], bool]
+
+
+class Watch:
+    """Stands beside the store and looks at every call that was let in.
+
+    Args:
+        world: told of what may not be.
+        store: what is watched.
+        may_clear: whether a customer's value of an attribute may ever be deleted.
+    """
+
+    def __init__(self, world: World, store: Store, may_clear: MayClear) -> None:
+        self._world = world
+        self._store = store
+        self._may_clear = may_clear
+        self._created: set[str] = set()
+        self._had: list[tuple[int, int]] = []
+
+    def before(self, request: Request) -> None:
+        """Look at the store before a call is carried out."""
+        if request.method == "POST" and request.path.endswith("/customers"):
+            for row in msgspec.json.decode(request.body):
+                self._see_creation(row["email"].lower())
+        if request.method == "DELETE":
+            wanted = unquote(request.query.get("id:in", "")).split(",")
+            found = (self._store.values.key_of(int(number)) for number in wanted)
+            self._had = [key for key in found if key]
+
+    def after(self, request: Request) -> None:
+        """Look at what the call did."""
+        if request.method == "DELETE":
+            for key in self._had:
+                if key not in self._store.values:
+                    self._see_deletion(*key)
+
+    def _see_creation(self, email: str) -> None:
+        if email in self._created and self._store.customers.by_email(email):
+            self._world.violate("a customer who was created is created again")
+        if not self._store.customers.by_email(email):
+            self._created.add(email)
+
+    def _see_deletion(self, customer_id: int, number: int) -> None:
+        name = self._store.attributes[number]["name"]
+        if not self._may_clear(customer_id, name):
+            self._world.violate(f"{name} of {customer_id} is cleared, a member's")

@@ -1,0 +1,95 @@
+"""The store behind `requests`, without a socket."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.structures import CaseInsensitiveDict
+from typing_extensions import override
+
+from sandbox.messages import Request, to_request
+from target_bigcommerce.session import open_session
+
+if TYPE_CHECKING:
+    from sandbox.messages import Answer
+    from sandbox.store import Store
+
+    from .watch import Watch
+    from .world import World
+
+
+class Wire:
+    """Carries requests to the store and answers back, or loses them on the way."""
+
+    def __init__(self, world: World, store: Store, watch: Watch) -> None:
+        self._world = world
+        self._store = store
+        self._watch = watch
+
+    def open(self, *given: str) -> requests.Session:
+        """Open the target's own session, except for what it is connected to."""
+        return VirtualSession(open_session(*given), self)
+
+    def carry(self, request: Request, patience: float) -> requests.Response:
+        """Let the store answer.
+
+        Raises:
+            requests.RequestException: when the answer is lost, slow or cut.
+        """
+        if self._world.signalled is not None:
+            self._world.violate("a call begins after a signal")
+        self._world.touch()
+        self._world.is_in_call = True
+        answer = self._answer(request)
+        self._world.is_in_call = False
+        self._world.pass_by(min(answer.delay, patience))
+        if answer.delay > patience:
+            raise requests.ReadTimeout
+        if answer.ending == "cut":
+            raise requests.ConnectionError
+        if answer.ending == "truncated":
+            raise requests.exceptions.ChunkedEncodingError
+        return _to_response(answer)
+
+    def _answer(self, request: Request) -> Answer:
+        call = self._store.begin(request)
+        self._world.pass_by(self._world.chance.uniform(0.0, 0.4))
+        self._watch.before(request)
+        answer = call.finish()
+        self._watch.after(request)
+        self._world.touch()  # The answer is on its way.
+        return answer
+
+
+class VirtualSession(requests.Session):
+    """Sends what the target's session would send, over a wire."""
+
+    def __init__(self, real: requests.Session, wire: Wire) -> None:
+        super().__init__()
+        self._real = real
+        self._wire = wire
+
+    @override
+    def request(  # type: ignore[override]  # only what the transport gives
+        self, method: str, url: str, **how: Any
+    ) -> requests.Response:
+        assert not how["allow_redirects"]
+        assert callable(self._real.auth)
+        bearer = requests.PreparedRequest()
+        bearer.headers = CaseInsensitiveDict({**self._real.headers, **how["headers"]})
+        self._real.auth(bearer)
+        parts = urlsplit(url)
+        request = to_request(
+            method, parts.path, parts.query, dict(bearer.headers), how["data"] or b""
+        )
+        return self._wire.carry(request, patience=how["timeout"][1])
+
+
+def _to_response(answer: Answer) -> requests.Response:
+    response = requests.Response()
+    response.status_code = answer.status
+    response.headers = CaseInsensitiveDict(answer.headers)
+    response._content = answer.body
+    return response
