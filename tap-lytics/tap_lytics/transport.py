@@ -102,8 +102,9 @@ class Transport:
         self._session.auth = TokenAuth(token)
         self._session.headers["User-Agent"] = user_agent
         # Proxies and certificates: read from the environment once, not with every call.
+        # Plain http is for this machine: a proxy would carry the token away.
         self._environment = self._session.merge_environment_settings(
-            base_url, {}, stream=None, verify=None, cert=None
+            base_url, {"http": ""}, stream=None, verify=None, cert=None
         )
 
     def send(self, call: Call, read: Callable[[Answer], T]) -> T:
@@ -138,8 +139,6 @@ class Transport:
                 self._session.prepare_request(self._request(call)),
                 timeout=self._timeout,
                 allow_redirects=False,  # A redirect would carry the token elsewhere.
-                # Plain http is for this machine: a proxy would carry the token away.
-                proxies={"http": ""},
                 **self._environment,
             )
         except requests.RequestException as error:
