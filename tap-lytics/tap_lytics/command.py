@@ -12,6 +12,7 @@ from singer_sdk.plugin_base import SingerCommand
 from typing_extensions import Self, override
 
 from .errors import LyticsError, OutputError, SettingsError
+from .log_lines import keep_lines_plain
 
 if TYPE_CHECKING:
     import logging
@@ -38,10 +39,11 @@ class OneLineCommand(SingerCommand):
 
     @override
     def main(self, *args: Any, **kwargs: Any) -> Any:
+        keep_lines_plain()
         try:
             return super().main(*args, **kwargs)
         except LyticsError as error:
-            for line in str(error).splitlines():
+            for line in error.args:
                 self.logger.error("%s", line)  # noqa: TRY400 - one line
             if isinstance(error, OutputError):
                 # The interpreter would flush what nobody reads, and complain.

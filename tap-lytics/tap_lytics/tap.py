@@ -93,7 +93,7 @@ class TapLytics(Tap):
             self.logger.warning("%s", line)
         found = complaints(self._config, schema)
         if found and raise_errors:
-            raise SettingsError("\n".join(found))
+            raise SettingsError(*found)
         return found
 
     @override

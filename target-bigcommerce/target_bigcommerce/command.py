@@ -10,6 +10,7 @@ from singer_sdk.plugin_base import SingerCommand
 from typing_extensions import Self, override
 
 from .errors import BigCommerceError, SettingsError
+from .log_lines import keep_lines_plain
 
 if TYPE_CHECKING:
     import logging
@@ -35,10 +36,11 @@ class OneLineCommand(SingerCommand):
 
     @override
     def main(self, *args: Any, **kwargs: Any) -> Any:
+        keep_lines_plain()
         try:
             return super().main(*args, **kwargs)
         except BigCommerceError as error:
-            for line in str(error).splitlines():
+            for line in error.args:
                 self.logger.error("%s", line)  # noqa: TRY400 - one line
             sys.exit(1)
 

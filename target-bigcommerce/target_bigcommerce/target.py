@@ -91,7 +91,7 @@ class TargetBigCommerce(Target):
             self.logger.warning("%s", line)
         found = complaints(self._config, schema)
         if found and raise_errors:
-            raise SettingsError("\n".join(found))
+            raise SettingsError(*found)
         return found
 
     # Messages.

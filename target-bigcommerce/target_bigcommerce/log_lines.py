@@ -1,0 +1,31 @@
+"""A log line stays one line, whatever others named what it tells of."""
+
+from __future__ import annotations
+
+import logging
+
+from typing_extensions import override
+
+
+class PlainRecord(logging.LogRecord):
+    """Spells out line ends, terminal escapes and whatever else cannot be seen.
+
+    Names of streams and fields, and what a server said, come from elsewhere: none of
+    them may forge a line, move the cursor or turn the direction of writing.
+    """
+
+    @override
+    def getMessage(self) -> str:
+        text = super().getMessage()
+        return text if text.isprintable() else "".join(map(_spelled, text))
+
+
+def keep_lines_plain() -> None:
+    """Let every logger of this process write such records."""
+    logging.setLogRecordFactory(PlainRecord)
+
+
+def _spelled(letter: str) -> str:
+    if letter.isprintable():
+        return letter
+    return letter.encode("unicode_escape").decode("ascii")
