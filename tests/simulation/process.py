@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import logging
+import os
 import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -132,6 +133,7 @@ def run_process(
             status = exited.code  # type: ignore[assignment]
         except (DeadError, ViolationError):
             pass
+    _give_back(target)
     if world.violation:
         raise world.violation
     tally = target.export.tally
@@ -142,6 +144,13 @@ def run_process(
         settled=sum(tally.outcomes.values()),
         complaints=complaints.lines,
     )
+
+
+def _give_back(target: TargetBigCommerce) -> None:
+    """Close what a process of its own would by its end."""
+    lines = target.export.rejects._file
+    if lines is not None and lines._descriptor is not None:
+        os.close(lines._descriptor)
 
 
 @contextlib.contextmanager
