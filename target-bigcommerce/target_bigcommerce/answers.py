@@ -28,7 +28,9 @@ def is_whole(method: str, status: int, body: bytes) -> bool:
     if not isinstance(content, dict):
         return False
     rows = content.get("data")
-    return isinstance(rows, list) and all(isinstance(row, dict) for row in rows)
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        return False
+    return not _lacks_rows(content, len(rows))
 
 
 def read_json(body: bytes) -> Any:  # noqa: ANN401 - whatever JSON can hold
@@ -87,6 +89,13 @@ def pagination(body: Any) -> Mapping[str, Any]:  # noqa: ANN401 - whatever JSON 
     meta = body.get("meta")
     found = meta.get("pagination") if isinstance(meta, dict) else None
     return found if isinstance(found, dict) else {}
+
+
+def _lacks_rows(body: Any, rows: int) -> bool:  # noqa: ANN401 - whatever JSON holds
+    """A customer missing from a look-up would be taken for one who is gone."""
+    found = pagination(body)
+    total = found.get("total")
+    return found.get("total_pages") == 1 and isinstance(total, int) and total > rows
 
 
 def _quoted(text: str, rows: Sequence[Row]) -> list[int]:

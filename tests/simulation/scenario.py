@@ -21,7 +21,7 @@ FAULTS = (
     *("429", "429_bare", "429_retry_after", "423"),
     *("500", "502", "503", "504", "500_after", "502_after", "503_after", "504_after"),
     *("cut", "cut_after", "truncated", "not_json", "empty_body", "slow"),
-    *("row_missing@PUT *", "row_missing@POST *"),
+    "row_missing",
 )
 FATAL = ("401", "403", "redirect")  # These end a run at once; rare, or nothing is done.
 TROUBLES: tuple[What | None, ...] = (None, "term", "int", "kill", "kill", "power")

@@ -120,6 +120,11 @@ def test_a_call_of_too_many_rows_is_told_from_one_of_bad_rows(
     assert is_too_large(refusal) is large
 
 
+def _page(*, rows: int, total: object, pages: int) -> bytes:
+    meta = {"pagination": {"total": total, "total_pages": pages}}
+    return json.dumps({"data": [{"id": 1}] * rows, "meta": meta}).encode()
+
+
 @pytest.mark.parametrize(
     ("method", "status", "body", "whole"),
     [
@@ -132,6 +137,10 @@ def test_a_call_of_too_many_rows_is_told_from_one_of_bad_rows(
         ("PUT", 204, b"", True),
         ("DELETE", 204, b"", True),
         ("DELETE", 200, b"whatever", True),
+        ("GET", 200, _page(rows=2, total=2, pages=1), True),
+        ("GET", 200, _page(rows=1, total=2, pages=1), False),
+        ("GET", 200, _page(rows=1, total=2, pages=2), True),
+        ("GET", 200, _page(rows=1, total="2", pages=1), True),
     ],
 )
 def test_a_success_without_its_rows_is_no_success(
