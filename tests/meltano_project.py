@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import yaml
 from running import BIN, Run
@@ -40,15 +40,17 @@ class MeltanoProject:
         )
         return Run(status=done.returncode, stdout=done.stdout, stderr=done.stderr)
 
-    def start(self, *args: str, **settings: str) -> subprocess.Popen[bytes]:
-        """Start `meltano ARGS` as the leader of a process group; it says nothing."""
+    def start(
+        self, *args: str, says_to: IO[bytes] | int = subprocess.DEVNULL, **settings: str
+    ) -> subprocess.Popen[bytes]:
+        """Start `meltano ARGS` as the leader of a process group."""
         return subprocess.Popen(
             [str(BIN / "meltano"), *args],
             cwd=self.folder,
             env=self._environment(settings),
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stdout=says_to,
+            stderr=says_to,
             start_new_session=True,
         )
 

@@ -59,8 +59,8 @@ def run_load(
         journal_bodies=False,
     )
     with Sandbox(options) as box, tempfile.TemporaryDirectory() as folder:
-        target = {"map_custom_attributes": []}
-        pair = Pair(box, Path(folder), tap={}, target=target)
+        mapping: dict[str, object] = {"map_custom_attributes": []}
+        pair = Pair(box, Path(folder), tap={}, target=mapping)
         with pair:
             figures = _measure(pair, box, Path(folder), tell)
         tell(_row(members, figures))

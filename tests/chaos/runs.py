@@ -22,10 +22,14 @@ if TYPE_CHECKING:
     from meltano_project import MeltanoProject
     from running import Run
 
+    from chaos.killing import Blow
+
 # --force, as a killed Meltano leaves a lock behind that only time would lift.
 EXPORT = ("run", "--force", "tap-lytics", "target-bigcommerce")
 A_DAY_AND_AN_HOUR = 25 * 3600
 PACE = 20.0
+RUNS_A_DAY = 4
+LAST_LINES = 3
 # Exits as records from a ledger, or by ACTIVATE_VERSION without one.
 EXITS: Mapping[str, Mapping[str, str]] = {
     "ledger": {
@@ -76,13 +80,29 @@ def _storm(
     box.faults.set_rates(STORM_AND_LOST_CURSORS)
     with Life(box, VIP, seed=box.options.seed, pace=PACE) as life:
         for number in range(runs):
-            blow = next_blow(chance)
-            process = project.start(*EXPORT)
-            has_hit = strike(process, blow, fuse)
-            said = blow if has_hit else f"nobody left for {blow}"
-            tell(f"Run {number + 1}: {said}; status {process.returncode}.")
+            if chance.randrange(RUNS_A_DAY) == 0:  # A whole scan is due, and is hit.
+                box.clock.advance(A_DAY_AND_AN_HOUR)
+            tell(f"Run {number + 1}: {_hit_run(project, next_blow(chance), fuse)}")
     tell(f"{life.happenings} happenings, {dict(box.journal.statuses)}.")
     box.faults.clear()
+
+
+def _hit_run(project: MeltanoProject, blow: Blow, fuse: Fuse) -> str:
+    log = project.folder / "run.log"
+    with log.open("wb") as file:
+        process = project.start(*EXPORT, says_to=file)
+        has_hit = strike(process, blow, fuse)
+    if has_hit:
+        return f"{blow}; status {process.returncode}."
+    said = f"nobody left for {blow}; status {process.returncode}."
+    return said + (_last_words(log) if process.returncode else "")
+
+
+def _last_words(log: Path) -> str:
+    """Why a run failed that nobody hit, as its own lines tell."""
+    lines = log.read_text(encoding="utf-8").splitlines()
+    wrong = [line for line in lines if "ERROR" in line or "error" in line]
+    return "".join(f"\n    {line}" for line in (wrong or lines)[-LAST_LINES:])
 
 
 def _end_well(
