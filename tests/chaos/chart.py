@@ -16,6 +16,7 @@ LEFT, RIGHT, TOP = 64, 24, 76
 COLOURS = ("#0b6e99", "#c2571a")
 STEPS = (1, 2, 5)
 MOST_TICKS = 4
+NEARLY = 1.01  # The last moment is hardly ever a round one.
 STYLE = (
     "text{font:13px sans-serif;fill:#333}.title{font-size:17px;font-weight:bold}"
     ".name{font-weight:bold}.axis{stroke:#999}.grid{stroke:#e4e4e4}"
@@ -79,7 +80,7 @@ def _panel(panel: Panel, minutes: Sequence[float], top: float) -> Iterator[str]:
     yield f'<path class="axis" d="M{LEFT} {bottom}H{right}"/>'
     last = minutes[-1]
     for mark in ticks(last):
-        if mark <= last:
+        if mark <= last * NEARLY:
             yield _text(_x(mark, last), bottom + 17, f"{mark:g} min", anchor="middle")
     for line, colour in zip(panel.lines, COLOURS, strict=False):
         points = " ".join(
