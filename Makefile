@@ -32,7 +32,7 @@ $(READY): requirements.txt $(PACKAGES:%=%/pyproject.toml)
 	@$(BIN)/python -m compileall -q $(PACKAGES)
 	@touch $@
 
-demo: $(READY) ## Run the main job against the sandbox, twice, and show the store.
+demo: $(READY) ## Run the main job against the sandbox, thrice, and show the store.
 	@$(BIN)/python -m sandbox.demo
 
 .venv/foreign/%/.ready: tests/foreign/%.txt | $(READY)

@@ -1,4 +1,4 @@
-"""The demo: the main job twice against one sandbox, and proof of what it did."""
+"""The demo: the main job three times against one sandbox, and proof of what it did."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from typing import Any
 
 from .box import Sandbox
 from .options import Options
-from .proof import DemoError, held, prove
+from .proof import DemoError, changed, held, prove
 
 MEMBERS = 1000
 QUOTA = 450  # As a store on the Pro plan has, per 30 seconds.
-JOB = ("meltano", "run", "tap-lytics", "target-bigcommerce")
+WINDOW = 30
+PLUGINS = ("tap-lytics", "target-bigcommerce")
 SHOWN = 3  # Values of an attribute that fit on a line.
 BIN = Path(sys.executable).parent
 OUTPUT = Path("output", "demo")
@@ -33,11 +34,12 @@ class Job:
     system: Path
     summary_path: Path = field(default=OUTPUT / "summary.json")
 
-    def run(self) -> dict[str, Any]:
+    def run(self, *options: str) -> dict[str, Any]:
         """Run it to its end and give the target's summary."""
-        print(f"$ {' '.join(JOB)}", flush=True)
+        command = ("meltano", "run", *options, *PLUGINS)
+        print(f"$ {' '.join(command)}", flush=True)
         self.summary_path.unlink(missing_ok=True)  # The last run's proves nothing.
-        done = subprocess.run(JOB, env=self._environment(), check=False)
+        done = subprocess.run(command, env=self._environment(), check=False)
         if done.returncode:
             raise DemoError(f"the job ended with status {done.returncode}")
         if not self.summary_path.exists():
@@ -102,30 +104,59 @@ def writes(box: Sandbox) -> int:
     return sum(entry.side == "store" and entry.method != "GET" for entry in box.journal)
 
 
-def main() -> None:
-    """Run the demo; raises DemoError unless both runs do what it promises."""
-    shutil.rmtree(OUTPUT, ignore_errors=True)
-    OUTPUT.mkdir(parents=True)
-    with (
-        Sandbox(Options(members=MEMBERS, quota=QUOTA)) as box,
-        tempfile.TemporaryDirectory() as system,
-    ):
-        job = Job(box=box, system=Path(system))
-        summary = job.run()
-        show("What arrived in the store", arrived(box, summary))
-        prove(box, summary)
-        before = writes(box)
-        again = job.run()
-        written = writes(box) - before
+def first_run(job: Job) -> None:
+    """Everybody arrives."""
+    summary = job.run()
+    show("What arrived in the store", arrived(job.box, summary))
+    prove(job.box, summary)
+
+
+def second_run(job: Job) -> None:
+    """The tap goes on from the state of the first run, and nobody has changed."""
+    before = writes(job.box)
+    summary = job.run()
+    written = writes(job.box) - before
     show(
         "The second run, with the state of the first",
         [
-            ("members read", f"{again['records']:,}"),
+            ("members read", f"{summary['records']:,}"),
             ("writes to the store", f"{written:,}"),
         ],
     )
     if written:
         raise DemoError(f"the second run wrote to the store, {written} times")
+
+
+def third_run(job: Job) -> None:
+    """The tap sends everybody again, and the target looks before it writes."""
+    job.box.store.mark()
+    job.box.clock.advance(WINDOW)  # Nobody has to wait for the quota's next window.
+    summary = job.run("--full-refresh")
+    different = changed(job.box)
+    show(
+        "The third run, with no state: everybody once more",
+        [
+            ("members read", f"{summary['records']:,}"),
+            ("customers as they should be", f"{summary['outcomes']['unchanged']:,}"),
+            ("rejected again", f"{summary['outcomes']['rejected']:,}"),
+            ("values changed in the store", f"{different:,}"),
+        ],
+    )
+    if different or not summary["outcomes"]["unchanged"]:
+        raise DemoError(f"the third run changed {different} values of the store")
+
+
+def main() -> None:
+    """Run the demo; raises DemoError unless the runs do what it promises."""
+    shutil.rmtree(OUTPUT, ignore_errors=True)
+    OUTPUT.mkdir(parents=True)
+    with (
+        Sandbox(Options(members=MEMBERS, quota=QUOTA, window_seconds=WINDOW)) as box,
+        tempfile.TemporaryDirectory() as system,
+    ):
+        job = Job(box=box, system=Path(system))
+        for run in (first_run, second_run, third_run):
+            run(job)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,17 @@ def held(box: Sandbox, attribute: str) -> dict[int, str]:
     return {key[0]: row["attribute_value"] for key, row in values if key[1] in numbers}
 
 
+def changed(box: Sandbox) -> int:
+    """Count the customers, attributes and values that differ since the last mark."""
+    diff = box.store.diff()
+    customers, attributes = diff["customers"], diff["attributes"]
+    rows = (customers["created"], customers["updated"], *attributes.values())
+    counts: list[int] = [*map(len, rows)]
+    for names in diff["values"].values():
+        counts += names.values()
+    return sum(counts)
+
+
 def prove(box: Sandbox, summary: Mapping[str, Any]) -> None:
     """Raise DemoError unless the first run did all that the demo promises."""
     outcomes, rejects = summary["outcomes"], summary["rejects"]

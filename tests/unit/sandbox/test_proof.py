@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sandbox import Options, Sandbox
-from sandbox.proof import DemoError, prove
+from sandbox.proof import DemoError, changed, prove
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,3 +72,21 @@ def test_an_updated_customer_without_the_slug_is_seen(box: Sandbox) -> None:
 
     with pytest.raises(DemoError, match="set to the audience's slug"):
         prove(box, SUMMARY)
+
+
+def test_whatever_a_call_changed_is_counted(box: Sandbox) -> None:
+    box.store.mark()
+    box.store.call("PUT", "/customers", [{"id": 1001, "company": "Newer"}])
+    row = {"customer_id": 1001, "attribute_id": 1, "value": "another"}
+    box.store.call("PUT", "/customers/attribute-values", [row])
+    box.store.call("POST", "/customers/attributes", [{"name": "New", "type": "string"}])
+
+    assert changed(box) == 3
+
+
+def test_a_call_that_changes_nothing_is_not_counted(box: Sandbox) -> None:
+    box.store.mark()
+
+    box.store.call("PUT", "/customers", [{"id": 1001, "company": "New"}])
+
+    assert changed(box) == 0
