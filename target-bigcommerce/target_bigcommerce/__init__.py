@@ -1,1 +1,1 @@
-"""Placeholder."""
+"""A Singer target for BigCommerce customers and customer attributes."""

@@ -10,7 +10,7 @@ from .plan import Definitions
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from .rows import Attribute
+    from .api.rows import Attribute
 
 MAX_ATTRIBUTES = 50  # Of a store, by BigCommerce's document.
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .batch import Arrival, Batch
-from .codes import Code
 from .drain import Drain, StreamPlan
 from .errors import InputError
-from .mapping import RejectedError, read_id, to_wanted
+from .mapping import read_id, to_wanted
+from .records.codes import Code, RejectedError
+from .records.wanted import Wanted
 from .settling import settle
-from .wanted import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .export import Export
-    from .stream_schema import StreamSchema
-    from .versions import Seen
+    from .exits.versions import Seen
+    from .records.stream_schema import StreamSchema
+    from .run.export import Export
 
 RECORDS_PER_CUSTOMER = 10  # On average in a batch; more would only take memory.
 DELETED_AT = "_sdc_deleted_at"

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import Self
 
-from .wanted import Wanted, merge
+from .records.wanted import Wanted, merge
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from .mapping import RejectedError
-    from .rows import Row, StoredValue
-    from .tally import Outcome
+    from .api.rows import Row, StoredValue
+    from .records.codes import RejectedError
+    from .run.tally import Outcome
 
 Key = int | str  # A customer's id or, where there is none, the email to match.
 

@@ -6,20 +6,20 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from . import readings
-from .creation import creation, email_of
-from .definitions import Definitions
+from .api import readings
+from .api.creation import creation, email_of
+from .api.definitions import Definitions
+from .api.lists import Lists
+from .api.narrowing import CallSize, Way, narrow
+from .api.rows import Written
+from .api.wire import Call
 from .errors import RefusedError
-from .lists import Lists
-from .narrowing import CallSize, Way, narrow
-from .rows import Written
-from .wire import Call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from .calls import Calls
-    from .rows import Attribute, AttributeValue, Row, StoredValue
+    from .api.calls import Calls
+    from .api.rows import Attribute, AttributeValue, Row, StoredValue
     from .transport import Transport
 
 T = TypeVar("T")

@@ -13,8 +13,8 @@ from singer_sdk.typing import (
     extend_validator_with_defaults,
 )
 
-from .entries import attribute_complaints, standard_complaints
-from .fields import LONGEST_ATTRIBUTE_NAME, NEEDED_TO_CREATE
+from .records.entries import attribute_complaints, standard_complaints
+from .records.fields import LONGEST_ATTRIBUTE_NAME, NEEDED_TO_CREATE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

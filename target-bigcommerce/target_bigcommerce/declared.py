@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from singer_sdk import typing as th
 
-from .entries import ATTRIBUTE_TYPES, WRITES
+from .records.entries import ATTRIBUTE_TYPES, WRITES
 
 DEFAULT_STANDARD_FIELDS = [{"from": "email", "to": "email"}]
 

@@ -21,11 +21,11 @@ from .refusals import to_rejection
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from .api.rows import StoredValue, Written
     from .attributes import AttributeBook
     from .batch import Work
-    from .clearing import ClearGuard
+    from .exits.clearing import ClearGuard
     from .plan import Change, Definitions, ValuePlan
-    from .rows import StoredValue, Written
     from .store import Store
 
     Note = Callable[[str, int | None, Sequence[Change]], None]

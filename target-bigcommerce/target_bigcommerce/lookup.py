@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .batch import to_work
-from .codes import Code
-from .fields import NEEDED_TO_CREATE
-from .mapping import RejectedError
+from .records.codes import Code, RejectedError
+from .records.fields import NEEDED_TO_CREATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from .api.rows import Row, StoredValue
     from .batch import Arrival, Batch, Key, Work
-    from .rows import Row, StoredValue
     from .store import Store
 
 

@@ -8,32 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 
-from .codes import Code
-from .fields import CUSTOMER_FIELDS, LONGEST_ATTRIBUTE_VALUE
-from .rendering import WrongTypeError, to_attribute_text, to_kind, to_text
-from .wanted import Want, Wanted
+from .records.codes import Code, RejectedError
+from .records.fields import CUSTOMER_FIELDS, LONGEST_ATTRIBUTE_VALUE
+from .records.rendering import WrongTypeError, to_attribute_text, to_kind, to_text
+from .records.wanted import Want, Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from .entries import Entry
-    from .fields import CustomerField
+    from .records.entries import Entry
+    from .records.fields import CustomerField
 
 ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 ABSENT: Any = object()
-
-
-class RejectedError(Exception):
-    """The record cannot be written as it is. Put it aside with this code and reason.
-
-    The reason names fields and lengths, never a value.
-    """
-
-    def __init__(self, code: Code, reason: str, *, status: int | None = None) -> None:
-        super().__init__(reason)
-        self.code = code
-        self.reason = reason
-        self.status = status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

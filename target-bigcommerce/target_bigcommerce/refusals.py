@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .codes import Code
-from .mapping import RejectedError
+from .records.codes import Code, RejectedError
 
 if TYPE_CHECKING:
     from .errors import Refusal

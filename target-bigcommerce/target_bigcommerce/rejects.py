@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from .errors import SettingsError
-from .files import LineFile
+from .run.files import LineFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import IO
 
-    from .mapping import RejectedError
+    from .records.codes import RejectedError
 
 DIGEST_BYTES = 8
 REPLAYED = ("type", "stream", "record", "time_extracted")

@@ -6,14 +6,14 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from .declared import DECLARED
-from .entries import to_entries
-from .fields import CUSTOMER_FIELDS
 from .mapping import RecordMapping
+from .records.entries import to_entries
+from .records.fields import CUSTOMER_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .entries import Entry
+    from .records.entries import Entry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

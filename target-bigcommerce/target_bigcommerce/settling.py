@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from .batch import Work
-    from .export import Export
-    from .mapping import RejectedError
+    from .records.codes import RejectedError
+    from .run.export import Export
 
 
 def settle(export: Export, stream: str, works: Iterable[Work]) -> None:

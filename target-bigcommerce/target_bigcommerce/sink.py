@@ -8,9 +8,9 @@ from singer_sdk.sinks import Sink
 from typing_extensions import override
 
 from .audience import Audience
-from .mapping import RejectedError
-from .stream_maps import mapped
-from .stream_schema import StreamSchema
+from .records.codes import RejectedError
+from .records.stream_maps import mapped
+from .records.stream_schema import StreamSchema
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

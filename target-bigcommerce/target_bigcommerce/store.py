@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from .rows import AttributeValue, Row, StoredValue, Written
+    from .api.rows import AttributeValue, Row, StoredValue, Written
 
 
 T = TypeVar("T")

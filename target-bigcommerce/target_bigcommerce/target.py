@@ -9,21 +9,21 @@ from singer_sdk import Target, metrics
 from singer_sdk.helpers.capabilities import PluginCapabilities
 from typing_extensions import override
 
-from .activation import activate
-from .closing import close, run_to_status
 from .command import OneLineCommand, read_configuration
 from .complaints import complaints, unknown
 from .declared import DECLARED
 from .errors import InputError, InterruptedByUserError, SettingsError
-from .messages import check_record, check_schema, check_state, check_version
-from .opening import Opening
-from .progress import Progress
-from .reader import Hooks, TimedReader
+from .exits.activation import activate
+from .messages.form import check_record, check_schema, check_state, check_version
+from .messages.reader import Hooks, TimedReader
+from .messages.state_lines import print_state
+from .records.stream_maps import kept_maps, usable_maps
 from .rejects import refuse_own_input
+from .run.closing import close, run_to_status
+from .run.opening import Opening
+from .run.progress import Progress
 from .settings import Settings
 from .sink import CustomerSink
-from .state_lines import print_state
-from .stream_maps import kept_maps, usable_maps
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
     from singer_sdk.plugin_base import _ConfigInput
 
-    from .messages import Message
+    from .messages.form import Message
 
 
 class TargetBigCommerce(Target):

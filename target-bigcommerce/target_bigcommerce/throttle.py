@@ -8,10 +8,10 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from .crowd import Crowd
-from .hold import Hold
-from .limits import read_limits
-from .pace import Pace
+from .quota.crowd import Crowd
+from .quota.hold import Hold
+from .quota.limits import read_limits
+from .quota.pace import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

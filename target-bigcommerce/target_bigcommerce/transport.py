@@ -11,24 +11,24 @@ import msgspec
 import requests
 import tenacity
 
-from .answers import read_json
+from .api.answers import read_json
+from .api.session import open_session
+from .api.verdicts import judge, unanswered
+from .api.wire import Answer
 from .errors import (
     BigCommerceError,
     PassingError,
     ProtocolError,
     UnavailableError,
 )
-from .session import open_session
-from .verdicts import judge, unanswered
-from .wire import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .api.session import OpenSession
+    from .api.wire import Call
     from .interrupt import Interrupt
-    from .session import OpenSession
     from .throttle import Throttle
-    from .wire import Call
 
 T = TypeVar("T")
 

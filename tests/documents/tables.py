@@ -6,14 +6,14 @@ import json
 from typing import TYPE_CHECKING
 
 from documents.declared import settings_of
-from target_bigcommerce.codes import CURES
-from target_bigcommerce.fields import CUSTOMER_FIELDS
+from target_bigcommerce.records.codes import CURES
+from target_bigcommerce.records.fields import CUSTOMER_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from documents.declared import Setting
-    from target_bigcommerce.fields import CustomerField
+    from target_bigcommerce.records.fields import CustomerField
 
 KINDS = {
     "text": "text",

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
-from target_bigcommerce.checkpoint import Checkpoint
+from target_bigcommerce.api.creation import email_of
+from target_bigcommerce.api.narrowing import CallSize, Way
+from target_bigcommerce.api.wire import Call
 from target_bigcommerce.client import CUSTOMERS, Client
-from target_bigcommerce.creation import email_of
 from target_bigcommerce.errors import UnansweredError
-from target_bigcommerce.narrowing import CallSize, Way
+from target_bigcommerce.exits.versions import Seen, Versions
+from target_bigcommerce.messages.checkpoint import Checkpoint
 from target_bigcommerce.target import TargetBigCommerce
-from target_bigcommerce.versions import Seen, Versions
-from target_bigcommerce.wire import Call
 
 from .memory_file import MemoryFile, WatchedRejects
 from .process import Parts, VirtualOpening
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import FrameType
 
-    from target_bigcommerce.calls import Calls
-    from target_bigcommerce.mapping import RejectedError
+    from target_bigcommerce.api.calls import Calls
+    from target_bigcommerce.api.rows import Row, Written
+    from target_bigcommerce.records.codes import RejectedError
     from target_bigcommerce.rejects import Rejects
-    from target_bigcommerce.rows import Row, Written
     from target_bigcommerce.transport import Transport
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import Self, override
 
-from target_bigcommerce.reader import TimedReader
+from target_bigcommerce.messages.reader import TimedReader
 
 if TYPE_CHECKING:
     from .world import World

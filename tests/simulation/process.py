@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
-from target_bigcommerce.opening import Opening
+from target_bigcommerce.run.opening import Opening
 from target_bigcommerce.target import TargetBigCommerce
 
 from .memory_file import MemoryFile, WatchedRejects

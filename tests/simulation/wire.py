@@ -10,7 +10,7 @@ from requests.structures import CaseInsensitiveDict
 from typing_extensions import override
 
 from sandbox.messages import Request, to_request
-from target_bigcommerce.session import open_session
+from target_bigcommerce.api.session import open_session
 
 if TYPE_CHECKING:
     from sandbox.messages import Answer

@@ -11,7 +11,7 @@ import pytest
 import tenacity
 
 from sandbox import Clock, Sandbox
-from target_bigcommerce.calls import Calls
+from target_bigcommerce.api.calls import Calls
 from target_bigcommerce.client import Client
 from target_bigcommerce.interrupt import Interrupt
 from target_bigcommerce.throttle import Throttle

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sandbox import Clock, Fault
+from target_bigcommerce.api.narrowing import UNCONFIRMED
+from target_bigcommerce.api.rows import Attribute, AttributeValue
 from target_bigcommerce.errors import (
     AttributeConflictError,
     AuthError,
     InterruptedByUserError,
     UnavailableError,
 )
-from target_bigcommerce.narrowing import UNCONFIRMED
-from target_bigcommerce.rows import Attribute, AttributeValue
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,9 +6,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sandbox import Clock
+from target_bigcommerce.api.wire import Call
 from target_bigcommerce.errors import InterruptedByUserError
 from target_bigcommerce.interrupt import Interrupt
-from target_bigcommerce.wire import Call
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,6 +13,8 @@ import requests
 import tenacity
 
 from sandbox import Fault
+from target_bigcommerce.api.session import open_session
+from target_bigcommerce.api.wire import Call
 from target_bigcommerce.errors import (
     AuthError,
     InterruptedByUserError,
@@ -21,8 +23,6 @@ from target_bigcommerce.errors import (
     UnansweredError,
     UnavailableError,
 )
-from target_bigcommerce.session import open_session
-from target_bigcommerce.wire import Call
 
 if TYPE_CHECKING:
     from collections.abc import Callable

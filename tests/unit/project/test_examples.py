@@ -13,10 +13,10 @@ from meltano_project import declared_project
 
 from target_bigcommerce.complaints import complaints
 from target_bigcommerce.declared import DECLARED
-from target_bigcommerce.entries import ATTRIBUTE_KEYS
 from target_bigcommerce.mapping import to_wanted
+from target_bigcommerce.records.entries import ATTRIBUTE_KEYS
+from target_bigcommerce.run.tally import OUTCOMES, Tally
 from target_bigcommerce.settings import Settings
-from target_bigcommerce.tally import OUTCOMES, Tally
 
 if TYPE_CHECKING:
     from pathlib import Path

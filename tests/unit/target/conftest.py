@@ -13,15 +13,15 @@ from requests.adapters import BaseAdapter
 from typing_extensions import override
 
 from sandbox import Clock, Options, Sandbox
-from target_bigcommerce.activation import activate
+from target_bigcommerce.api.session import open_session
 from target_bigcommerce.audience import Audience
 from target_bigcommerce.complaints import complaints
 from target_bigcommerce.declared import DECLARED
+from target_bigcommerce.exits.activation import activate
 from target_bigcommerce.interrupt import Interrupt
-from target_bigcommerce.opening import Opening
-from target_bigcommerce.session import open_session
+from target_bigcommerce.records.stream_schema import StreamSchema
+from target_bigcommerce.run.opening import Opening
 from target_bigcommerce.settings import Settings
-from target_bigcommerce.stream_schema import StreamSchema
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from target_bigcommerce.api.rows import Attribute
 from target_bigcommerce.attributes import MAX_ATTRIBUTES, AttributeBook
 from target_bigcommerce.errors import AttributeConflictError
 from target_bigcommerce.plan import Definitions
-from target_bigcommerce.rows import Attribute
 
 
 class Shelf:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_bigcommerce.checkpoint import Checkpoint
+from target_bigcommerce.messages.checkpoint import Checkpoint
 
 STEPS = st.lists(st.sampled_from(["record", "state", "drain", "take"]))
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_bigcommerce.clearing import ALWAYS_ALLOWED, DAY_SECONDS, ClearGuard
 from target_bigcommerce.errors import TooManyClearsError
+from target_bigcommerce.exits.clearing import ALWAYS_ALLOWED, DAY_SECONDS, ClearGuard
 
 VIP, NEWS = "LyticsAudience_vip", "LyticsAudience_news"
 

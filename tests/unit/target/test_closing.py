@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from target_bigcommerce import errors
-from target_bigcommerce.closing import close, run_to_status
+from target_bigcommerce.run.closing import close, run_to_status
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_bigcommerce.comparing import (
+from target_bigcommerce.records.comparing import (
     is_empty,
     is_field_settled,
     is_same_value,
     is_value_settled,
     joined_form_fields,
 )
-from target_bigcommerce.wanted import Want
+from target_bigcommerce.records.wanted import Want
 
 
 @pytest.mark.parametrize(

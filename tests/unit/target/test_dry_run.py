@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from target_bigcommerce.dry_run import MOST_LINES, WIDEST, Cost, DryTable, shown
 from target_bigcommerce.plan import Change
+from target_bigcommerce.run.dry_run import MOST_LINES, WIDEST, Cost, DryTable, shown
 
 PLAIN = st.text(st.characters(categories=["L", "N"]), min_size=2, max_size=12)
 ADDRESSES = st.builds(

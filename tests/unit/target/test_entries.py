@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_bigcommerce.entries import (
+from target_bigcommerce.records.entries import (
     Entry,
     attribute_complaints,
     standard_complaints,
     to_entries,
 )
-from target_bigcommerce.fields import CUSTOMER_FIELDS
+from target_bigcommerce.records.fields import CUSTOMER_FIELDS
 
 OK = {"from": "email", "to": "email"}
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox import Sandbox
-from target_bigcommerce.dry_run import DryStore
 from target_bigcommerce.errors import InputError, TooManyClearsError
+from target_bigcommerce.run.dry_run import DryStore
 
 if TYPE_CHECKING:
     from pathlib import Path

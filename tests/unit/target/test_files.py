@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_bigcommerce.changes import ChangesFile, NoJournal
 from target_bigcommerce.errors import OutputError
-from target_bigcommerce.files import CHUNK, LineFile
 from target_bigcommerce.plan import Change
+from target_bigcommerce.run.changes import ChangesFile, NoJournal
+from target_bigcommerce.run.files import CHUNK, LineFile
 
 FULL = Path("/dev/full")
 needs_full = pytest.mark.skipif(not FULL.exists(), reason="only Linux has /dev/full")

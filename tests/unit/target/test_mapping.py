@@ -9,17 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_bigcommerce.codes import Code
-from target_bigcommerce.entries import to_entries
 from target_bigcommerce.mapping import (
     ABSENT,
     RecordMapping,
-    RejectedError,
     dig,
     read_id,
     to_wanted,
 )
-from target_bigcommerce.wanted import Want
+from target_bigcommerce.records.codes import Code, RejectedError
+from target_bigcommerce.records.entries import to_entries
+from target_bigcommerce.records.wanted import Want
 
 Entry = dict[str, Any]
 Record = dict[str, Any]

@@ -10,16 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_bigcommerce.codes import Code
 from target_bigcommerce.errors import InputError
-from target_bigcommerce.mapping import RejectedError
-from target_bigcommerce.messages import (
+from target_bigcommerce.messages.form import (
     check_record,
     check_schema,
     check_state,
     check_version,
 )
-from target_bigcommerce.stream_schema import StreamSchema
+from target_bigcommerce.records.codes import Code, RejectedError
+from target_bigcommerce.records.stream_schema import StreamSchema
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_bigcommerce.comparing import is_empty, is_value_settled
-from target_bigcommerce.fields import CUSTOMER_FIELDS
+from target_bigcommerce.api.rows import AttributeValue, StoredValue
 from target_bigcommerce.plan import (
     MAX_INLINE_ATTRIBUTES,
     Change,
@@ -22,8 +21,9 @@ from target_bigcommerce.plan import (
     to_inline_values,
     to_update,
 )
-from target_bigcommerce.rows import AttributeValue, StoredValue
-from target_bigcommerce.wanted import Want, Wanted
+from target_bigcommerce.records.comparing import is_empty, is_value_settled
+from target_bigcommerce.records.fields import CUSTOMER_FIELDS
+from target_bigcommerce.records.wanted import Want, Wanted
 
 Values = dict[str, str]
 CUSTOMER = 5

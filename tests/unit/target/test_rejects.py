@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from target_bigcommerce.codes import CURES, Code
 from target_bigcommerce.errors import Refusal, SettingsError
-from target_bigcommerce.mapping import RejectedError
+from target_bigcommerce.records.codes import CURES, Code, RejectedError
 from target_bigcommerce.refusals import to_rejection
 from target_bigcommerce.rejects import Rejects, refuse_own_input, utc_now
 

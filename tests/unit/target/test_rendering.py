@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_bigcommerce.entries import ATTRIBUTE_TYPES, AttributeType
-from target_bigcommerce.fields import CUSTOMER_FIELDS
-from target_bigcommerce.rendering import (
+from target_bigcommerce.records.entries import ATTRIBUTE_TYPES, AttributeType
+from target_bigcommerce.records.fields import CUSTOMER_FIELDS
+from target_bigcommerce.records.rendering import (
     WrongTypeError,
     is_date,
     to_attribute_text,

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_bigcommerce.codes import Code
 from target_bigcommerce.errors import OutputError
-from target_bigcommerce.progress import INTERVAL_SECONDS, Progress
-from target_bigcommerce.tally import (
+from target_bigcommerce.records.codes import Code
+from target_bigcommerce.run.progress import INTERVAL_SECONDS, Progress
+from target_bigcommerce.run.tally import (
     OUTCOMES,
     Outcome,
     Tally,

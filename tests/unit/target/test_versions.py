@@ -6,7 +6,7 @@ import random
 
 from pyroaring import BitMap64
 
-from target_bigcommerce.versions import KEPT_VERSIONS, Seen, Versions
+from target_bigcommerce.exits.versions import KEPT_VERSIONS, Seen, Versions
 
 
 def test_a_record_without_a_version_is_nobody_s() -> None:

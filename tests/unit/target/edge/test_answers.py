@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_bigcommerce.answers import (
+from target_bigcommerce.api.answers import (
     guilty_rows,
     has_more_pages,
     is_too_large,

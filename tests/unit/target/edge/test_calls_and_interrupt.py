@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from target_bigcommerce.calls import Calls
+from target_bigcommerce.api.calls import Calls
 from target_bigcommerce.errors import AuthError, InterruptedByUserError, ProtocolError
 from target_bigcommerce.interrupt import Interrupt
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from target_bigcommerce.crowd import Crowd
-from target_bigcommerce.hold import Hold, backoff_seconds
-from target_bigcommerce.limits import Limits
+from target_bigcommerce.quota.crowd import Crowd
+from target_bigcommerce.quota.hold import Hold, backoff_seconds
+from target_bigcommerce.quota.limits import Limits
 
 BARE = Limits()
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_bigcommerce.limits import Limits, read_limits
+from target_bigcommerce.quota.limits import Limits, read_limits
 
 FOUR = {
     "X-Rate-Limit-Requests-Left": "7",

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from target_bigcommerce.errors import InputError, ProtocolError
 from target_bigcommerce.interrupt import Interrupt
-from target_bigcommerce.lines import Lines, NotAMessageError, read_message
-from target_bigcommerce.reader import Hooks, TimedReader
+from target_bigcommerce.messages.lines import Lines, NotAMessageError, read_message
+from target_bigcommerce.messages.reader import Hooks, TimedReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

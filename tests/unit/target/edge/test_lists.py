@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_bigcommerce.lists import chunks
-from target_bigcommerce.wire import Call, quoted
+from target_bigcommerce.api.lists import chunks
+from target_bigcommerce.api.wire import Call, quoted
 
 words = st.text(min_size=1, max_size=60)
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from target_bigcommerce.api.narrowing import UNCONFIRMED, CallSize, Way, narrow
 from target_bigcommerce.errors import AuthError, Refusal, RefusedError
-from target_bigcommerce.narrowing import UNCONFIRMED, CallSize, Way, narrow
 
 if TYPE_CHECKING:
-    from target_bigcommerce.rows import Row, Written
+    from target_bigcommerce.api.rows import Row, Written
 
 MOST = 20
 

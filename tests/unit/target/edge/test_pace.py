@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_bigcommerce.limits import Limits
-from target_bigcommerce.pace import Pace
+from target_bigcommerce.quota.limits import Limits
+from target_bigcommerce.quota.pace import Pace
 
 
 def answered(pace: Pace, now: float, **figures: float) -> None:

@@ -11,8 +11,8 @@ import pytest
 
 from sandbox import Clock, Options, Sandbox
 from sandbox.messages import to_request
-from target_bigcommerce.limits import read_limits
-from target_bigcommerce.pace import Pace
+from target_bigcommerce.quota.limits import read_limits
+from target_bigcommerce.quota.pace import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from target_bigcommerce.session import open_session
+from target_bigcommerce.api.session import open_session
 
 if TYPE_CHECKING:
     import pytest

@@ -12,13 +12,14 @@ from typing import IO, TYPE_CHECKING, Any
 from singer_sdk.singerlib.encoding.base import GenericSingerReader
 from typing_extensions import override
 
-from .errors import InputError
+from target_bigcommerce.errors import InputError
+
 from .lines import Lines, NotAMessageError, read_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from .interrupt import Interrupt
+    from target_bigcommerce.interrupt import Interrupt
 
 CHUNK_BYTES = 1 << 16  # What a pipe holds.
 LONGEST_LINE_BYTES = 1 << 26  # A line without an end would fill the memory.

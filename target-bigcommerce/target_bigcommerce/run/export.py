@@ -5,23 +5,24 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from .clearing import ClearGuard
-from .errors import InputError, LimitReachedError, TooManyRejectsError
+from target_bigcommerce.errors import InputError, LimitReachedError, TooManyRejectsError
+from target_bigcommerce.exits.clearing import ClearGuard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
-    from .attributes import AttributeBook
+    from target_bigcommerce.attributes import AttributeBook
+    from target_bigcommerce.exits.versions import Versions
+    from target_bigcommerce.messages.checkpoint import Checkpoint
+    from target_bigcommerce.plan import Change
+    from target_bigcommerce.records.codes import RejectedError
+    from target_bigcommerce.rejects import Rejects
+    from target_bigcommerce.settings import Settings
+    from target_bigcommerce.store import Store
+
     from .changes import Journal
-    from .checkpoint import Checkpoint
-    from .mapping import RejectedError
-    from .plan import Change
-    from .rejects import Rejects
-    from .settings import Settings
-    from .store import Store
     from .tally import Tally
-    from .versions import Versions
 
 
 class Export:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from .errors import Refusal
+from target_bigcommerce.errors import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .quota import View, pause
+from .window import View, pause
 
 if TYPE_CHECKING:
     from .limits import Limits

@@ -7,17 +7,19 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from target_bigcommerce.errors import RefusedError
+
 from .answers import has_more_pages, pagination
-from .errors import RefusedError
 from .wire import Call, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from target_bigcommerce.transport import Transport
+
     from .calls import Calls
     from .narrowing import CallSize
     from .rows import Row
-    from .transport import Transport
 
 PAGE_ROWS = 250  # BigCommerce's most.
 LONGEST_URL = 2000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .errors import InputError
+from target_bigcommerce.errors import InputError
 
 Message = dict[str, Any]
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from target_bigcommerce.errors import RefusedError, UnansweredError
+
 from .answers import moved
-from .errors import RefusedError, UnansweredError
 from .narrowing import Way
 from .wire import Call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
 
+    from target_bigcommerce.transport import Transport
+
     from .rows import Row
-    from .transport import Transport
 
 FOUND = "_found"  # Marks a row that was found, not made: compare it with the wanted.
 

@@ -6,15 +6,15 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .client import MAX_IDS_PER_CALL, MAX_ROWS_PER_CALL
-from .rows import Attribute, Written
+from target_bigcommerce.api.rows import Attribute, Written
+from target_bigcommerce.client import MAX_IDS_PER_CALL, MAX_ROWS_PER_CALL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from .client import Client
-    from .plan import Change
-    from .rows import AttributeValue, Row, StoredValue
+    from target_bigcommerce.api.rows import AttributeValue, Row, StoredValue
+    from target_bigcommerce.client import Client
+    from target_bigcommerce.plan import Change
 
 T = TypeVar("T")
 

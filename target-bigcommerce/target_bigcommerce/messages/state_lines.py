@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from .errors import OutputError
+from target_bigcommerce.errors import OutputError
 
 logger = logging.getLogger("target-bigcommerce")
 

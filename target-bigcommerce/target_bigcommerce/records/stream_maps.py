@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from singer_sdk.exceptions import MappingError
 from singer_sdk.mapper import RemoveRecordTransform
 
-from .codes import Code
-from .errors import SettingsError
-from .mapping import RejectedError
+from target_bigcommerce.errors import SettingsError
+
+from .codes import Code, RejectedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from .errors import OutputError
+from target_bigcommerce.errors import OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

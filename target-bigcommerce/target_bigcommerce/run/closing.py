@@ -6,20 +6,22 @@ import logging
 import traceback
 from typing import TYPE_CHECKING, Any
 
-from .dry_run import Cost, DryStore, DryTable
-from .errors import (
+from target_bigcommerce.errors import (
     BigCommerceError,
     InterruptedByUserError,
     LimitReachedError,
     OutputError,
 )
+
+from .dry_run import Cost, DryStore, DryTable
 from .tally import to_line, write_summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from target_bigcommerce.throttle import Throttle
+
     from .export import Export
-    from .throttle import Throttle
 
 OK, FAILED, SIGNALLED = 0, 1, 128
 

@@ -6,29 +6,30 @@ import random
 import time
 from typing import TYPE_CHECKING
 
-from .attributes import AttributeBook
-from .calls import Calls
+from target_bigcommerce.api.calls import Calls
+from target_bigcommerce.api.session import open_session
+from target_bigcommerce.attributes import AttributeBook
+from target_bigcommerce.client import Client
+from target_bigcommerce.exits.versions import Versions
+from target_bigcommerce.interrupt import Interrupt
+from target_bigcommerce.messages.checkpoint import Checkpoint
+from target_bigcommerce.quota.hold import backoff_seconds
+from target_bigcommerce.rejects import Rejects
+from target_bigcommerce.throttle import Throttle
+from target_bigcommerce.transport import Transport
+
 from .changes import ChangesFile, NoJournal
-from .checkpoint import Checkpoint
-from .client import Client
 from .dry_run import DryStore, DryTable
 from .export import Export
-from .hold import backoff_seconds
-from .interrupt import Interrupt
-from .rejects import Rejects
-from .session import open_session
 from .tally import Tally
-from .throttle import Throttle
-from .transport import Transport
-from .versions import Versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tenacity import RetryCallState
 
-    from .session import OpenSession
-    from .settings import Settings
+    from target_bigcommerce.api.session import OpenSession
+    from target_bigcommerce.settings import Settings
 
 
 class Opening:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_bigcommerce.quota import View, kept_back, our_share, pause
+from target_bigcommerce.quota.window import View, kept_back, our_share, pause
 
 FRESH = View(
     share=1.0,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from target_bigcommerce.rejects import utc_now
+
 from .files import LineFile
-from .rejects import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .plan import Change
+    from target_bigcommerce.plan import Change
 
 
 class Journal(Protocol):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .answers import is_whole, read_refusal
-from .errors import (
+from target_bigcommerce.errors import (
     AuthError,
     BigCommerceError,
     PassingError,
@@ -13,6 +12,8 @@ from .errors import (
     RefusedError,
     UnansweredError,
 )
+
+from .answers import is_whole, read_refusal
 
 if TYPE_CHECKING:
     from .wire import Call

@@ -23,6 +23,19 @@ class Code(str, Enum):
     UNCONFIRMED = "unconfirmed"
 
 
+class RejectedError(Exception):
+    """The record cannot be written as it is. Put it aside with this code and reason.
+
+    The reason names fields and lengths, never a value.
+    """
+
+    def __init__(self, code: Code, reason: str, *, status: int | None = None) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+        self.status = status
+
+
 CURES: dict[Code, str] = {
     Code.UNREADABLE_ID: "The id_field holds something that is no BigCommerce customer"
     " id (digits, not beginning with 0). Mend it at its source.",

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import readings
-from .errors import (
+from target_bigcommerce.errors import (
     AttributeConflictError,
     BigCommerceError,
     ProtocolError,
     RefusedError,
     UnansweredError,
 )
+
+from . import readings
 from .wire import Call
 
 if TYPE_CHECKING:
+    from target_bigcommerce.transport import Transport
+
     from .lists import Lists
     from .rows import Attribute, Row
-    from .transport import Transport
 
 PATH = "/customers/attributes"
 MOST = 50

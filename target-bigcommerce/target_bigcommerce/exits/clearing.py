@@ -6,7 +6,7 @@ import time
 from collections import defaultdict, deque
 from typing import TYPE_CHECKING
 
-from .errors import TooManyClearsError
+from target_bigcommerce.errors import TooManyClearsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from .errors import BigCommerceError, InterruptedByUserError
+from target_bigcommerce.errors import BigCommerceError, InterruptedByUserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from .interrupt import Interrupt
+    from target_bigcommerce.interrupt import Interrupt
 
 T = TypeVar("T")
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 
-from .codes import Code
-from .errors import InputError
-from .mapping import RejectedError
+from target_bigcommerce.errors import InputError
+
+from .codes import Code, RejectedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

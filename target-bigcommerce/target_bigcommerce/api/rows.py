@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .errors import Refusal
+    from target_bigcommerce.errors import Refusal
 
 Row = dict[str, Any]
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from .plan import Change
+from target_bigcommerce.plan import Change
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .export import Export
-    from .rows import StoredValue
+    from target_bigcommerce.api.rows import StoredValue
+    from target_bigcommerce.run.export import Export
+
     from .versions import Seen
 
 CLEARED_AT_ONCE = 100

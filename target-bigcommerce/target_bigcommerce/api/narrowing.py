@@ -6,8 +6,9 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from target_bigcommerce.errors import Refusal, RefusedError
+
 from .answers import guilty_rows, is_too_large
-from .errors import Refusal, RefusedError
 from .rows import Written
 
 if TYPE_CHECKING:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from target_bigcommerce.errors import ProtocolError
+
 from .answers import pagination
-from .errors import ProtocolError
 from .rows import Attribute, StoredValue
 
 if TYPE_CHECKING:

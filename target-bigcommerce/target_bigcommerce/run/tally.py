@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from .errors import OutputError
+from target_bigcommerce.errors import OutputError
 
 if TYPE_CHECKING:
-    from .codes import Code
+    from target_bigcommerce.records.codes import Code
 
 Outcome = Literal[
     "updated",

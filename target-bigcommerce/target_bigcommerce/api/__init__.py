@@ -1,0 +1,1 @@
+"""What BigCommerce is asked and what it answers."""

@@ -1,0 +1,1 @@
+"""Members who left: who they are, and whether their values are cleared."""

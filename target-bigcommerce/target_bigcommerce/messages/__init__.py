@@ -1,0 +1,1 @@
+"""Singer messages coming in, and STATE going out."""

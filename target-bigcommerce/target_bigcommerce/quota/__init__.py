@@ -1,0 +1,1 @@
+"""The store's request quota: when a call may start."""

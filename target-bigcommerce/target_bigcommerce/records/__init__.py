@@ -1,0 +1,1 @@
+"""From a record to what it wants of its customer."""

@@ -1,0 +1,1 @@
+"""What lasts as long as a run: its figures, files and end."""
