@@ -10,7 +10,17 @@ if TYPE_CHECKING:
 
 
 def module_map(folder: Path) -> str:
-    """List the modules of a package with the sentence that opens each."""
+    """List the modules of a package, and below its sub-packages those of each."""
+    rooms = sorted(path.parent for path in folder.glob("*/__init__.py"))
+    return "\n\n".join([_lines(folder), *(_room(room) for room in rooms)])
+
+
+def _room(folder: Path) -> str:
+    heading = f"**`{folder.name}/`**: {_sentence(folder / '__init__.py')}"
+    return f"{heading}\n\n{_lines(folder)}"
+
+
+def _lines(folder: Path) -> str:
     paths = [path for path in sorted(folder.glob("*.py")) if path.stem != "__init__"]
     return "\n".join(f"- `{path.stem}`: {_sentence(path)}" for path in paths)
 
