@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import secrets
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,8 @@ MOST_LINES = 20
 
 def main() -> int:
     """Do what the command line says; 1 if anything was wrong at the end."""
+    # A shell's background job is deaf to Ctrl-C, and its Meltano would be too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     options = _parser().parse_args()
     say(f"Seed {options.seed}.")
     wrong: list[str] = options.act(options)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,10 +9,8 @@ from typing import TYPE_CHECKING
 import msgspec
 from meltano_project import copy_project
 
-from chaos.killing import Fuse, next_blow, strike
-from chaos.life import Life
 from chaos.model import VIP, differences
-from chaos.weather import STORM_AND_LOST_CURSORS
+from chaos.storm import A_DAY_AND_AN_HOUR, EXPORT, Storm
 from sandbox import Options, Sandbox
 
 if TYPE_CHECKING:
@@ -22,14 +19,6 @@ if TYPE_CHECKING:
     from meltano_project import MeltanoProject
     from running import Run
 
-    from chaos.killing import Blow
-
-# --force, as a killed Meltano leaves a lock behind that only time would lift.
-EXPORT = ("run", "--force", "tap-lytics", "target-bigcommerce")
-A_DAY_AND_AN_HOUR = 25 * 3600
-PACE = 20.0
-RUNS_A_DAY = 4
-LAST_LINES = 3
 # Exits as records from a ledger, or by ACTIVATE_VERSION without one.
 EXITS: Mapping[str, Mapping[str, str]] = {
     "ledger": {
@@ -54,7 +43,7 @@ def run_chaos(
     exits: str = "ledger",
     tell: Callable[[str], None] = print,
 ) -> list[str]:
-    """Make so many runs that are hit, then clean ones; tell what is wrong at the end.
+    """Let so many blows hit runs, then make clean ones; tell what is wrong at the end.
 
     All of them are one Meltano project's, in one sandbox, with one state.
     """
@@ -69,40 +58,8 @@ def run_chaos(
     with Sandbox(options) as box, tempfile.TemporaryDirectory() as folder:
         env = {**box.env(), **SETTINGS, **EXITS[exits]}
         project = copy_project(Path(folder), env)
-        _storm(project, box, runs, tell=tell)
-        return [*_end_well(project, box, tell), *_broken_rejects(project)]
-
-
-def _storm(
-    project: MeltanoProject, box: Sandbox, runs: int, *, tell: Callable[[str], None]
-) -> None:
-    chance, fuse = random.Random(box.options.seed), Fuse(box)  # noqa: S311 - repeatable
-    box.faults.set_rates(STORM_AND_LOST_CURSORS)
-    with Life(box, VIP, seed=box.options.seed, pace=PACE) as life:
-        for number in range(runs):
-            if chance.randrange(RUNS_A_DAY) == 0:  # A whole scan is due, and is hit.
-                box.clock.advance(A_DAY_AND_AN_HOUR)
-            tell(f"Run {number + 1}: {_hit_run(project, next_blow(chance), fuse)}")
-    tell(f"{life.happenings} happenings, {dict(box.journal.statuses)}.")
-    box.faults.clear()
-
-
-def _hit_run(project: MeltanoProject, blow: Blow, fuse: Fuse) -> str:
-    log = project.folder / "run.log"
-    with log.open("wb") as file:
-        process = project.start(*EXPORT, says_to=file)
-        has_hit = strike(process, blow, fuse)
-    if has_hit:
-        return f"{blow}; status {process.returncode}."
-    said = f"nobody left for {blow}; status {process.returncode}."
-    return said + (_last_words(log) if process.returncode else "")
-
-
-def _last_words(log: Path) -> str:
-    """Why a run failed that nobody hit, as its own lines tell."""
-    lines = log.read_text(encoding="utf-8").splitlines()
-    wrong = [line for line in lines if "ERROR" in line or "error" in line]
-    return "".join(f"\n    {line}" for line in (wrong or lines)[-LAST_LINES:])
+        missed = Storm(project, box, tell).rage(runs)
+        return [*missed, *_end_well(project, box, tell), *_broken_rejects(project)]
 
 
 def _end_well(
