@@ -29,6 +29,7 @@ class Throttle:
         clock: running seconds.
         wait: waits so many seconds; raises when the user wants to stop.
         chance: a number from 0 to 1, for the jitter.
+        changed: where threads wait for a call of another to end.
     """
 
     def __init__(
@@ -39,11 +40,12 @@ class Throttle:
         clock: Callable[[], float] = time.monotonic,
         wait: Callable[[float], None],
         chance: Callable[[], float] = random.random,
+        changed: threading.Condition | None = None,
     ) -> None:
         self._pace = Pace(share)
         self._clock = clock
         self._wait = wait
-        self._changed = threading.Condition()
+        self._changed = changed or threading.Condition()
         self._crowd = Crowd(max_in_flight)
         self._hold = Hold(chance)
         self._waiting = 0

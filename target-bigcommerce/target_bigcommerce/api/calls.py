@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from target_bigcommerce.errors import BigCommerceError, InterruptedByUserError
+
+from .threads import Threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -23,10 +24,12 @@ class Calls:
     Tasks may run tasks: those go one after the other on the same thread.
     """
 
-    def __init__(self, max_in_flight: int, interrupt: Interrupt) -> None:
+    def __init__(
+        self, max_in_flight: int, interrupt: Interrupt, threads: Threads | None = None
+    ) -> None:
         self._width = max_in_flight
         self._interrupt = interrupt
-        self._pool: ThreadPoolExecutor | None = None
+        self._threads = threads or Threads(max_in_flight)
         self._here = threading.local()
 
     def run(self, tasks: Sequence[Callable[[], T]]) -> list[T]:
@@ -43,23 +46,16 @@ class Calls:
         if width <= 1 or self._is_inside:
             work.do()
         else:
-            self._do_in_threads(work, width)
+            self._threads.side_by_side(lambda: self._inside(work), width)
         return work.outcome()
 
     def close(self) -> None:
         """Let the threads go."""
-        if self._pool is not None:
-            self._pool.shutdown()
-            self._pool = None
+        self._threads.close()
 
     @property
     def _is_inside(self) -> bool:
         return getattr(self._here, "busy", False)
-
-    def _do_in_threads(self, work: _Work[T], width: int) -> None:
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(self._width, thread_name_prefix="call")
-        wait([self._pool.submit(self._inside, work) for _ in range(width)])
 
     def _inside(self, work: _Work[T]) -> None:
         self._here.busy = True

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from target_bigcommerce.api.calls import Calls
 from target_bigcommerce.api.session import open_session
+from target_bigcommerce.api.threads import Threads
 from target_bigcommerce.attributes import AttributeBook
 from target_bigcommerce.client import Client
 from target_bigcommerce.exits.versions import Versions
@@ -40,6 +41,7 @@ class Opening:
         clock: seconds that never go backwards.
         chance: a number from 0 to 1, for the jitter of every wait.
         open_session: connects to BigCommerce.
+        open_threads: gives so many threads for calls side by side.
     """
 
     def __init__(
@@ -49,18 +51,22 @@ class Opening:
         clock: Callable[[], float] = time.monotonic,
         chance: Callable[[], float] = random.random,
         open_session: OpenSession = open_session,
+        open_threads: Callable[[int], Threads] = Threads,
     ) -> None:
         self.interrupt = interrupt or Interrupt()
         self.clock = clock
         self._chance = chance
         self._open_session = open_session
+        self._open_threads = open_threads
 
     def export(self, settings: Settings) -> tuple[Export, Throttle]:
         """Open a run against BigCommerce; no call is made yet."""
         tally = Tally()
-        throttle = self._throttle(settings)
+        threads = self._open_threads(settings.max_in_flight)
+        throttle = self._throttle(settings, threads)
         transport = self._transport(settings, throttle, tally)
-        client = self.client(transport, Calls(settings.max_in_flight, self.interrupt))
+        calls = Calls(settings.max_in_flight, self.interrupt, threads)
+        client = self.client(transport, calls)
         store = DryStore(client) if settings.dry_run else client
         export = Export(
             settings,
@@ -91,13 +97,14 @@ class Opening:
         """Begin with nobody seen."""
         return Versions()
 
-    def _throttle(self, settings: Settings) -> Throttle:
+    def _throttle(self, settings: Settings, threads: Threads) -> Throttle:
         return Throttle(
             share=settings.quota_share_percent / 100,
             max_in_flight=settings.max_in_flight,
             clock=self.clock,
             wait=self.interrupt.wait,
             chance=self._chance,
+            changed=threads.condition(),
         )
 
     def _transport(
