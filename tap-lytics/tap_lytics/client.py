@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-import msgspec
-
-from .account import Audience, Field, is_audience, to_audience, to_fields
-from .errors import AudienceError, ProtocolError, RetriableError, StaleCursorError
+from .answers import Page, to_list, to_one, to_page, to_table
+from .errors import AudienceError, ProtocolError, StaleCursorError
 from .transport import Answer, Call, Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from datetime import datetime
 
-OK = 200
+    from .account import Audience, Field
+
 STALE = frozenset({400, 404, 410})  # Seen, or plausible, for a cursor no longer known.
 MAX_LIST_PAGES = 100  # Far above the 500 audiences that an account can have.
 
@@ -46,15 +45,6 @@ class Scan:
         return f"{kind} of audience {self.slug}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """A page of members; an empty `next` ends the scan."""
-
-    members: list[dict[str, Any]]
-    next: str
-    total: int | None
-
-
 class Client:
     """Lytics' API, as far as the tap needs it."""
 
@@ -63,7 +53,7 @@ class Client:
 
     def audiences(self) -> list[Audience]:
         """List the account's audiences."""
-        return [to_audience(row) for row in self._segments() if is_audience(row)]
+        return list({each.id: each for each in self._listed()}.values())
 
     def look(self, name: str) -> Look | None:
         """Look at one audience, by slug or id; None if there is none of that name."""
@@ -77,10 +67,8 @@ class Client:
         def read(answer: Answer) -> Look | None:
             if answer.status in {400, 404}:
                 return None
-            row = _content(call, answer).get("data")
-            if not isinstance(row, dict) or not is_audience(row):
-                return None
-            return Look(audience=to_audience(row), at=answer.at)
+            audience = to_one(call, answer)
+            return None if audience is None else Look(audience=audience, at=answer.at)
 
         return self._transport.send(call, read)
 
@@ -89,14 +77,7 @@ class Client:
         call = Call(
             method="GET", path="/api/schema/user", what="the account's user fields"
         )
-
-        def read(answer: Answer) -> tuple[Field, ...]:
-            table = _content(call, answer).get("data")
-            if not isinstance(table, dict):
-                raise RetriableError(_malformed(call, answer), finally_=ProtocolError)
-            return to_fields(table)
-
-        return self._transport.send(call, read)
+        return self._transport.send(call, partial(to_table, call))
 
     def page(self, scan: Scan, cursor: str) -> Page:
         """Fetch one page; an empty cursor fetches the first.
@@ -117,13 +98,13 @@ class Client:
                 raise AudienceError(
                     f"The audience {scan.slug} went away while it was scanned."
                 )
-            return _page(call, answer)
+            return to_page(call, answer)
 
         return self._transport.send(call, read)
 
-    def _segments(self) -> Iterator[Any]:
-        cursor = ""
-        for _ in range(MAX_LIST_PAGES):
+    def _listed(self) -> Iterator[Audience]:
+        cursor, asked = "", {""}
+        while len(asked) <= MAX_LIST_PAGES:
             query = {"table": "user", "kind": "segment", "sizes": "true"}
             call = Call(
                 method="GET",
@@ -131,11 +112,14 @@ class Client:
                 query={**query, "start": cursor} if cursor else query,
                 what="the list of audiences",
             )
-            content = self._transport.send(call, partial(_content, call))
-            yield from content.get("data") or ()
-            cursor = str(content.get("_next") or "")
-            if not cursor:
+            audiences, cursor = self._transport.send(call, partial(to_list, call))
+            yield from audiences
+            if cursor in asked:  # None, or one that leads back.
                 return
+            asked.add(cursor)
+        raise ProtocolError(
+            f"Lytics' list of audiences has no end: {MAX_LIST_PAGES} pages came of it."
+        )
 
 
 def _scan_call(scan: Scan, cursor: str) -> Call:
@@ -144,7 +128,8 @@ def _scan_call(scan: Scan, cursor: str) -> Call:
         query["start"] = cursor
     if scan.fields:
         query["fields"] = ",".join(scan.fields)
-    what = scan.what + (f" at cursor {cursor}" if cursor else " at its first page")
+    # A cursor is no name: nobody can say what a server puts into it.
+    what = scan.what + (" at a later page" if cursor else " at its first page")
     if scan.filter is None:
         path = f"/api/segment/{quote(scan.slug, safe='')}/scan"
         return Call(method="GET", path=path, query=query, what=what)
@@ -155,33 +140,3 @@ def _scan_call(scan: Scan, cursor: str) -> Call:
         what=what,
         body=scan.filter,
     )
-
-
-def _content(call: Call, answer: Answer) -> Mapping[str, Any]:
-    if answer.status != OK:
-        raise ProtocolError(f"Lytics answered {answer.status} to {call.what}.")
-    try:
-        content = msgspec.json.decode(answer.body)
-    except msgspec.MsgspecError:
-        content = None
-    if not isinstance(content, dict):
-        raise RetriableError(_malformed(call, answer), finally_=ProtocolError)
-    return content
-
-
-def _page(call: Call, answer: Answer) -> Page:
-    content = _content(call, answer)
-    members, total = content.get("data"), content.get("total")
-    if members is None and total == 0:
-        members = []  # Go writes an empty list that was never filled as null.
-    if not isinstance(members, list) or not all(isinstance(m, dict) for m in members):
-        raise RetriableError(_malformed(call, answer), finally_=ProtocolError)
-    return Page(
-        members=members,
-        next=str(content.get("_next") or ""),
-        total=total if isinstance(total, int) else None,
-    )
-
-
-def _malformed(call: Call, answer: Answer) -> str:
-    return f"Lytics answered {answer.status} with a malformed page to {call.what}."

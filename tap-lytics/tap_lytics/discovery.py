@@ -63,6 +63,10 @@ def slugs(audiences: Sequence[Audience]) -> str:
 
 def _look(client: Client, interrupt: Interrupt, name: str) -> Audience:
     look = ask(partial(client.look, name), interrupt)
-    if look is None:
-        raise unknown(name, ask(client.audiences, interrupt))
-    return look.audience
+    if look is not None:
+        return look.audience
+    audiences = ask(client.audiences, interrupt)
+    for each in audiences:
+        if name in {each.id, each.slug}:
+            return each
+    raise unknown(name, audiences)

@@ -73,7 +73,10 @@ def moment(at: datetime) -> str:
 
     Whole seconds, rounded down: so a bookmark never skips a part of one.
     """
-    return f'"{at.astimezone(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"'
+    text = (
+        at.astimezone(timezone.utc).replace(tzinfo=None).isoformat(timespec="seconds")
+    )
+    return f'"{text}Z"'
 
 
 def _filter(parts: Sequence[str]) -> str:

@@ -42,9 +42,7 @@ class Lookout:
             AudienceError: when it is gone, renamed, invalid or another one.
         """
         expected = known_id or self._audience_id
-        look = self._ask(self._slug)
-        if look is None:
-            raise self._missing(expected)
+        look = self._ask(self._slug) or self._by_id(expected)
         if expected and look.audience.id != expected:
             raise AudienceError(
                 f"The audience {self._slug} is not the one that was exported so far:"
@@ -60,11 +58,13 @@ class Lookout:
     def _ask(self, name: str) -> Look | None:
         return ask(partial(self._client.look, name), self._interrupt)
 
-    def _missing(self, expected: str | None) -> AudienceError:
+    def _by_id(self, expected: str | None) -> Look:
         renamed = self._ask(expected) if expected else None
-        if renamed is not None:
-            return AudienceError(
+        if renamed is None:
+            raise unknown(self._slug, ask(self._client.audiences, self._interrupt))
+        if renamed.audience.slug != self._slug:
+            raise AudienceError(
                 f"The audience {self._slug} was renamed to {renamed.audience.slug}: set"
                 f" audiences to the new name, {RUN_ANEW}."
             )
-        return unknown(self._slug, ask(self._client.audiences, self._interrupt))
+        return renamed

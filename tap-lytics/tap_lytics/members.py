@@ -11,7 +11,7 @@ import msgspec
 
 from .moments import to_text
 from .schema import DELETED_AT, KEY, MODIFIED, kind_of
-from .values import ContradictionError, Convert
+from .values import ContradictionError, Convert, is_deep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -48,7 +48,7 @@ def identity_key(profile: Mapping[str, Any], identities: Sequence[str]) -> str:
     """
     for name in (LYTICS_ID, *identities):
         value = profile.get(name)
-        if value not in (None, "", [], {}):
+        if value not in (None, "", [], {}) and not is_deep(value):
             text = value if isinstance(value, str) else encode(value).decode()
             return _digits(f"{name}:{text}".encode())
     return ""
@@ -98,7 +98,8 @@ class Shape:
         key = identity_key(profile, self.identities)
         if key:
             return key
-        return whole_key({n: profile[n] for n in profile.keys() & self.asked})
+        names = profile.keys() & self.asked
+        return whole_key({n: profile[n] for n in names if not is_deep(profile[n])})
 
     def record(self, profile: Mapping[str, Any], key: str) -> dict[str, Any]:
         """Make the member's record.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from .absence import Sighting, doubt
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from .state import Place
 
 CLOCKS_APART = timedelta(minutes=1)
+CLOCK_BROKEN = timedelta(days=366)  # A bookmark far ahead would lose what changes.
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 class AudiencePasses:
@@ -68,7 +70,8 @@ class AudiencePasses:
             self._whole(place, look, at, resumes=due.due is Due.RESUME)
 
     def _changes(self, place: Place, at: datetime) -> None:
-        since = (place.bookmark or self._settings.start_date or at) - self._reach
+        last = place.bookmark or self._settings.start_date or at
+        since = max(last, EPOCH) - self._reach  # Before it, calendars end.
         self._send_changed(place, at, since)
         if self._roster.keeps_members:
             for keys in self._reader.others(since):
@@ -170,14 +173,17 @@ class AudiencePasses:
         own = self._clock()
         if look.at is None:
             return own
-        if abs(look.at - own) > CLOCKS_APART and not self._has_told_of_clocks:
+        apart = abs(look.at - own)
+        is_broken = apart > CLOCK_BROKEN
+        if apart > CLOCKS_APART and not self._has_told_of_clocks:
             self._has_told_of_clocks = True
             self._logger.warning(
                 "The clocks of Lytics and of this machine are %.0f seconds apart;"
-                " bookmarks go by that of Lytics.",
-                abs(look.at - own).total_seconds(),
+                " bookmarks go by that of %s.",
+                apart.total_seconds(),
+                "this machine" if is_broken else "Lytics",
             )
-        return look.at
+        return own if is_broken else look.at
 
 
 def _version(began: datetime) -> int:

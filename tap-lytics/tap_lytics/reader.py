@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Iterator
 
-    from .client import Client, Page
+    from .answers import Page
+    from .client import Client
     from .interrupt import Interrupt
     from .ledger import Ledger
     from .members import Shape

@@ -6,16 +6,17 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
+from .answers import Page
 from .errors import ProtocolError, StaleCursorError
 from .prefetch import Ahead
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from .client import Client, Page, Scan
+    from .client import Client, Scan
     from .interrupt import Interrupt
 
-MAX_EMPTY_PAGES = 10  # In a row, while there is still a cursor.
+MAX_IDLE_PAGES = 10  # In a row, while there is still a cursor.
 
 logger = logging.getLogger("tap-lytics.scan")
 
@@ -58,22 +59,65 @@ class Pages:
             ) from None
 
     def _pages(self, cursor: str) -> Iterator[Page]:
-        page, empty = self._fetch(cursor).result(), 0
+        page, idle = self._fetch(cursor).result(), Idleness()
         while True:
             ahead = self._fetch(page.next) if page.next else None
             yield page
             if ahead is None:
                 return
             previous, page = page, ahead.result()
-            empty = 0 if page.members else empty + 1
-            if _is_repeated(previous, page) or empty == MAX_EMPTY_PAGES:
+            if _is_repeated(previous, page):
                 return
+            if idle.is_reached(page):
+                yield self._given_up()
+                return
+
+    def _given_up(self) -> Page:
+        logger.warning(
+            "%d pages in a row brought nobody new, so %s is taken for over although"
+            " Lytics gave another cursor. If members are missing, ask Lytics.",
+            MAX_IDLE_PAGES,
+            self._scan.what,
+        )
+        return Page(members=[], next="", total=None)  # Whoever lacks may be a member.
 
     def _fetch(self, cursor: str) -> Ahead[Page]:
         call = partial(self._client.page, self._scan, cursor)
         return Ahead(call, self._interrupt)
 
 
+class Idleness:
+    """Notices a scan without an end: pages that are empty, or that came before.
+
+    Tokens tell nothing: Lytics may give the same one again and again.
+    """
+
+    def __init__(self) -> None:
+        self._came: set[int] = set()
+        self._in_row = 0
+
+    def is_reached(self, page: Page) -> bool:
+        """Take a page; say whether it was one too many without anybody new."""
+        mark = _marks(page)
+        is_idle = not page.members or mark in self._came
+        self._came.add(mark)
+        self._in_row = self._in_row + 1 if is_idle else 0
+        return self._in_row == MAX_IDLE_PAGES
+
+
 def _is_repeated(previous: Page, page: Page) -> bool:
-    same_token = previous.next == page.next
-    return same_token and bool(page.members) and previous.members == page.members
+    if previous.next != page.next or not page.members:
+        return False
+    return list(map(_mark, previous.members)) == list(map(_mark, page.members))
+
+
+def _marks(page: Page) -> int:
+    """Know a page by some of its members; all of them would cost too much."""
+    members = page.members
+    some = members[:1] + members[len(members) // 2 :][:1] + members[-1:]
+    return hash((len(members), *map(_mark, some)))
+
+
+def _mark(member: Mapping[str, object]) -> int:
+    """Know a member by the values that can be compared however deep others are."""
+    return hash(tuple(v for v in member.values() if isinstance(v, (str, int, float))))

@@ -65,6 +65,7 @@ class TapLytics(Tap):
     ]
     dynamic_catalog = True  # And so --discover has its settings validated, too.
     message_writer_class = LineWriter
+    interrupt_class: ClassVar[type[Interrupt]] = Interrupt  # All waits go through it.
 
     def __init__(
         self,
@@ -72,7 +73,7 @@ class TapLytics(Tap):
         catalog: Mapping[str, Any] | Catalog | None = None,
         **kwargs: Any,  # noqa: ANN401 - the SDK's
     ) -> None:
-        self._interrupt = Interrupt()
+        self._interrupt = self.interrupt_class()
         self._held = ExitStack()
         given = catalog.to_dict() if isinstance(catalog, Catalog) else catalog
         self._given = None if given is None else catalogs.read(given)

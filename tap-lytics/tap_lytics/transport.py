@@ -4,29 +4,24 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, TypeVar
 
 import requests
 import tenacity
-from requests.auth import AuthBase
-from typing_extensions import override
+import urllib3
 
-from .errors import (
-    AuthError,
-    ProtocolError,
-    RetriableError,
-)
+from .errors import AuthError, ProtocolError, RetriableError
+from .headers import retry_after, to_date
+from .session import open_session, read_body
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
 
 T = TypeVar("T")
 
 MAX_TRIES = 10  # As Lytics' own client.
 LONGEST_WAIT_SECONDS = 60.0
-LONGEST_ASKED_WAIT_SECONDS = 900.0  # Of a Retry-After: a longer one is not believed.
 REFUSALS = {
     401: "the setting api_token holds a wrong or expired token. Make one in Lytics"
     " under Account > Security.",
@@ -58,18 +53,6 @@ class Answer:
     at: datetime | None
 
 
-class TokenAuth(AuthBase):
-    """The bare token; as an `auth`, so that no .netrc replaces it."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    @override
-    def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
-        r.headers["Authorization"] = self._token
-        return r
-
-
 class Transport:
     """Sends calls; retries what may pass, gives back what is for the client to judge.
 
@@ -98,13 +81,11 @@ class Transport:
         self._backoff = wait or tenacity.wait_random_exponential(
             max=LONGEST_WAIT_SECONDS
         )
-        self._session = requests.Session()
-        self._session.auth = TokenAuth(token)
-        self._session.headers["User-Agent"] = user_agent
+        self._session = open_session(token, user_agent)
         # Proxies and certificates: read from the environment once, not with every call.
         # Plain http is for this machine: a proxy would carry the token away.
         self._environment = self._session.merge_environment_settings(
-            base_url, {"http": ""}, stream=None, verify=None, cert=None
+            base_url, {"http": ""}, stream=True, verify=None, cert=None
         )
 
     def send(self, call: Call, read: Callable[[Answer], T]) -> T:
@@ -135,19 +116,22 @@ class Transport:
 
     def _try_once(self, call: Call) -> Answer:
         try:
-            response = self._session.send(
+            with self._session.send(
                 self._session.prepare_request(self._request(call)),
                 timeout=self._timeout,
-                allow_redirects=False,  # A redirect would carry the token elsewhere.
+                allow_redirects=False,
                 **self._environment,
-            )
-        except requests.RequestException as error:
+            ) as response:
+                return _admit(call, response, read_body(response))
+        except (
+            requests.RequestException,
+            urllib3.exceptions.HTTPError,
+            ValueError,
+        ) as e:
             # Its text holds the address with the cursor; its kind says enough.
-            kind = type(error).__name__
             raise RetriableError(
-                f"No answer from Lytics to {call.what} ({kind})."
+                f"No answer from Lytics to {call.what} ({type(e).__name__})."
             ) from None
-        return _admit(call, response)
 
     def _request(self, call: Call) -> requests.Request:
         return requests.Request(
@@ -164,7 +148,7 @@ class Transport:
         return self._backoff(state) if asked is None else asked
 
 
-def _admit(call: Call, response: requests.Response) -> Answer:
+def _admit(call: Call, response: requests.Response, body: bytes | None) -> Answer:
     status, headers = response.status_code, response.headers
     if status in TRANSIENT or status >= 500:  # noqa: PLR2004 - server errors
         raise RetriableError(
@@ -178,31 +162,9 @@ def _admit(call: Call, response: requests.Response) -> Answer:
             f"Lytics answered {call.what} with a redirect ({status}), which is not"
             " followed as it would carry the token along: check api_url."
         )
-    at = to_date(headers.get("Date"))
-    return Answer(status=status, body=response.content, at=at)
-
-
-def retry_after(header: str | None, *, now: datetime | None = None) -> float | None:
-    """Read a Retry-After, seconds or a date, as seconds; None if there is none."""
-    if header is None:
-        return None
-    if header.strip().isdigit():
-        seconds = float(header)
-    else:
-        at = to_date(header)
-        if at is None:
-            return None
-        seconds = (at - (now or datetime.now(timezone.utc))).total_seconds()
-    return min(max(seconds, 0.0), LONGEST_ASKED_WAIT_SECONDS)
-
-
-def to_date(header: str | None) -> datetime | None:
-    """Read the date of an HTTP header; None if there is none that can be read."""
-    try:
-        at = parsedate_to_datetime(header or "")
-    except (TypeError, ValueError):
-        return None
-    return at.astimezone(timezone.utc) if at.tzinfo else at.replace(tzinfo=timezone.utc)
+    if body is None:
+        raise ProtocolError(f"Lytics answered {call.what} with more than it can have.")
+    return Answer(status=status, body=body, at=to_date(headers.get("Date")))
 
 
 def _tell_of_retry(state: tenacity.RetryCallState) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable
 from datetime import datetime, timezone
@@ -22,7 +21,9 @@ TIME = re.compile(
     r" ?(?P<zone>[Zz]|[+-][0-9]{2}:?[0-9]{2})?)?"
 )
 REMEMBERED = 16_384  # Numbers written as text: counts and amounts come again.
+DEEPEST = 100  # Levels: parsers give up at some hundreds.
 INT64 = 2**63  # What Lytics, and every target's integer column, can hold.
+LARGEST = 1.7976931348623157e308  # A float ends there; beyond it many read none.
 LONGEST_UTC = len("2015-09-17T21:45:07.123456Z")
 MICROSECONDS = LONGEST_UTC - 1
 BOOLEANS = {  # What Go's strconv.ParseBool takes: Lytics is written in Go.
@@ -61,7 +62,7 @@ def to_number(value: JSON) -> int | float:
         return _number_in(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ContradictionError
-    if isinstance(value, float) and not math.isfinite(value):
+    if not -LARGEST <= value <= LARGEST:
         raise ContradictionError
     return value
 
@@ -131,8 +132,18 @@ def to_map(item: Convert, exact: type | None = None) -> Convert:
 
 
 def as_it_comes(value: JSON) -> JSON:
-    """Take any JSON."""
+    """Take any JSON that is not too deep to be written and read again."""
+    if is_deep(value):
+        raise ContradictionError
     return value
+
+
+def is_deep(value: JSON, levels: int = DEEPEST) -> bool:
+    """Say whether lists and objects stand in each other beyond so many levels."""
+    if not isinstance(value, (list, dict)):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return not levels or any(is_deep(each, levels - 1) for each in inner)
 
 
 @lru_cache(maxsize=REMEMBERED)

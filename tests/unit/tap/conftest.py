@@ -12,6 +12,7 @@ import pytest
 
 from sandbox import Clock, Options, Sandbox
 from tap_lytics.client import Client
+from tap_lytics.headers import to_date
 from tap_lytics.interrupt import Interrupt
 from tap_lytics.ledger_file import open_ledger
 from tap_lytics.ledger_roster import LedgerRoster
@@ -22,7 +23,7 @@ from tap_lytics.reader import Reader, Surroundings
 from tap_lytics.roster import Overlap
 from tap_lytics.settings import DECLARED, Settings
 from tap_lytics.state import Place
-from tap_lytics.transport import Answer, Call, to_date
+from tap_lytics.transport import Answer, Call
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tap_lytics.account import is_audience, to_audience, to_fields
-from tap_lytics.client import Page, Scan
+from tap_lytics.answers import Page
+from tap_lytics.client import Scan
 from tap_lytics.discovery import slugs, unknown
 
 ROW = {"id": "abc", "slug_name": "vip", "name": "VIP", "table": "user"}
@@ -53,9 +54,9 @@ def test_identities_come_first_and_in_lytics_order() -> None:
 
 
 def test_the_built_in_times_are_always_there() -> None:
-    fields = {f.name: f.type for f in to_fields({"columns": None})}
+    fields = {f.name: f.type for f in to_fields({"columns": [{"as": "age"}]})}
 
-    assert fields == {"_created": "date", "_modified": "date"}
+    assert fields == {"age": "", "_created": "date", "_modified": "date"}
 
 
 def test_an_unknown_audience_is_told_with_the_nearest() -> None:

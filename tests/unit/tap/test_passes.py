@@ -367,6 +367,28 @@ def test_clocks_far_apart_are_told_once(
     assert job.state["bookmark"] == "2026-03-01T08:00:00Z", "by Lytics' clock"
 
 
+@pytest.mark.parametrize("years", [-3, 1, 500])
+def test_a_clock_of_another_age_is_not_believed(make_job: MakeJob, years: int) -> None:
+    job = make_job(existing_users=True)
+    job.own_clock_is_ahead = timedelta(days=-400 * years)
+
+    job.run()
+
+    own = job._own_time().replace(tzinfo=None)
+    assert job.state["bookmark"] == f"{own.isoformat()}Z"
+
+
+@pytest.mark.parametrize("bookmark", ["0001-01-01T00:00:00Z", "0999-01-01T00:00:00Z"])
+def test_a_bookmark_before_all_calendars_brings_everybody(
+    make_job: MakeJob, bookmark: str
+) -> None:
+    job = make_job()
+    job.run()
+    job.state["bookmark"] = bookmark
+
+    assert len(job.run().sent()) == 25
+
+
 @pytest.mark.parametrize(("cursor_is_known", "activates"), [(True, 0), (False, 1)])
 def test_a_resumed_scan_activates_nothing_unless_it_began_afresh(
     cursor_is_known: bool,  # noqa: FBT001 - a table

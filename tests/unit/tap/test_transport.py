@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import tenacity
 
-from tap_lytics.client import Client, Page, Scan
+from tap_lytics.answers import Page
+from tap_lytics.client import Client, Scan
 from tap_lytics.errors import (
     InterruptedByUserError,
     LyticsUnavailableError,
@@ -18,11 +19,12 @@ from tap_lytics.errors import (
     RetriableError,
     StaleCursorError,
 )
+from tap_lytics.headers import retry_after, to_date
 from tap_lytics.interrupt import Interrupt
 from tap_lytics.prefetch import Ahead, ask
 from tap_lytics.progress import Progress
 from tap_lytics.scan import Pages
-from tap_lytics.transport import Call, Transport, retry_after, to_date
+from tap_lytics.transport import Call, Transport
 
 AT = datetime(2015, 10, 21, 7, 28, tzinfo=timezone.utc)
 OPEN = Path("/proc/self/fd")
@@ -44,6 +46,9 @@ def interrupt() -> Interrupt:
         ("99999", 900.0),
         (DATE, 0.0),
         ("Wed, 21 Oct 2015 07:28:30 GMT", 30.0),
+        ("9" * 500, 900.0),
+        ("\u00b2", None),
+        ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", None),
     ],
 )
 def test_retry_after_is_seconds_or_a_date(
@@ -56,6 +61,19 @@ def test_the_date_of_an_answer_is_read() -> None:
     assert to_date(DATE) == AT
     assert to_date("today") is None
     assert to_date(None) is None
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Mon, 01 Jan 99999999999999999999 00:00:00 GMT",
+        "Mon, 01 Jan 2020 00:00:00 +99999999999",
+        "Fri, 31 Dec 9999 23:59:59 -2359",
+        "Mon, 31 Feb 2020 00:00:00 GMT",
+    ],
+)
+def test_a_date_beyond_the_calendar_is_none(header: str) -> None:
+    assert to_date(header) is None
 
 
 def test_tries_are_bounded_and_the_last_error_says_so() -> None:
@@ -192,6 +210,34 @@ def test_ten_empty_pages_in_a_row_end_the_scan(interrupt: Interrupt) -> None:
 
     assert names == ["1"]
     assert len(client.asked) <= 12
+
+
+def test_a_scan_that_goes_in_circles_ends_in_doubt(
+    interrupt: Interrupt, caplog: pytest.LogCaptureFixture
+) -> None:
+    circle: dict[str, Page | Exception] = {
+        "": page("b", "1"),
+        "b": page("c", "2"),
+        "c": page("b", "3"),
+    }
+    client: Client = Fixed(circle)  # type: ignore[assignment]  # it has pages as well
+
+    pages = list(Pages(client, Scan(slug="vip"), interrupt))
+
+    assert [m["n"] for each in pages for m in each.members][:3] == ["1", "2", "3"]
+    assert len(pages) < 15
+    assert (pages[-1].next, pages[-1].total) == ("", None)  # And nobody is absent.
+    assert "nobody new" in caplog.text
+
+
+def test_new_members_under_old_cursors_are_no_circle(interrupt: Interrupt) -> None:
+    told = iter([page("b", str(n)) for n in range(40)] + [page("", "last")])
+    client: Client = Fixed({})  # type: ignore[assignment]  # it has pages as well
+    client.page = lambda *_: next(told)  # type: ignore[method-assign]  # see above
+
+    pages = list(Pages(client, Scan(slug="vip"), interrupt))
+
+    assert len(pages) == 41
 
 
 def test_a_cursor_that_is_stale_twice_is_fatal(interrupt: Interrupt) -> None:

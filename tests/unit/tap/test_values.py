@@ -203,6 +203,22 @@ def test_a_field_that_the_profile_lacks_is_null() -> None:
     assert left_out == 0
 
 
+@pytest.mark.parametrize("lytics_type", ["dynamic", "map[string]value", "string"])
+def test_what_is_too_deep_to_be_written_is_left_out(lytics_type: str) -> None:
+    deep: object = "x"
+    for _ in range(900):
+        deep = {"a": deep}
+
+    record, left_out = record_of(lytics_type, deep)
+
+    assert (record.keys(), left_out) == ({"_member_id"}, 1)
+
+
+@pytest.mark.parametrize("value", [10**400, -(10**309)])
+def test_a_number_that_is_none_to_most_readers_is_left_out(value: int) -> None:
+    assert record_of("number", value)[1] == 1
+
+
 def test_only_the_first_contradiction_of_a_field_is_told() -> None:
     told: list[tuple[str, str, str]] = []
     counter = Contradictions(tell=lambda *what: told.append(what))
