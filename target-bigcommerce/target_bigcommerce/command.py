@@ -10,7 +10,9 @@ from singer_sdk.plugin_base import SingerCommand
 from typing_extensions import Self, override
 
 from .errors import BigCommerceError, SettingsError
+from .interrupt import Interrupt
 from .log_lines import keep_lines_plain
+from .messages.leaving import leave
 
 if TYPE_CHECKING:
     import logging
@@ -42,6 +44,7 @@ class OneLineCommand(SingerCommand):
         except BigCommerceError as error:
             for line in error.args:
                 self.logger.error("%s", line)  # noqa: TRY400 - one line
+            leave(None, Interrupt())  # No run, so no handler of signals either.
             sys.exit(1)
 
 

@@ -15,6 +15,7 @@ from .declared import DECLARED
 from .errors import InputError, InterruptedByUserError, SettingsError
 from .exits.activation import activate
 from .messages.form import check_record, check_schema, check_state, check_version
+from .messages.leaving import leave
 from .messages.reader import Hooks, TimedReader
 from .messages.state_lines import print_state
 from .records.stream_maps import kept_maps, usable_maps
@@ -230,7 +231,9 @@ class TargetBigCommerce(Target):
             config=config.config if config else {},
             parse_env_config=bool(config and config.parse_env),
         )
-        sys.exit(target.run(file_input))
+        status = target.run(file_input)
+        leave(file_input, target._interrupt)
+        sys.exit(status)
 
     @classmethod
     @override

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -149,6 +150,26 @@ def test_many_records_come_through_a_pipe_whole(
     assert got.outcomes == {"updated": 1500}
     assert got.state == {"n": 1500}
     assert companies_of(box) == {1001 + n: f"Käse 🧀 {n}" for n in range(1500)}
+
+
+@pytest.mark.parametrize(
+    ("settings", "status"),
+    [({"max_in_flight": 9}, 1), ({"access_token": "wrong-one"}, 1), ({"limit": 2}, 0)],
+)
+def test_who_still_writes_when_the_target_ends_early_is_not_broken_off(
+    settings: dict[str, Any], status: int, config: dict[str, Any]
+) -> None:
+    records = companies(0, 200) * 20
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 1 << 20)  # So that all of it fits.
+    os.write(writer, to_text([schema(), *records]).encode())
+
+    got = run_with({**config, "batch_size_rows": 2, **settings}, stdin=reader)
+
+    os.close(writer)
+    assert got.status == status
+    assert os.read(reader, 1) == b""
+    os.close(reader)
 
 
 # Several streams, slow answers.
