@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     Possible = dict[tuple[Who | None, str], set[str | None]]
 
+SECONDS_TO_END = 61  # After a signal: request_timeout_seconds of 60, plus one.
 EXCUSES = {"unconfirmed"}  # BigCommerce kept the row out of a 200, twice.
 
 
@@ -49,8 +50,15 @@ def process(ended: Ended, world: World) -> None:
         return
     if ended.settled > ended.read or (not ended.status and ended.settled < ended.read):
         raise ViolationError(f"{ended.read} records have {ended.settled} outcomes")
-    if world.signalled and ended.status not in {1, 128 + world.signalled}:
+    if world.signalled:
+        _signalled(ended, world)
+
+
+def _signalled(ended: Ended, world: World) -> None:
+    if ended.status not in {1, 128 + (world.signalled or 0)}:
         raise ViolationError(f"status {ended.status} after signal {world.signalled}")
+    if world.now() - world.signalled_at > SECONDS_TO_END:
+        raise ViolationError("the process goes on and on after a signal")
 
 
 def read_state(state: Mapping[str, Any], before: int) -> int:

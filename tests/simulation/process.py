@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
@@ -18,6 +19,7 @@ from target_bigcommerce.target import TargetBigCommerce
 
 from .memory_file import MemoryFile, WatchedRejects
 from .pipe import Pipe, VirtualReader
+from .strands import VirtualThreads
 from .world import DeadError, ViolationError, VirtualInterrupt
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ class VirtualOpening(Opening):
             clock=world.now,
             chance=world.chance.random,
             open_session=wire.open,
+            open_threads=partial(VirtualThreads, world=world),
         )
         self.file = file
 

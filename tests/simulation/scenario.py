@@ -116,7 +116,7 @@ def _settings(chance: random.Random) -> dict[str, Any]:
         "on_exit": pick(("keep", "clear", "clear")),
         "on_null": pick(("keep", "clear")),
         "max_clear_percent": 100,
-        "max_in_flight": 1,
+        "max_in_flight": pick((1, 2, 3, 3)),
         "max_rejects": pick((3, 1000, 1000, 1000)),
         "quota_share_percent": pick((50, 90, 100)),
         "request_timeout_seconds": 60,

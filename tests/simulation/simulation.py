@@ -62,7 +62,8 @@ class Simulation:
         self.scenario.cast.settle_in(self.store)
         self.others = Others(self._world.chance, self.store, self.scenario.cast)
         self._watch = Watch(self._world, self.store, self._may_clear)
-        self._wire = Wire(self._world, self.store, self._watch)
+        width = self.scenario.settings["max_in_flight"]
+        self.wire = Wire(self._world, self.store, self._watch, width)
         self.leavers = leavers(self.scenario)
         self._exits = {entry.who for entry in self.scenario.entries if entry.leaves}
         self._state = 0
@@ -132,7 +133,7 @@ class Simulation:
         }
         if self._is_calm:
             config["max_rejects"] = 1000  # As the error has told the user to.
-        opening = self._parts.opening(self._world, self._wire, self.file)
+        opening = self._parts.opening(self._world, self.wire, self.file)
         text = sent(self.scenario, begun, version=self.processes + 1)
         trouble = self._world.trouble
         ended = run_process(self._world, opening, self._parts, config=config, text=text)

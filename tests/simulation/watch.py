@@ -32,13 +32,14 @@ class Watch:
         self._store = store
         self._may_clear = may_clear
         self._created: set[str] = set()
+        self._new: list[str] = []
         self._had: list[tuple[int, int]] = []
 
     def before(self, request: Request) -> None:
         """Look at the store before a call is carried out."""
         if request.method == "POST" and request.path.endswith("/customers"):
-            for row in msgspec.json.decode(request.body):
-                self._see_creation(row["email"].lower())
+            rows = msgspec.json.decode(request.body)
+            self._see_creation([row["email"].lower() for row in rows])
         if request.method == "DELETE":
             wanted = unquote(request.query.get("id:in", "")).split(",")
             found = (self._store.values.key_of(int(number)) for number in wanted)
@@ -46,16 +47,20 @@ class Watch:
 
     def after(self, request: Request) -> None:
         """Look at what the call did."""
+        if request.method == "POST":
+            found = self._store.customers.by_email
+            self._created |= {email for email in self._new if found(email)}
+            self._new = []
         if request.method == "DELETE":
             for key in self._had:
                 if key not in self._store.values:
                     self._see_deletion(*key)
 
-    def _see_creation(self, email: str) -> None:
-        if email in self._created and self._store.customers.by_email(email):
+    def _see_creation(self, emails: list[str]) -> None:
+        found = self._store.customers.by_email
+        if any(email in self._created and found(email) for email in emails):
             self._world.violate("a customer who was created is created again")
-        if not self._store.customers.by_email(email):
-            self._created.add(email)
+        self._new = [email for email in emails if not found(email)]
 
     def _see_deletion(self, customer_id: int, number: int) -> None:
         name = self._store.attributes[number]["name"]

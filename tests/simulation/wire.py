@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -12,7 +13,11 @@ from typing_extensions import override
 from sandbox.messages import Request, to_request
 from target_bigcommerce.api.session import open_session
 
+from .world import DeadError
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sandbox.messages import Answer
     from sandbox.store import Store
 
@@ -21,12 +26,22 @@ if TYPE_CHECKING:
 
 
 class Wire:
-    """Carries requests to the store and answers back, or loses them on the way."""
+    """Carries requests to the store and answers back, or loses them on the way.
 
-    def __init__(self, world: World, store: Store, watch: Watch) -> None:
+    Args:
+        world: lets time pass meanwhile.
+        store: answers.
+        watch: looks at what the store does.
+        width: how many calls there may be at once.
+    """
+
+    def __init__(self, world: World, store: Store, watch: Watch, width: int) -> None:
         self._world = world
         self._store = store
         self._watch = watch
+        self._width = width
+        self._under_way = 0
+        self.most_at_once = 0
 
     def open(self, *given: str) -> requests.Session:
         """Open the target's own session, except for what it is connected to."""
@@ -41,10 +56,9 @@ class Wire:
         if self._world.signalled is not None:
             self._world.violate("a call begins after a signal")
         self._world.touch()
-        self._world.is_in_call = True
-        answer = self._answer(request)
-        self._world.is_in_call = False
-        self._world.pass_by(min(answer.delay, patience))
+        with self._one_more():
+            answer = self._answer(request)
+            self._world.pass_by(min(answer.delay, patience))
         if answer.delay > patience:
             raise requests.ReadTimeout
         if answer.ending == "cut":
@@ -53,9 +67,27 @@ class Wire:
             raise requests.exceptions.ChunkedEncodingError
         return _to_response(answer)
 
+    @contextmanager
+    def _one_more(self) -> Iterator[None]:
+        strand = self._world.turns.current
+        strand.is_in_call = True
+        self._under_way += 1
+        self.most_at_once = max(self.most_at_once, self._under_way)
+        try:
+            if self._under_way > self._width:
+                self._world.violate("there are more calls at once than max_in_flight")
+            yield
+        finally:
+            self._under_way -= 1
+            strand.is_in_call = False
+
     def _answer(self, request: Request) -> Answer:
         call = self._store.begin(request)
-        self._world.pass_by(self._world.chance.uniform(0.0, 0.4))
+        try:
+            self._world.pass_by(self._world.chance.uniform(0.0, 0.4))
+        except DeadError:
+            call.finish()  # What has reached the store is carried out all the same.
+            raise
         self._watch.before(request)
         answer = call.finish()
         self._watch.after(request)

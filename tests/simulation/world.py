@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Literal, NoReturn
 
 from typing_extensions import override
 
-from sandbox import Clock
 from target_bigcommerce.errors import InterruptedByUserError
 from target_bigcommerce.interrupt import Interrupt
+
+from .turns import Turns
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable
 
-START = 1_700_000_000.0
 MOST_MOMENTS = 100_000
 SHORTEST_SLEEP = 1e-6  # A real wait is never shorter, whatever was asked for.
 
@@ -49,30 +49,36 @@ class World:
 
     def __init__(self, chance: random.Random) -> None:
         self.chance = chance
-        self.clock = Clock.still(START)
-        self.is_in_call = False
+        self.turns = Turns(chance, self._stuck)
+        self.clock = self.turns.clock
         self.happenings: list[tuple[int, Callable[[], None]]] = []
         self.violation: ViolationError | None = None
-        self._elapsed = 0.0  # The clock's seconds since 1970 are too coarse to add to.
         self._moments = 0
         self.begin(None)
 
     def begin(self, trouble: Trouble | None) -> None:
         """Begin a process, to which the trouble will come."""
         self.signalled: int | None = None
+        self.signalled_at = 0.0
         self.is_dead = False
-        self.is_in_call = False
         self.trouble = trouble
+        self._unhandled: int | None = None
         self._moment = 0
 
     def now(self) -> float:
         """Running seconds."""
-        return self._elapsed
+        return self.turns.elapsed
 
     def pass_by(self, seconds: float) -> None:
-        """Let time pass, and nothing else."""
-        self._elapsed += seconds
-        self.clock.set(START + self._elapsed)
+        """Let time pass, whatever signal comes."""
+        self.rest(self.turns.elapsed + seconds)
+
+    def rest(self, until: float, *, is_deaf: bool = True) -> None:
+        """Let other threads go on until then."""
+        self.turns.rest(until, is_deaf=is_deaf)
+        if self.is_dead:
+            raise DeadError
+        self.handle_signals()
 
     def touch(self) -> None:
         """One moment passes."""
@@ -93,26 +99,51 @@ class World:
         self.touch()
         if seconds > 0:
             half = max(seconds, SHORTEST_SLEEP) / 2
-            self.pass_by(half)
+            self._nap(half)
             self.touch()
-            if self.signalled is None:
-                self.pass_by(half)
+            self._nap(half)
+        else:
+            self._nap(0.0)
 
     def violate(self, text: str) -> NoReturn:
         """End the process, as it did what may never happen."""
         self.violation = self.violation or ViolationError(text)
+        self._die()
         raise self.violation
+
+    def handle_signals(self) -> None:
+        """Have the main thread handle a signal, as no other ever does."""
+        number = self._unhandled
+        if number is None or self.turns.current is not self.turns.main:
+            return
+        self._unhandled = None
+        self.signalled, self.signalled_at = number, self.turns.elapsed
+        handler = signal.getsignal(number)
+        if not callable(handler):
+            self.violate("the process does not handle the signal")
+        self.turns.rouse()
+        handler(number, None)
+
+    def _nap(self, seconds: float) -> None:
+        if self.signalled is None:
+            self.rest(self.turns.elapsed + seconds, is_deaf=False)
 
     def _strike(self, what: What) -> None:
         number = SIGNALS.get(what)
         if number is None:
-            self.is_dead = True
+            self._die()
             raise DeadError
-        self.signalled = number
-        handler = signal.getsignal(number)
-        if not callable(handler):
-            self.violate("the process does not handle the signal")
-        handler(number, None)
+        self._unhandled = number
+        self.turns.main.wakes = min(self.turns.main.wakes, self.turns.elapsed)
+        self.handle_signals()
+
+    def _die(self) -> None:
+        self.is_dead = True
+        self.turns.rouse(even_the_deaf=True)
+
+    def _stuck(self) -> None:
+        self.violation = self.violation or ViolationError("all threads wait for others")
+        self._die()
 
 
 class VirtualInterrupt(Interrupt):
@@ -124,7 +155,7 @@ class VirtualInterrupt(Interrupt):
 
     @override
     def wait(self, seconds: float) -> None:
-        if self._world.is_in_call:
+        if self._world.turns.current.is_in_call:
             self._world.violate("a call begins within a call of the same thread")
         if not self.is_set:
             self._world.sleep(seconds)

@@ -1,0 +1,95 @@
+"""The target's threads in virtual time: the seed decides which of them goes on."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from typing_extensions import override
+
+from target_bigcommerce.api.threads import Threads
+
+from .turns import NEVER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .turns import Strand, Turns
+    from .world import World
+
+# More than ever run; threads are kept, as making them is what costs.
+POOL = ThreadPoolExecutor(16, thread_name_prefix="strand")
+
+
+class VirtualThreads(Threads):
+    """Threads of which one runs at a time."""
+
+    def __init__(self, most: int, world: World) -> None:
+        super().__init__(most)
+        self._world = world
+
+    @override
+    def side_by_side(self, act: Callable[[], None], times: int) -> None:
+        crew = Crew(self._world.turns, act, times)
+        while crew.left:
+            self._world.turns.rest(NEVER)
+            try:
+                self._world.handle_signals()
+            except BaseException as error:  # noqa: BLE001 - raised when all are done
+                crew.errors.append(error)
+        if crew.errors:
+            raise crew.errors[0]
+
+    @override
+    def condition(self) -> threading.Condition:
+        return VirtualCondition(self._world)
+
+
+class Crew:
+    """The threads that do the same; the one that waits for them goes on at the end."""
+
+    def __init__(self, turns: Turns, act: Callable[[], None], times: int) -> None:
+        self._turns = turns
+        self._act = act
+        self._boss = turns.current
+        self.left = times
+        self.errors: list[BaseException] = []
+        for _ in range(times):
+            POOL.submit(self._live, turns.begin())
+
+    def _live(self, strand: Strand) -> None:
+        strand.go.acquire()
+        try:
+            self._act()
+        except BaseException as error:  # noqa: BLE001 - raised where all are waited for
+            self.errors.append(error)
+        self.left -= 1
+        if not self.left and self._boss.wakes == NEVER:
+            self._boss.wakes = self._turns.elapsed
+        self._turns.end()
+
+
+class VirtualCondition(threading.Condition):
+    """Waits by giving its turn to others."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self._world = world
+        self._sleepers: list[Strand] = []
+
+    @override
+    def wait(self, timeout: float | None = None) -> bool:
+        self._sleepers.append(self._world.turns.current)
+        self.release()
+        try:
+            self._world.rest(NEVER)
+        finally:
+            self.acquire()
+        return True
+
+    @override
+    def notify_all(self) -> None:
+        for strand in self._sleepers:
+            strand.wakes = min(strand.wakes, self._world.now())
+        self._sleepers.clear()
