@@ -36,11 +36,11 @@ class StateError(LyticsError):
 
 
 class LedgerError(LyticsError):
-    """The ledger is another job's, held by another process or no ledger. Stop."""
+    """The ledger is not this job's alone, or cannot be used. Stop, sending nothing."""
 
 
 class OutputError(LyticsError):
-    """Nobody reads the tap's output any more. Stop."""
+    """The tap's output goes nowhere any more. Stop."""
 
 
 class InterruptedByUserError(LyticsError):

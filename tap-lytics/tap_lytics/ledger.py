@@ -3,33 +3,39 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from .errors import LedgerError
 from .ledger_row import FROM_START, LEFT, Row, rearranged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    import sqlite3
+    from collections.abc import Iterable, Sequence
 
 LAST_BYTE = 255
+NONE_YET = -1
 
 
 class Ledger:
     """The rows of all audiences in one file, and its generation.
 
-    The generation grows with every state that is written, so that a row tells whether
-    a state covers it.
+    The generation grows with all that is made lasting, and a state names the one that
+    it covers, so that a row tells whether a state covers it.
+
+    Args:
+        connection: to the file, in a transaction.
+        claimed: the latest generation that a state claims. A file that is older, as a
+            copy of before is, must not use it again for other rows.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, claimed: int) -> None:
         self._connection = connection
-        self.id, generation = connection.execute(
+        self.id, found = connection.execute(
             "SELECT id, generation FROM about"
         ).fetchone()
-        self.generation: int = generation + 1
+        self._found = self._lasting = int(found)
+        self._kept_changes = NONE_YET
+        self.generation = max(self._found, claimed) + 1
 
     def enroll(
         self, audience_id: str, slug: str, fields: Sequence[str], covered: int | None
@@ -44,7 +50,7 @@ class Ledger:
         if row is None or covered is None:
             return None
         number, began = row
-        if not began <= covered < self.generation:
+        if not began <= covered <= self._found:
             return None
         self._describe(number, slug, fields)
         self._undo(number, covered)
@@ -115,16 +121,22 @@ class Ledger:
 
     def commit(self) -> int:
         """Make all lasting; gives the generation that a state then covers."""
-        covered = self.generation
-        self._connection.execute("UPDATE about SET generation = ?", (covered,))
         self.secure()
-        self.generation += 1
-        return covered
+        return self._lasting
 
     def secure(self) -> None:
-        """Make lasting what was put; it is undone unless a state comes to cover it."""
-        self._connection.execute("COMMIT")
-        self._connection.execute("BEGIN IMMEDIATE")
+        """Make lasting what was put; it is undone unless a state comes to cover it.
+
+        What is lasting outlives a power cut, and costs a wait for the disk.
+        """
+        if self._connection.total_changes == self._kept_changes:
+            return
+        execute = self._connection.execute
+        execute("UPDATE about SET generation = ?", (self.generation,))
+        execute("COMMIT")
+        execute("BEGIN IMMEDIATE")
+        self._lasting, self.generation = self.generation, self.generation + 1
+        self._kept_changes = self._connection.total_changes
 
     def close(self) -> None:
         """Let the file go; what was not committed is not kept."""
@@ -160,18 +172,6 @@ class Ledger:
         self._connection.execute(
             "DELETE FROM member WHERE audience = ? AND flags = ?", (audience, LEFT)
         )
-
-
-@contextmanager
-def telling_of_damage(path: str) -> Iterator[None]:
-    """Speak for a ledger that cannot be read or written on the way."""
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        raise LedgerError(
-            f"The ledger {path} cannot be used any further ({error}): if its disk is"
-            " not full, move it away, and the next run makes it anew."
-        ) from None
 
 
 def _to_row(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import LedgerError
 from .ledger import Ledger
+from .ledger_trouble import cannot_open, trouble_with
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -21,7 +22,8 @@ LAYOUT = 2
 PRAGMAS = (
     "PRAGMA locking_mode = EXCLUSIVE",
     "PRAGMA journal_mode = WAL",
-    "PRAGMA synchronous = NORMAL",
+    "PRAGMA synchronous = FULL",  # A power cut takes back no commit,
+    "PRAGMA fullfsync = ON",  # on a Mac neither.
     "PRAGMA cache_size = -16384",  # 16 MB.
 )
 
@@ -65,7 +67,7 @@ def open_ledger(
     ids = {place["ledger_id"] for place in places if place.get("ledger_id")}
     generations = [place.get("ledger_generation") or 0 for place in places]
     claim = Claim(ids=ids, generation=max(generations, default=0), audiences=audiences)
-    return Ledger(open_file(path, claim))
+    return Ledger(open_file(path, claim), claimed=claim.generation)
 
 
 def open_file(path: str, claim: Claim) -> sqlite3.Connection:
@@ -82,7 +84,7 @@ def open_file(path: str, claim: Claim) -> sqlite3.Connection:
     try:
         return _open_checked(path, claim)
     except sqlite3.OperationalError as error:
-        raise LedgerError(_why_not_opened(path, error)) from None
+        raise trouble_with(path, error) from None
     except sqlite3.DatabaseError:
         return _open_beside_damaged(path, claim)
 
@@ -103,10 +105,7 @@ def _connect(path: str) -> sqlite3.Connection:
     try:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # It holds customer ids.
     except OSError as error:
-        raise LedgerError(
-            f"The ledger {path} cannot be opened ({error.strerror}): correct"
-            " ledger_path."
-        ) from None
+        raise cannot_open(path, error) from None
     connection = sqlite3.connect(path, timeout=0, isolation_level=None)
     try:
         for statement in (*PRAGMAS, "BEGIN IMMEDIATE"):
@@ -175,17 +174,11 @@ def _open_beside_damaged(path: str, claim: Claim) -> sqlite3.Connection:
     if not claim.ids:
         raise LedgerError(f"{path} is no ledger of this tap; correct ledger_path.")
     aside = f"{path}.damaged"
-    Path(path).rename(aside)
-    for suffix in ("-wal", "-journal"):
-        Path(path + suffix).unlink(missing_ok=True)
+    try:
+        Path(path).rename(aside)
+        for suffix in ("-wal", "-journal"):
+            Path(path + suffix).unlink(missing_ok=True)
+    except OSError as error:
+        raise cannot_open(path, error) from None
     logger.warning("The ledger %s is damaged; it was moved to %s.", path, aside)
     return _open_checked(path, claim)
-
-
-def _why_not_opened(path: str, error: sqlite3.OperationalError) -> str:
-    if "locked" in str(error):
-        return (
-            f"The ledger {path} is held by another process: only one may export with"
-            " it at a time."
-        )
-    return f"The ledger {path} cannot be used ({error}). Correct ledger_path."

@@ -51,7 +51,7 @@ class LineWriter(MsgSpecWriter):
         """Write whole lines to stdout.
 
         Raises:
-            OutputError: when nobody reads there any more.
+            OutputError: when nobody reads there any more, or its disk is full.
         """
         try:
             sys.stdout.buffer.write(lines)
@@ -60,6 +60,11 @@ class LineWriter(MsgSpecWriter):
             raise OutputError(
                 "Whoever reads the tap's output ended first; its own last lines tell"
                 " why. The next run goes on from the last state that it confirmed."
+            ) from None
+        except OSError as error:
+            raise OutputError(
+                f"The tap's output cannot be written ({error.strerror}): make room"
+                " where it goes. The next run goes on from the last whole state in it."
             ) from None
 
 

@@ -13,8 +13,8 @@ from singer_sdk.singerlib.catalog import Metadata
 from typing_extensions import override
 
 from .errors import InterruptedByUserError, SettingsError
-from .ledger import telling_of_damage
 from .ledger_roster import LedgerRoster
+from .ledger_trouble import telling_of_trouble
 from .lookout import Lookout
 from .members import Contradictions, Shape
 from .outlet import LineWriter, StreamOutlet
@@ -97,7 +97,7 @@ class AudienceStream(Stream):
     def _pass(self) -> None:
         place = Place.read(self.name, self.stream_state)
         try:
-            with telling_of_damage(self._around.settings.ledger_path or ""):
+            with telling_of_trouble(self._around.settings.ledger_path or ""):
                 self._passes.run(place)
         except InterruptedByUserError:
             self.logger.info("Stopped by a signal, behind the last page written.")

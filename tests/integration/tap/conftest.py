@@ -6,7 +6,7 @@ import json
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,11 +23,16 @@ class RunningTap:
     """A tap under way; its stdout is read line by line, its stderr is a file."""
 
     def __init__(
-        self, folder: Path, config: Mapping[str, Any], state: Mapping[str, Any] | None
+        self,
+        folder: Path,
+        config: Mapping[str, Any],
+        state: Mapping[str, Any] | None,
+        *,
+        through: Sequence[str] = (),
     ) -> None:
         self._config = config
         self._errors = folder / "stderr"
-        args = [str(BIN / "tap-lytics")]
+        args = [*through, str(BIN / "tap-lytics")]
         for name, value in (("config", config), ("state", state)):
             if value is not None:
                 path = folder / f"{name}.json"
@@ -79,7 +84,18 @@ class RunningTap:
     @property
     def state(self) -> dict[str, Any]:
         """The last state read so far."""
-        return next(m["value"] for m in self.messages[::-1] if m["type"] == "STATE")
+        return self.states[-1]
+
+    @property
+    def states(self) -> list[dict[str, Any]]:
+        """All of them, in order."""
+        return [m["value"] for m in self.messages if m["type"] == "STATE"]
+
+    @property
+    def complaints(self) -> list[str]:
+        """What it said at ERROR, a line each."""
+        lines = [line.split(" | ", 3) for line in self.stderr.splitlines()]
+        return [parts[-1] for parts in lines if parts[1:2] == ["ERROR   "]]
 
     @property
     def covered(self) -> list[dict[str, Any]]:
@@ -94,16 +110,19 @@ StartTap = Callable[..., RunningTap]
 
 @pytest.fixture
 def start_tap() -> Iterator[StartTap]:
-    """Start taps; what still runs when the test ends is killed."""
+    """Start taps, through another command if given; all are killed in the end."""
     running: list[RunningTap] = []
     with tempfile.TemporaryDirectory() as name:
 
         def start(
-            config: Mapping[str, Any], state: Mapping[str, Any] | None = None
+            config: Mapping[str, Any],
+            state: Mapping[str, Any] | None = None,
+            *,
+            through: Sequence[str] = (),
         ) -> RunningTap:
             folder = Path(name, str(len(running)))
             folder.mkdir()
-            running.append(RunningTap(folder, config, state))
+            running.append(RunningTap(folder, config, state, through=through))
             return running[-1]
 
         yield start
