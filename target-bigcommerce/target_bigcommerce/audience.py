@@ -67,7 +67,7 @@ class Audience:
     def is_full(self) -> bool:
         """Whether it is time for a drain."""
         most = RECORDS_PER_CUSTOMER * self._settings.batch_size_rows
-        return self.size >= self._export.room or self.waiting >= most
+        return self.size >= self._export.room(self._stream) or self.waiting >= most
 
     def take(self, record: Record, message: Mapping[str, Any]) -> None:
         """Take a record: it waits for the drain, or is rejected or skipped at once."""
@@ -156,7 +156,7 @@ class Audience:
                 member=self._schema.member(record),
             )
         )
-        self._export.wait()
+        self._export.hold(self._stream, self.size)
 
     def _to_plan(self) -> StreamPlan:
         attribute = self._settings.audience_attribute_of(self._stream)

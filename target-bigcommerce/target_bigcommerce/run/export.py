@@ -65,6 +65,7 @@ class Export:
         self.has_told_of_exits = False
         self._clock = clock
         self._waiting_since: float | None = None
+        self._customers: dict[str, int] = {}
         self._writers: dict[str, str] = {}
 
     @property
@@ -77,13 +78,17 @@ class Export:
         """Whether a STATE may be printed; a try leaves none behind."""
         return not self.settings.dry_run and self.settings.limit is None
 
-    @property
-    def room(self) -> int:
-        """How many customers the next drain may hold."""
+    def room(self, stream: str) -> int:
+        """How many customers of a stream the next drain may hold.
+
+        Streams are drained together, so all of them share what a limit leaves.
+        """
         limit = self.settings.limit
         if limit is None:
             return self.settings.batch_size_rows
-        return max(1, min(self.settings.batch_size_rows, limit - self._changed))
+        others = sum(n for name, n in self._customers.items() if name != stream)
+        left = limit - self._changed - others
+        return max(1, min(self.settings.batch_size_rows, left))
 
     def claim(self, attribute: str, stream: str) -> None:
         """Make a stream the one writer of an audience attribute.
@@ -118,6 +123,11 @@ class Export:
         if self._waiting_since is None:
             self._waiting_since = self._clock()
 
+    def hold(self, stream: str, customers: int) -> None:
+        """Take note of how many customers of a stream wait for the next drain."""
+        self._customers[stream] = customers
+        self.wait()
+
     def deadline(self) -> float | None:
         """Seconds until what waits must be written; None if nothing waits."""
         if self._waiting_since is None:
@@ -131,6 +141,7 @@ class Export:
         self.journal.sync()
         self.checkpoint.settle()
         self._waiting_since = None
+        self._customers.clear()
 
     @property
     def has_too_many_rejects(self) -> bool:

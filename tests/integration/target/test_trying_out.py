@@ -128,6 +128,17 @@ def test_a_limit_does_not_count_who_is_unchanged(run: RunTarget, box: Sandbox) -
     assert list(values_of(box)) == [*range(1001, 1011), 1011, 1012]
 
 
+def test_a_limit_holds_for_all_audiences_together(run: RunTarget, box: Sandbox) -> None:
+    vips = [record(number, company="New") for number in (1001, 1002, 1003)]
+    golds = [record(n, stream="gold", company="New") for n in range(1011, 1021)]
+
+    got = run(schema(), schema(stream="gold"), *vips, *golds, limit=5)
+
+    assert got.outcomes == {"updated": 5}
+    changed = {number for number, text in companies_of(box).items() if text == "New"}
+    assert changed == {1001, 1002, 1003, 1011, 1012}
+
+
 # Files.
 
 

@@ -457,7 +457,7 @@ def test_a_limit_lets_no_more_customers_change(box: Sandbox, make_job: MakeJob) 
     job = make_job(box, map_standard_fields=[], limit=4)
     job.write({"id": 1}, {"id": 2})
     job.export.stop_if_over()
-    room = job.export.room
+    room = job.export.room("vip")
 
     job.write({"id": 3}, {"id": 4})
 
