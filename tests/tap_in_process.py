@@ -58,7 +58,9 @@ class HastyTap(TapLytics):
         """Give back what a process of its own would by its end."""
         self._interrupt.close()
         if "_around" in self.__dict__:
-            self._around.client._transport._session.close()
+            session = self._around.client._transport._session
+            session.close()
+            session.adapters.clear()  # A call ahead may still try; to no end.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

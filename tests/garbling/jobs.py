@@ -17,7 +17,7 @@ from .claims import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from tap_in_process import Ended
@@ -68,10 +68,19 @@ class Jobs:
             "ledger changes": ended,
         }
 
-    def run(self, job: str, spoils: Sequence[Spoil] = ()) -> Ended:
-        """Run one, and hold it to all that holds of every one."""
+    def run(
+        self,
+        job: str,
+        spoils: Sequence[Spoil] = (),
+        *,
+        place: Mapping[str, Any] | None = None,
+    ) -> Ended:
+        """Run one, and hold it to all that holds of every one.
+
+        `place` is what the state has otherwise of the audience.
+        """
         url, served = self.lytics.begin(spoils)
-        args = self._args(job, url)
+        args = self._args(job, url, place or {})
         ended = run_hasty_tap(args)
         token = self.lytics.box.options.lytics_token
         assert_orderly(ended, served, token)
@@ -96,10 +105,12 @@ class Jobs:
         token = self.lytics.box.options.lytics_token
         return {**settings, "api_url": url, "api_token": token}
 
-    def _args(self, job: str, url: str) -> list[str]:
+    def _args(self, job: str, url: str, place: Mapping[str, Any]) -> list[str]:
         args = ["--config", self._write("config", self.settings(job, url))]
         if job in self.states:
-            args += ["--state", self._write("state", self.states[job])]
+            state = json.loads(json.dumps(self.states[job]))
+            state["bookmarks"][VIP].update(place)
+            args += ["--state", self._write("state", state)]
         return args if job not in DISCOVERING else [*args, "--discover"]
 
     def _ledger(self) -> str:

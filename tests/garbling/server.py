@@ -81,7 +81,7 @@ class GarbledLytics:
         good = to_wire(answer)
         wire = served.plan.on(good, asked)
         served.answers.append((asked, wire))
-        return wire.to_bytes(), wire is good
+        return (good.to_bytes(), True) if wire is good else (wire.to_last(), False)
 
 
 def _asked(path: str, query: str, before: Sequence[Asked]) -> Asked:
@@ -112,6 +112,7 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
     protocol_version = "HTTP/1.1"
+    timeout = 5  # Connections that nobody uses any more are not kept.
 
     def _answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))

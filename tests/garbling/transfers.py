@@ -133,7 +133,7 @@ def hung_up(wire: Wire, random: Random) -> Wire:
     """Hang up anywhere on the way, unannounced."""
     whole = wire.to_bytes()
     at = random.randrange(len(whole))
-    return replace(wire, head=whole[:at], headers=(), body=b"", is_json=False)
+    return replace(wire, head=whole[:at], is_json=False, is_cut=True)
 
 
 TRANSFERS: dict[str, Way] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
     from sandbox.messages import Answer, Json
 
-LENGTH = "Content-Length"
+CLOSE = (b"Connection", b"close")
+FRAMING = {b"Content-Length", b"Transfer-Encoding"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,12 +28,16 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wire:
-    """An answer: `head` is all in front of the headers, `is_json` until it is not."""
+    """An answer: `head` is all in front of the headers, `is_json` until it is not.
+
+    One that is cut is its head alone.
+    """
 
     head: bytes
     headers: tuple[tuple[bytes, bytes], ...]
     body: bytes
     is_json: bool = True
+    is_cut: bool = False
 
     @property
     def status(self) -> int:
@@ -41,13 +46,17 @@ class Wire:
 
     def to_bytes(self) -> bytes:
         """Write it out; the length is the body's unless a header lies about it."""
+        if self.is_cut:
+            return self.head
         headers = self.headers
-        if not any(
-            name in {b"Content-Length", b"Transfer-Encoding"} for name, _ in headers
-        ):
+        if not FRAMING & {name for name, _ in headers}:
             headers = (*headers, (b"Content-Length", str(len(self.body)).encode()))
         lines = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
         return self.head + lines + b"\r\n" + self.body
+
+    def to_last(self) -> bytes:
+        """Write it out as the last one of its connection."""
+        return replace(self, headers=(*self.headers, CLOSE)).to_bytes()
 
 
 def to_wire(answer: Answer) -> Wire:

@@ -1,0 +1,56 @@
+"""What once broke the tap, or nearly did, ends as its case says."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from corpus.cases import Case, cases
+from garbling import GarbledLytics, Jobs
+from garbling.canned import canned
+from garbling.plans import FOREVER
+
+from sandbox import Options, Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tap_in_process import Ended
+
+
+@pytest.fixture(scope="module")
+def jobs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
+    """One account and one server for all."""
+    box = Sandbox(Options(members=25, journal_length=10))
+    with GarbledLytics(box) as lytics:
+        opened = Jobs(lytics, tmp_path_factory.mktemp("corpus"))
+        opened.prepare()
+        yield opened
+
+
+def run(case: Case, jobs: Jobs) -> Ended:
+    """Let the job run that the case is about; a whole scan if it names none."""
+    answers = canned(
+        case.content,
+        kind=case.notes["On"],
+        times=case.get("Times", FOREVER),
+        honest=case.get("Honest", default=False),
+    )
+    job = case.notes.get("Job", "whole")
+    return jobs.run(job, [answers], place=case.get("Place"))
+
+
+@pytest.mark.parametrize("case", cases("tap"), ids=lambda case: case.name)
+def test_what_once_broke_ends_as_it_should(case: Case, jobs: Jobs) -> None:
+    ended = run(case, jobs)
+
+    assert ended.status == case.ends, ended.said
+    assert case.says in (ended.errors[0] if case.ends else ended.said)
+    if "Records" in case.notes:
+        kinds = [message["type"] for message in ended.messages]
+        assert kinds.count("RECORD") == case.get("Records")
+    if "Streams" in case.notes:
+        assert len(json.loads(ended.stdout)["streams"]) == case.get("Streams")
+    if "Never" in case.notes:
+        assert case.notes["Never"] not in ended.stdout.decode()
