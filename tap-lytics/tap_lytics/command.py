@@ -13,6 +13,7 @@ from typing_extensions import Self, override
 
 from .errors import LyticsError, OutputError, SettingsError
 from .log_lines import keep_lines_plain
+from .whole_output import write_whole
 
 if TYPE_CHECKING:
     import logging
@@ -40,6 +41,7 @@ class OneLineCommand(SingerCommand):
     @override
     def main(self, *args: Any, **kwargs: Any) -> Any:
         keep_lines_plain()
+        write_whole()
         try:
             return super().main(*args, **kwargs)
         except LyticsError as error:

@@ -13,6 +13,7 @@ from .errors import BigCommerceError, SettingsError
 from .interrupt import Interrupt
 from .log_lines import keep_lines_plain
 from .messages.leaving import leave
+from .whole_output import write_whole
 
 if TYPE_CHECKING:
     import logging
@@ -39,6 +40,7 @@ class OneLineCommand(SingerCommand):
     @override
     def main(self, *args: Any, **kwargs: Any) -> Any:
         keep_lines_plain()
+        write_whole()
         try:
             return super().main(*args, **kwargs)
         except BigCommerceError as error:

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -133,6 +134,19 @@ def test_an_output_that_nobody_reads_ends_the_run_in_one_line(
     assert got.status == 1
     [complaint] = got.complaints
     assert "STATE could not be printed" in complaint
+
+
+def test_no_state_is_cut_where_python_buffers_nothing() -> None:
+    """A write without a buffer ends short when a signal comes into a full pipe."""
+    program = (
+        "import io, sys; from target_bigcommerce.whole_output import write_whole;"
+        "before = sys.stdout.buffer; write_whole(); after = sys.stdout.buffer;"
+        "print(isinstance(before, io.RawIOBase), isinstance(after, io.RawIOBase))"
+    )
+
+    said = subprocess.check_output([sys.executable, "-u", "-c", program], text=True)
+
+    assert said == "True False\n"
 
 
 def test_many_records_come_through_a_pipe_whole(
