@@ -30,7 +30,7 @@ class SdkStream(AudienceStream):
 class SdkTap(TapLytics):
     """Writes with the SDK's own writer."""
 
-    message_writer_class = SingerWriter
+    message_writer_class = SingerWriter  # type: ignore[assignment]  # that is the point
 
     @override
     def run(self) -> None:

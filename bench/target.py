@@ -51,8 +51,15 @@ def main() -> None:
 
 
 def _measure(command: Sequence[str], case: str, latency: int, members: int) -> Timed:
-    clean = {"without_id": 0.0, "unknown_id": 0.0, "refused": 0.0, "shared_id": 0.0}
-    options = Options(members=members, quota=NO_LIMIT, journal_bodies=False, **clean)
+    options = Options(
+        members=members,
+        quota=NO_LIMIT,
+        journal_bodies=False,
+        without_id=0,
+        unknown_id=0,
+        refused=0,
+        shared_id=0,
+    )
     with Sandbox(options) as box, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         source = folder / "records.jsonl"

@@ -243,4 +243,5 @@ def _open(
 
 
 def _is_state(message: Mapping[str, Any]) -> bool:
-    return message.get("type", "STATE") == "STATE"
+    kind: str = message.get("type", "STATE")
+    return kind == "STATE"

@@ -45,7 +45,9 @@ def record(
 
 def left(customer_id: object, **fields: object) -> Message:
     """Tell of a member who left."""
-    return record(customer_id, _sdc_deleted_at="2026-01-01T00:00:00Z", **fields)
+    message = record(customer_id, _sdc_deleted_at="2026-01-01T00:00:00Z")
+    message["record"] |= fields
+    return message
 
 
 def state(n: int) -> Message:
