@@ -23,7 +23,8 @@ from .command import (
 )
 from .complaints import complaints, unknown
 from .discovery import discover, slugs
-from .errors import InterruptedByUserError, SettingsError, StateError
+from .errors import InterruptedByUserError, SettingsError
+from .given_state import bookmarks
 from .interrupt import Interrupt
 from .ledger_file import open_ledger
 from .outlet import LineWriter
@@ -99,14 +100,7 @@ class TapLytics(Tap):
 
     @override
     def load_state(self, state: dict[str, Any]) -> None:
-        bookmarks = state.get("bookmarks", {}) if isinstance(state, dict) else None
-        parts = bookmarks.values() if isinstance(bookmarks, dict) else [None]
-        if not all(isinstance(part, dict) for part in parts):
-            raise StateError(
-                "The state given is no Singer state of this tap. Mend it, or start anew"
-                " without a state (meltano run --full-refresh)."
-            )
-        super().load_state(state)
+        super().load_state({"bookmarks": bookmarks(state)})
 
     @override
     def setup_mapper(self) -> None:

@@ -101,12 +101,29 @@ def test_settings_of_the_wrong_type_are_named_and_never_quoted(
 
 
 @pytest.mark.parametrize(
-    "state", [{"bookmarks": [1]}, {"bookmarks": {VIP: {"bookmark": "soon"}}}]
+    "state",
+    [
+        {"bookmarks": [1]},
+        {"bookmarks": {VIP: {"bookmark": "soon"}}},
+        {VIP: {"bookmark": "2026-01-31T08:00:00Z"}},
+    ],
 )
 def test_a_state_of_somebody_else_is_refused(
     state: dict[str, Any], sandbox: Sandbox, config_of: Config
 ) -> None:
     assert "state" in error_of(run_tap(config_of(sandbox), state=state))
+
+
+def test_a_state_as_meltano_prints_it_goes_on_where_it_says(
+    sandbox: Sandbox, config_of: Config
+) -> None:
+    config = config_of(sandbox, existing_users=False)
+    state = run_tap(config).state
+    sandbox.lytics.change(3, {"company": "New"})
+
+    run = run_tap(config, state={"singer_state": state})
+
+    assert [record["company"] for record in run.records] == ["New"]
 
 
 def test_a_catalog_of_somebody_else_is_refused(
