@@ -14,7 +14,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench chaos soak load simulate sandbox docs lock clean
+.PHONY: help setup demo test check audit format bench chaos soak load simulate sandbox docs lock clean
 
 help: ## List what there is to make.
 	@grep -Eh '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,10 +45,14 @@ demo: $(READY) ## Run the main job against the sandbox, thrice, and show the sto
 test: $(READY) $(FOREIGN:%=.venv/foreign/%/.ready) ## Run all the tests.
 	@$(BIN)/python -m pytest --quiet --numprocesses auto --dist loadfile
 
-check: $(READY) ## Lint, types, format.
+check: $(READY) ## Lint, types, format, and the audit.
 	@$(BIN)/ruff check $(SOURCES)
 	@$(BIN)/ruff format --check $(SOURCES)
 	@$(BIN)/mypy
+	@$(MAKE) --no-print-directory audit
+
+audit: $(READY) ## Hold what is installed to the lock and the documents, offline.
+	@cd tests && ../$(BIN)/python -m audit
 
 format: $(READY) ## Put the sources into form.
 	@$(BIN)/ruff check --fix --select I $(SOURCES)

@@ -1,0 +1,1 @@
+"""Dependencies held to what the lock and the documents say of them: `make audit`."""

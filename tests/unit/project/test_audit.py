@@ -1,0 +1,328 @@
+"""The audit finds one thing wrong with each project that one thing is wrong with."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from audit.licences import ALLOWED, is_allowed
+from audit.lock import read_lock
+from audit.whole import OURS, findings, of_projects
+from documents.blocks import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+HASH = " --hash=sha256:" + "0" * 64
+VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
+LOCK = f"""\
+hatchling==1.27.0{HASH}
+requests==2.32.0 ; python_version >= '3' \\
+   {HASH}
+tomli==2.0.0 ; python_version < '3'{HASH}
+"""
+MIT = "License-Expression: MIT"
+
+
+class Project:
+    """A project with nothing wrong: three packages, a lock and an environment."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.site = root / f".venv/lib/python{VERSION}/site-packages"
+        self.programs = root / ".venv/bin"
+        self.programs.mkdir(parents=True)
+        (self.programs / "python").symlink_to(sys.executable)
+        self.write("requirements.txt", LOCK)
+        self.write("pyproject.toml", '[project]\nname = "whole"\n')
+        self.write(
+            "docs/decisions.md", "- `requests`: calls.\n- `Hatchling`: builds.\n"
+        )
+        for name in OURS:
+            self.declare(name, "requests>=2")
+            self.source(name, "import json\nimport requests\n")
+            url = json.dumps({"url": (root / name).as_uri()})
+            self.install(name, "0.1.0", MIT, {"INFO/direct_url.json": url})
+        self.install("requests", "2.32.0", "License: Apache-2.0\nRequires-Dist: idna")
+        self.install("hatchling", "1.27.0", MIT, {"../../../bin/hatchling": "run"})
+        self.install("pip", "26.0", MIT)
+
+    def write(self, path: str, text: str) -> None:
+        """Write a file of the project."""
+        (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+        (self.root / path).write_text(text, encoding="utf-8")
+
+    def declare(self, name: str, *needs: str) -> None:
+        """Declare what a package needs."""
+        text = f'[project]\nname = "{name}"\ndependencies = {json.dumps(needs)}\n'
+        built = '[build-system]\nrequires = ["hatchling"]\n'
+        self.write(f"{name}/pyproject.toml", text + built)
+
+    def source(self, name: str, text: str) -> None:
+        """Write a module of a package."""
+        self.write(f"{name}/{name.replace('-', '_')}/module.py", text)
+
+    def lock(self, line: str) -> None:
+        """Add a line to the lock."""
+        with (self.root / "requirements.txt").open("a", encoding="utf-8") as file:
+            file.write(f"{line}\n")
+
+    def install(
+        self, name: str, version: str, metadata: str, more: dict[str, str] | None = None
+    ) -> None:
+        """Install a package as pip would; `more` are files beside its module."""
+        info = f"{name}-{version}.dist-info"
+        head = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        files = {f"{name}.py": "x = 1\n", f"{info}/METADATA": f"{head}{metadata}\n"}
+        for path, text in (more or {}).items():
+            files[path.replace("INFO", info)] = text
+        for path, text in files.items():
+            self.write(str(self.site.relative_to(self.root) / path), text)
+        rows = [f"{path},{_record_hash(text)},1" for path, text in files.items()]
+        record = "\n".join([*rows, f"{info}/RECORD,,", f"__pycache__/{name}.pyc,,"])
+        self.write(str(self.site.relative_to(self.root) / info / "RECORD"), record)
+
+    def found(self) -> list[str]:
+        """Audit it."""
+        return list(findings(self.root))
+
+
+def _record_hash(text: str) -> str:
+    made = hashlib.sha256(text.encode()).digest()
+    return f"sha256={base64.urlsafe_b64encode(made).rstrip(b'=').decode()}"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path)
+
+
+def explain(project: Project, *names: str) -> None:
+    """Let all of these have their line in the decisions."""
+    told = "".join(f"`{name}` " for name in ("requests", "hatchling", *names))
+    project.write("docs/decisions.md", told)
+
+
+def test_nothing_is_found_where_nothing_is_wrong(project: Project) -> None:
+    assert project.found() == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--index-url https://pypi.example",
+        "-e ./tap-lytics",
+        "./wheels/idna.whl",
+        f"idna @ https://files.example/idna.whl{HASH}",
+        f"idna @ git+https://code.example/idna{HASH}",
+        f"idna>=3{HASH}",
+        f"idna==3.*{HASH}",
+        f"idna==3.1,!=3.2{HASH}",
+        f"idna{HASH}",
+    ],
+)
+def test_a_line_that_is_no_pinned_package_is_found(line: str) -> None:
+    _, [found] = read_lock(f"{LOCK}{line}\n")
+
+    assert "pinned by `==`" in found
+    assert "make lock" in found
+
+
+@pytest.mark.parametrize("hashes", ["", " --hash=md5:00", f"{HASH} --no-verify"])
+def test_a_pin_without_good_hashes_is_found(hashes: str) -> None:
+    _, [found] = read_lock(f"idna==3.10{hashes}\n")
+
+    assert found.startswith("idna is not held by sha256 hashes")
+
+
+def other_version(project: Project) -> None:
+    project.lock(f"idna==3.10{HASH}")
+    project.install("idna", "3.9", MIT)
+
+
+def missing(project: Project) -> None:
+    project.lock(f"idna==3.10{HASH}")
+
+
+def unlocked(project: Project) -> None:
+    project.install("idna", "3.10", MIT)
+
+
+def for_others_only(project: Project) -> None:
+    project.lock(f"idna==3.10 ; python_version < '3'{HASH}")
+    project.install("idna", "3.10", MIT)
+
+
+def twice(project: Project) -> None:
+    project.install("requests", "2.32", MIT)
+
+
+def impostor(project: Project) -> None:
+    note = {"INFO/direct_url.json": '{"url": "https://files.example/s.whl"}'}
+    project.install("sandbox", "0.1.0", MIT, note)
+
+
+def altered(project: Project) -> None:
+    (project.site / "requests.py").write_text("import os\n", encoding="utf-8")
+
+
+def gone(project: Project) -> None:
+    (project.site / "requests.py").unlink()
+
+
+def unrecorded(project: Project) -> None:
+    record = project.site / "requests-2.32.0.dist-info/RECORD"
+    record.write_text(record.read_text("utf-8") + "\nmore.py,,")
+
+
+def without_record(project: Project) -> None:
+    (project.site / "pip-26.0.dist-info/RECORD").unlink()
+
+
+def runs_at_every_start(project: Project) -> None:
+    (project.site / "more.pth").write_text("import os\n", encoding="utf-8")
+
+
+def hides_a_program(project: Project) -> None:
+    (project.programs / "make").write_text("#!/bin/sh\n", encoding="utf-8")
+
+
+def altered_program(project: Project) -> None:
+    (project.programs / "hatchling").write_text("run something else\n")
+
+
+def out_of_range(project: Project) -> None:
+    project.declare("sandbox", "requests>=3")
+
+
+def in_no_lock(project: Project) -> None:
+    explain(project, "msgspec")
+    project.declare("sandbox", "requests", "msgspec")
+    project.source("sandbox", "import requests\nimport msgspec\n")
+
+
+def undeclared(project: Project) -> None:
+    project.source("sandbox", "def later():\n    import requests, msgspec.json\n")
+
+
+def declared_in_vain(project: Project) -> None:
+    project.source("sandbox", "if TYPE_CHECKING:\n    import requests\n")
+
+
+def unexplained(project: Project) -> None:
+    project.write("docs/decisions.md", "We took requests. `hatchling`")
+
+
+def not_ours_to_use(project: Project) -> None:
+    """Let what a dependency needs be under a licence that is not allowed."""
+    project.lock(f"idna==3.10{HASH}")
+    project.install("idna", "3.10", "License-Expression: GPL-3.0-only")
+
+
+def without_a_licence(project: Project) -> None:
+    project.lock(f"idna==3.10{HASH}")
+    project.install("idna", "3.10", "Summary: none")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (other_version, "idna is 3.9, and 3.10 in the lock"),
+        (missing, "idna 3.10 is in the lock and not installed"),
+        (unlocked, "idna is installed and not in the lock"),
+        (for_others_only, "idna is installed and not in the lock"),
+        (twice, "requests is installed 2 times"),
+        (impostor, "sandbox is not installed from"),
+        (altered, "/requests.py was altered"),
+        (gone, "/requests.py is gone"),
+        (unrecorded, "more.py is recorded without a hash"),
+        (without_record, "pip has no RECORD"),
+        (runs_at_every_start, "more.pth belongs to no package"),
+        (hides_a_program, "make belongs to no package"),
+        (altered_program, "bin/hatchling was altered"),
+        (out_of_range, "sandbox needs requests>=3, and the lock has 2.32.0"),
+        (in_no_lock, "sandbox needs msgspec, and the lock does not name it"),
+        (undeclared, "sandbox imports msgspec and does not declare it"),
+        (declared_in_vain, "sandbox declares requests and does not import it"),
+        (unexplained, "requests has no line in docs/decisions.md"),
+        (not_ours_to_use, "idna is under 'GPL-3.0-only'"),
+        (without_a_licence, "idna is under 'no licence that it tells'"),
+    ],
+)
+def test_what_is_wrong_is_found(
+    project: Project, spoil: Callable[[Project], None], told: str
+) -> None:
+    spoil(project)
+
+    found = project.found()
+
+    assert any(told in line for line in found), found
+
+
+def test_other_peoples_plugins_are_held_to_their_own_lock(project: Project) -> None:
+    project.write("tests/foreign/tap-x.txt", f"tap-x==1.0{HASH}\n")
+    home = project.root / ".venv/foreign/tap-x"
+    (home / "bin").mkdir(parents=True)
+    (home / "lib/python3/site-packages").mkdir(parents=True)
+    before = project.found()
+    (home / ".ready").touch()
+
+    [found] = project.found()
+
+    assert before == []
+    assert found.startswith("tests/foreign/tap-x.txt: tap-x 1.0 is in the lock and not")
+
+
+@pytest.mark.parametrize(
+    ("expression", "allowed"),
+    [
+        ("MIT", True),
+        ("GPL-2.0-only OR MIT", True),
+        ("MIT AND PSF-2.0", True),
+        ("MIT AND GPL-2.0-only", False),
+        ("(MIT OR GPL-2.0-only) AND GPL-3.0-only", False),
+        ("", False),
+    ],
+)
+def test_a_licence_is_allowed_in_all_of_its_parts_or_not(
+    expression: str, *, allowed: bool
+) -> None:
+    assert is_allowed(expression) is allowed
+
+
+def test_every_allowed_licence_has_its_reason() -> None:
+    assert all(ALLOWED.values())
+
+
+@pytest.mark.parametrize(("spoil", "status"), [(None, 0), (altered, 1), (missing, 1)])
+def test_the_status_tells_whether_anything_was_found(
+    project: Project, spoil: Callable[[Project], None] | None, status: int
+) -> None:
+    if spoil:
+        spoil(project)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "audit", str(project.root)],
+        cwd=ROOT / "tests",
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+    assert done.returncode == status, done.stderr
+    assert len(done.stdout.splitlines()) == status
+
+
+def test_this_project_declares_what_it_imports_and_locks_what_it_declares() -> None:
+    lock, wrong = read_lock((ROOT / "requirements.txt").read_text(encoding="utf-8"))
+
+    found: Iterable[str] = of_projects(ROOT, lock)
+
+    assert wrong == []
+    assert list(found) == []
