@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk.plugin_base import SingerCommand
 from typing_extensions import Self, override
 
-from .errors import BigCommerceError, SettingsError
+from .errors import BigCommerceError
 from .interrupt import Interrupt
 from .log_lines import keep_lines_plain
 from .messages.leaving import leave
@@ -17,7 +16,6 @@ from .whole_output import write_whole
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Iterator
 
     import click
 
@@ -48,18 +46,3 @@ class OneLineCommand(SingerCommand):
                 self.logger.error("%s", line)  # noqa: TRY400 - one line
             leave(None, Interrupt())  # No run, so no handler of signals either.
             sys.exit(1)
-
-
-@contextmanager
-def read_configuration() -> Iterator[None]:
-    """Speak for a configuration file that cannot be read, quoting nothing of it."""
-    try:
-        yield
-    except OSError as error:
-        raise SettingsError(
-            f"The configuration file {error.filename} cannot be read: {error.strerror}."
-        ) from None
-    except (TypeError, ValueError):
-        raise SettingsError(
-            "The configuration file is not a JSON object of settings."
-        ) from None

@@ -9,10 +9,9 @@ from singer_sdk import Target, metrics
 from singer_sdk.helpers.capabilities import PluginCapabilities
 from typing_extensions import override
 
-from .command import OneLineCommand, read_configuration
-from .complaints import complaints, unknown
-from .declared import DECLARED
-from .errors import InputError, InterruptedByUserError, SettingsError
+from .command import OneLineCommand
+from .configured import ConfiguredTarget
+from .errors import InputError, InterruptedByUserError
 from .exits.activation import activate
 from .messages.form import check_record, check_schema, check_state, check_version
 from .messages.leaving import leave
@@ -37,12 +36,11 @@ if TYPE_CHECKING:
     from .messages.form import Message
 
 
-class TargetBigCommerce(Target):
+class TargetBigCommerce(ConfiguredTarget):
     """Singer target for BigCommerce customers and their attributes."""
 
     name = "target-bigcommerce"
     package_name = "target-bigcommerce"
-    config_jsonschema: ClassVar[dict[str, Any]] = DECLARED
     # Not the SDK's own list: BATCH files would bypass the validation of records.
     capabilities: ClassVar[list[CapabilitiesEnum]] = [
         PluginCapabilities.ABOUT,
@@ -74,26 +72,6 @@ class TargetBigCommerce(Target):
         if not isinstance(self.message_reader, TimedReader):
             raise TypeError("the target reads with its own reader")
         return self.message_reader
-
-    # Settings.
-
-    @classmethod
-    @override
-    def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
-        # Past the SDK's target, which adds load_method and add_record_metadata.
-        super(Target, cls).append_builtin_config(config_jsonschema)
-
-    @override
-    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
-        # The SDK's own messages quote values, and so tokens.
-        schema = self.config_jsonschema
-        self.append_builtin_config(schema)
-        for line in unknown(self._config, schema):
-            self.logger.warning("%s", line)
-        found = complaints(self._config, schema)
-        if found and raise_errors:
-            raise SettingsError(*found)
-        return found
 
     # Messages.
 
@@ -234,14 +212,6 @@ class TargetBigCommerce(Target):
         status = target.run(file_input)
         leave(file_input, target._interrupt)
         sys.exit(status)
-
-    @classmethod
-    @override
-    def cb_config(
-        cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]
-    ) -> _ConfigInput:
-        with read_configuration():
-            return super().cb_config(ctx, param, value)
 
     @classmethod
     @override

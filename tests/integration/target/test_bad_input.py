@@ -268,13 +268,24 @@ def test_a_configuration_that_is_no_json_object_is_refused(
 
     got = Run(status=done.returncode, stdout=done.stdout, stderr=done.stderr)
     assert got.status == 1
-    assert "configuration file is not a JSON object" in " ".join(got.complaints)
+    [complaint] = got.complaints
+    assert complaint.startswith("The configuration file")
+    assert "is not a JSON object" in complaint
     assert "Traceback" not in got.stderr
     assert SECRET not in got.stderr
 
 
+@pytest.mark.parametrize(
+    ("variable", "text", "line"),
+    [
+        ("STORE_HASH", "store-x", "store_hash must be the bare hash"),
+        ("BATCH_SIZE_ROWS", SECRET, "TARGET_BIGCOMMERCE_BATCH_SIZE_ROWS must be"),
+        ("DRY_RUN", "maybe", "TARGET_BIGCOMMERCE_DRY_RUN must be true or false"),
+        ("MAP_STANDARD_FIELDS", f'[{{"{SECRET}', "TARGET_BIGCOMMERCE_MAP_STANDARD"),
+    ],
+)
 def test_wrong_settings_from_the_environment_are_told_the_same_way(
-    tmp_path: Path,
+    tmp_path: Path, variable: str, text: str, line: str
 ) -> None:
     done = subprocess.run(
         [str(BIN / "target-bigcommerce"), "--config", "ENV"],
@@ -286,12 +297,15 @@ def test_wrong_settings_from_the_environment_are_told_the_same_way(
         env={
             "PATH": os.environ["PATH"],
             "TARGET_BIGCOMMERCE_ACCESS_TOKEN": SECRET,
-            "TARGET_BIGCOMMERCE_STORE_HASH": "store-x",
+            "TARGET_BIGCOMMERCE_STORE_HASH": "abc123",
             "TARGET_BIGCOMMERCE_ID_FIELD": "id",
+            f"TARGET_BIGCOMMERCE_{variable}": text,
         },
     )
 
     got = Run(status=done.returncode, stdout=done.stdout, stderr=done.stderr)
     assert got.status == 1
-    assert "store_hash must be the bare hash" in " ".join(got.complaints)
+    [complaint] = got.complaints
+    assert complaint.startswith(line)
+    assert "Traceback" not in got.stderr
     assert SECRET not in got.stderr
