@@ -10,6 +10,8 @@ from .errors import AudienceError
 from .prefetch import ask
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .client import Client, Look
     from .interrupt import Interrupt
 
@@ -20,6 +22,14 @@ class Lookout:
     """Looks at one audience; the scan of one that is not well finds nobody.
 
     An empty answer is never taken for an empty audience, as it may be gone.
+
+    Args:
+        client: asks Lytics.
+        interrupt: ends waits.
+        slug: the audience's, as the stream is called.
+        audience_id: its id by the catalog, if that tells.
+        formers: streams of the state that this run does not have, by their audiences'
+            ids. A stream that begins must not be one of those under a new name.
     """
 
     def __init__(
@@ -29,11 +39,13 @@ class Lookout:
         *,
         slug: str,
         audience_id: str | None,
+        formers: Mapping[str, str],
     ) -> None:
         self._client = client
         self._interrupt = interrupt
         self._slug = slug
         self._audience_id = audience_id
+        self._formers = formers
 
     def look(self, known_id: str | None) -> Look:
         """Look at the audience; `known_id` is the id that the state has for it.
@@ -47,6 +59,13 @@ class Lookout:
             raise AudienceError(
                 f"The audience {self._slug} is not the one that was exported so far:"
                 f" its slug was given to another one. If that one is meant, {RUN_ANEW}."
+            )
+        former = self._formers.get(look.audience.id)
+        if former and not known_id:
+            raise AudienceError(
+                f"The audience {former} was renamed to {self._slug}: in the state,"
+                f" rename the part of stream {former} to {self._slug} to go on from"
+                " there, or remove it to start anew."
             )
         if look.audience.is_invalid:
             raise AudienceError(

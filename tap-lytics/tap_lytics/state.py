@@ -10,7 +10,7 @@ from . import moments
 from .errors import StateError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, MutableMapping
+    from collections.abc import Container, Mapping, MutableMapping
 
 TEXTS = ("audience_id", "audience_updated", "scan_cursor", "ledger_id")
 MOMENTS = ("bookmark", "scan_started_at", "last_whole_scan")
@@ -64,6 +64,17 @@ class Place:
         """End a whole scan: who changes after its beginning is found by passes."""
         self.bookmark = self.last_whole_scan = self.scan_started_at
         self.scan_cursor = self.scan_started_at = None
+
+
+def formers(
+    bookmarks: Mapping[str, Mapping[str, Any]], streams: Container[str]
+) -> dict[str, str]:
+    """Give the streams of a state that a run does not have, by their audiences' ids."""
+    return {
+        str(part["audience_id"]): name
+        for name, part in bookmarks.items()
+        if name not in streams and part.get("audience_id")
+    }
 
 
 def _read(name: str, value: object) -> Any:  # noqa: ANN401 - by the field's own type

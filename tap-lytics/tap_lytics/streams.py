@@ -22,7 +22,7 @@ from .passes import AudiencePasses
 from .reader import Reader, Surroundings
 from .roster import Overlap
 from .schema import DELETED_AT, KEY, TIME, stream_schema
-from .state import Place
+from .state import Place, formers
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -151,6 +151,7 @@ class AudienceStream(Stream):
             self._around.interrupt,
             slug=self.name,
             audience_id=self._entry.audience_id,
+            formers=formers(self.tap_state.get("bookmarks", {}), self._tap.streams),
         )
 
     @cached_property

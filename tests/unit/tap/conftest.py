@@ -168,7 +168,7 @@ class Job:
         running = AudiencePasses(
             Reader(around, slug=VIP, shape=shape, logger=logger),
             around=around,
-            lookout=Lookout(client, interrupt, slug=VIP, audience_id=None),
+            lookout=Lookout(client, interrupt, slug=VIP, audience_id=None, formers={}),
             outlet=outlet,
             roster=roster,
             logger=logger,
