@@ -54,21 +54,6 @@ class OneLineCommand(SingerCommand):
 
 
 @contextmanager
-def read_configuration() -> Iterator[None]:
-    """Speak for a configuration file that cannot be read, quoting nothing of it."""
-    try:
-        yield
-    except OSError as error:
-        raise SettingsError(
-            f"The configuration file {error.filename} cannot be read: {error.strerror}."
-        ) from None
-    except (TypeError, ValueError):
-        raise SettingsError(
-            "The configuration file is not a JSON object of settings."
-        ) from None
-
-
-@contextmanager
 def read_environment() -> Iterator[None]:
     """Speak for a setting of the environment that cannot be read."""
     try:
@@ -86,7 +71,7 @@ def read_json(file: IO[str] | None, what: str) -> dict[str, Any] | None:
         return None
     try:
         found = json.load(file)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise SettingsError(f"The file of the {what} is not a JSON object.")

@@ -17,11 +17,10 @@ from . import catalog as catalogs
 from .client import Client
 from .command import (
     OneLineCommand,
-    read_configuration,
     read_environment,
     read_json,
 )
-from .complaints import complaints, unknown
+from .configured import ConfiguredTap
 from .discovery import discover, slugs
 from .errors import InterruptedByUserError, SettingsError
 from .given_state import bookmarks
@@ -30,7 +29,7 @@ from .ledger_file import open_ledger
 from .outlet import LineWriter
 from .prefetch import ask
 from .reader import Surroundings
-from .settings import DECLARED, Settings
+from .settings import Settings
 from .streams import AudienceStream, tell_exits
 from .transport import Transport
 
@@ -49,12 +48,11 @@ if TYPE_CHECKING:
 COLLECT_EVERY = 100_000  # Objects: the members of some twenty pages.
 
 
-class TapLytics(Tap):
+class TapLytics(ConfiguredTap):
     """Singer tap for the members of Lytics audiences."""
 
     name = "tap-lytics"
     package_name = "tap-lytics"
-    config_jsonschema: ClassVar[dict[str, Any]] = DECLARED
     capabilities: ClassVar[list[CapabilitiesEnum]] = [
         TapCapabilities.CATALOG,
         TapCapabilities.STATE,
@@ -84,19 +82,7 @@ class TapLytics(Tap):
             kwargs["config"] = {**(kwargs.get("config") or {}), **own}
         super().__init__(catalog=catalog, **kwargs)  # type: ignore[arg-type]  # a mapping is enough
 
-    # Settings, state and catalog.
-
-    @override
-    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
-        # The SDK's own messages quote values, and so tokens.
-        schema = self.config_jsonschema
-        self.append_builtin_config(schema)
-        for line in unknown(self._config, schema):
-            self.logger.warning("%s", line)
-        found = complaints(self._config, schema)
-        if found and raise_errors:
-            raise SettingsError(*found)
-        return found
+    # State and catalog.
 
     @override
     def load_state(self, state: dict[str, Any]) -> None:
@@ -214,14 +200,6 @@ class TapLytics(Tap):
             parse_env_config=bool(config and config.parse_env),
         )
         tap.run()
-
-    @classmethod
-    @override
-    def cb_config(
-        cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]
-    ) -> _ConfigInput:
-        with read_configuration():
-            return super().cb_config(ctx, param, value)
 
     @classmethod
     @override

@@ -132,7 +132,9 @@ def test_a_catalog_of_somebody_else_is_refused(
     assert "--discover" in error_of(run_tap(config_of(sandbox), catalog={"a": 1}))
 
 
-@pytest.mark.parametrize("text", ["api_token: x", "[1]", None])
+@pytest.mark.parametrize(
+    "text", ["api_token: x", "[1]", "[]", '[["api_token", "x"]]', "[" * 10**5, None]
+)
 def test_a_configuration_file_that_is_none_is_told(
     text: str | None, sandbox: Sandbox, tmp_path: Path
 ) -> None:
@@ -142,7 +144,7 @@ def test_a_configuration_file_that_is_none_is_told(
 
     error = error_of(run_tap(sandbox.tap_config(), args=["--config", str(path)]))
 
-    assert "configuration file" in error
+    assert f"configuration file {path}" in error
 
 
 def test_a_redirect_is_not_followed_as_it_would_carry_the_token(

@@ -1,0 +1,45 @@
+"""The SDK's tap, with this one's settings told of in its own words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from singer_sdk import Tap
+from typing_extensions import override
+
+from .complaints import complaints, unknown
+from .configuration import from_files
+from .errors import SettingsError
+from .settings import DECLARED
+
+if TYPE_CHECKING:
+    import click
+    from singer_sdk.plugin_base import _ConfigInput
+
+
+class ConfiguredTap(Tap):
+    """Reads its settings; what is wrong with them is said without quoting them."""
+
+    config_jsonschema: ClassVar[dict[str, Any]] = DECLARED
+
+    @classmethod
+    @override
+    def cb_config(
+        cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]
+    ) -> _ConfigInput:
+        # The SDK's own errors name no file, and its reader takes a list for settings.
+        given = super().cb_config(ctx, param, ("ENV",) if "ENV" in value else ())
+        given.config = from_files(path for path in value if path != "ENV")
+        return given
+
+    @override
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        # The SDK's own messages quote values, and so tokens.
+        schema = self.config_jsonschema
+        self.append_builtin_config(schema)
+        for line in unknown(self._config, schema):
+            self.logger.warning("%s", line)
+        found = complaints(self._config, schema)
+        if found and raise_errors:
+            raise SettingsError(*found)
+        return found
