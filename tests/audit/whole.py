@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import packages_distributions
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,7 @@ from import_graph import ImportGraph
 
 from audit.environment import differences
 from audit.files import altered, unowned
-from audit.imports import at_odds
+from audit.imports import at_odds, providers
 from audit.licences import unlicensed
 from audit.lock import read_lock
 from audit.projects import read_project, unexplained, unlocked
@@ -46,14 +45,15 @@ def of_projects(root: Path, lock: Iterable[Pin]) -> Iterator[str]:
     whole = read_project(root / "pyproject.toml")
     packages = {name: read_project(root / name / "pyproject.toml") for name in OURS}
     projects = [whole, *packages.values()]
-    providers = packages_distributions()
+    site = _site(root / ".venv")
+    brings = providers(site)
     for project in projects:
         yield from unlocked(project, lock, OURS)
     for name, project in packages.items():
         graph = ImportGraph(root / name / name.replace("-", "_"))
-        yield from at_odds(graph, project, providers)
+        yield from at_odds(graph, project, brings)
     needs = chain.from_iterable(each.runs_with for each in packages.values())
-    yield from unlicensed(_site(root / ".venv"), needs)
+    yield from unlicensed(site, needs)
     decisions = (root / "docs" / "decisions.md").read_text(encoding="utf-8")
     yield from unexplained(projects, decisions, OURS)
 
