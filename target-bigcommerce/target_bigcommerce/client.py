@@ -11,6 +11,7 @@ from .api.creation import creation, email_of
 from .api.definitions import Definitions
 from .api.lists import Lists
 from .api.narrowing import CallSize, Way, narrow
+from .api.numbers import whole
 from .api.rows import Written
 from .api.wire import Call
 from .errors import RefusedError
@@ -57,7 +58,7 @@ class Client:
         rows = self._lists.read(
             _customers(include), "id:in", wanted, self._ids_per_call
         )
-        return {row["id"]: row for row in rows if isinstance(row.get("id"), int)}
+        return {row["id"]: row for row in map(readings.customer, rows)}
 
     def customers_by_email(
         self, emails: Sequence[str], include: Sequence[str] = ()
@@ -69,9 +70,10 @@ class Client:
         call = _customers(include)
         tasks = [partial(self._alone, call, email) for email in alone]
         found = self._lists.read(call, "email:in", listed, self._emails_per_call)
-        for rows in self.calls.run(tasks):
-            found += rows
-        return {email_of(row): row for row in found if email_of(row) in wanted}
+        for more in self.calls.run(tasks):
+            found += more
+        rows = [readings.customer(row) for row in found]
+        return {email_of(row): row for row in rows if email_of(row) in wanted}
 
     def together(self, tasks: Sequence[Callable[[], T]]) -> list[T]:
         """Run reads side by side; the results come in their order."""
@@ -126,7 +128,7 @@ class Client:
     def upsert_values(self, values: Sequence[AttributeValue]) -> Written:
         """PUT attribute values."""
         rows = [readings.value_row(value) for value in values]
-        way = self._put(VALUES, "customer_id", "attribute_id")
+        way = self._put(VALUES, *readings.VALUE_KEY)
         return self._write(rows, way, self._values_per_call)
 
     def delete_values(self, value_ids: Sequence[int]) -> None:
@@ -152,7 +154,7 @@ class Client:
             return answered
 
         def key(row: Row) -> tuple[object, ...]:
-            return tuple(row.get(name) for name in keys)
+            return tuple(whole(row.get(name)) for name in keys)
 
         return Way(send=send, key_of_sent=key, key_of_answered=key)
 

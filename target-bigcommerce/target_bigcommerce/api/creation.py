@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from target_bigcommerce.errors import RefusedError, UnansweredError
 
+from . import readings
 from .answers import moved
 from .narrowing import Way
 from .wire import Call
@@ -82,5 +83,4 @@ class _Creation:
 
     def _post(self, rows: list[Row]) -> list[Row]:
         call = Call(method="POST", path="/customers", body=rows)
-        answered: list[Row] = self._transport.send(call).body["data"]
-        return answered
+        return readings.customers(self._transport.send(call).body["data"])

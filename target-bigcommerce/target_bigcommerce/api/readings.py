@@ -7,29 +7,43 @@ from typing import TYPE_CHECKING, Any
 from target_bigcommerce.errors import ProtocolError
 
 from .answers import pagination
+from .numbers import whole
 from .rows import Attribute, StoredValue
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from .rows import AttributeValue, Row
+
+VALUE_KEY = ("customer_id", "attribute_id")
+
+
+def customer(row: Row) -> Row:
+    """Read a customer: as it came, its id a number."""
+    return {**row, "id": _number(row, "id", "a customer")}
+
+
+def customers(rows: Iterable[Row]) -> list[Row]:
+    """Read those of an answer to a write that can be told; the others are not there."""
+    numbers = [(row, whole(row.get("id"))) for row in rows]
+    return [{**row, "id": number} for row, number in numbers if number is not None]
 
 
 def attribute(row: Row) -> Attribute:
     """Read a definition."""
+    number = _number(row, "id", "an attribute")
     try:
-        return Attribute(id=int(row["id"]), name=str(row["name"]), type=row["type"])
+        return Attribute(id=number, name=str(row["name"]), type=row["type"])
     except (KeyError, TypeError, ValueError):
         raise _unlike("an attribute") from None
 
 
 def stored_value(row: Row) -> StoredValue:
     """Read a value: it is written as `value` and read as `attribute_value`."""
+    what = "an attribute value"
+    numbers = {name: _number(row, name, what) for name in (*VALUE_KEY, "id")}
     try:
-        return StoredValue(
-            id=int(row["id"]),
-            attribute_id=int(row["attribute_id"]),
-            customer_id=int(row["customer_id"]),
-            value=str(row["attribute_value"]),
-        )
+        return StoredValue(**numbers, value=str(row["attribute_value"]))
     except (KeyError, TypeError, ValueError):
         raise _unlike("an attribute value") from None
 
@@ -45,9 +59,16 @@ def value_row(value: AttributeValue) -> Row:
 
 def total(body: Any) -> int:  # noqa: ANN401 - whatever JSON can hold
     """Read how many rows there are on all pages."""
-    number = pagination(body).get("total")
-    if not isinstance(number, int):
+    number = whole(pagination(body).get("total"))
+    if number is None:
         raise _unlike("the number of rows")
+    return number
+
+
+def _number(row: Row, name: str, what: str) -> int:
+    number = whole(row.get(name))
+    if number is None:
+        raise _unlike(what)
     return number
 
 
