@@ -22,6 +22,7 @@ from target_bigcommerce.transport import Transport
 from .changes import ChangesFile, NoJournal
 from .dry_run import DryStore, DryTable
 from .export import Export
+from .places import see_writable
 from .tally import Tally
 
 if TYPE_CHECKING:
@@ -60,7 +61,12 @@ class Opening:
         self._open_threads = open_threads
 
     def export(self, settings: Settings) -> tuple[Export, Throttle]:
-        """Open a run against BigCommerce; no call is made yet."""
+        """Open a run against BigCommerce; no call is made yet.
+
+        Raises:
+            SettingsError: when a file of the run could not be written.
+        """
+        see_writable(settings)
         tally = Tally()
         threads = self._open_threads(settings.max_in_flight)
         throttle = self._throttle(settings, threads)

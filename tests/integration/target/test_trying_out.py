@@ -206,17 +206,19 @@ def test_a_created_customer_is_in_the_changes_with_the_new_id(
     }
 
 
-@pytest.mark.parametrize("setting", ["changes_path", "summary_path"])
-def test_a_file_that_cannot_be_written_fails_the_run(
-    setting: str, run: RunTarget, tmp_path: Path
+@pytest.mark.parametrize("setting", ["rejects_path", "changes_path", "summary_path"])
+def test_a_file_that_cannot_be_written_is_told_before_anything_is(
+    setting: str, run: RunTarget, box: Sandbox, tmp_path: Path
 ) -> None:
     lines = [schema(), record(1001, company="New"), state(1)]
 
     got = run(*lines, **{setting: str(tmp_path / "no" / "folder")})
 
     assert got.status == 1
-    assert [line for line in got.complaints if f"{setting} cannot be written" in line]
-    assert got.state == (None if setting == "changes_path" else {"n": 1})
+    [complaint] = got.complaints
+    assert f"{setting} cannot be written: No such file or directory" in complaint
+    assert got.state is None
+    assert writes_of(box) == []
 
 
 def test_the_summary_has_every_figure(run: RunTarget) -> None:

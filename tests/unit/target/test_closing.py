@@ -132,7 +132,9 @@ def test_two_members_of_one_customer_are_warned_about(
 def test_a_summary_that_cannot_be_written_fails_the_run(
     box: Sandbox, make_job: MakeJob, tmp_path: Path
 ) -> None:
-    job = make_job(box, summary_path=str(tmp_path / "nowhere" / "summary.json"))
+    (folder := tmp_path / "gone").mkdir()
+    job = make_job(box, summary_path=str(folder / "summary.json"))
+    folder.rmdir()
 
     done = close(job.export, job.throttle, status=0, left=0, seconds=0)
     stopped = close(job.export, job.throttle, status=143, left=0, seconds=0)

@@ -1,0 +1,111 @@
+"""A file that could not be written is told of before anything is read."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from target_bigcommerce.complaints import complaints
+from target_bigcommerce.declared import DECLARED
+from target_bigcommerce.errors import SettingsError
+from target_bigcommerce.run.places import see_writable
+from target_bigcommerce.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAMES = ("summary_path", "rejects_path", "changes_path")
+
+
+def settings(folder: Path, **more: object) -> Settings:
+    config: dict[str, Any] = {
+        "store_hash": "abc123",
+        "access_token": "t0ken",
+        "id_field": "id",
+        **{name: str(folder / name) for name in NAMES},
+        **more,
+    }
+    assert not complaints(config, DECLARED)
+    return Settings.from_config(config)
+
+
+def test_a_try_leaves_no_file_and_changes_none(tmp_path: Path) -> None:
+    (tmp_path / "rejects_path").write_text("kept\n")
+    (tmp_path / "summary_path").write_text("{}")
+
+    see_writable(settings(tmp_path))
+
+    assert {each.name for each in tmp_path.iterdir()} == {
+        "rejects_path",
+        "summary_path",
+    }
+    assert (tmp_path / "rejects_path").read_text() == "kept\n"
+    assert (tmp_path / "summary_path").read_text() == "{}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("no/folder/file", "No such file or directory"),
+        ("file/inside", "Not a directory"),
+        ("folder", "Is a directory"),
+        ("x" * 300, "File name too long"),
+        ("nu\0l", "no file has such a name"),
+        ("link", "No such file or directory"),
+    ],
+    ids=lambda text: text[:20],
+)
+def test_a_place_where_nothing_can_be_written_is_named_with_its_setting(
+    tmp_path: Path, name: str, path: str, why: str
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "no" / "folder")
+
+    with pytest.raises(SettingsError) as caught:
+        see_writable(settings(tmp_path, **{name: str(tmp_path / path)}))
+
+    [line] = caught.value.args
+    assert re.match(f"{name} cannot be written: {why}", line)
+    assert str(tmp_path) not in line
+
+
+def test_each_setting_has_its_line(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        see_writable(settings(tmp_path / "nowhere"))
+
+    assert {line.split()[0] for line in caught.value.args} == set(NAMES)
+
+
+def test_a_dry_run_needs_no_file_that_it_does_not_write(tmp_path: Path) -> None:
+    given = {"dry_run": True, "summary_path": str(tmp_path / "summary")}
+
+    see_writable(settings(tmp_path / "nowhere", **given))
+
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_pipe_is_not_opened_before_there_is_something_for_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+
+    see_writable(settings(tmp_path, changes_path=str(tmp_path / "pipe")))
+
+    heard = select.poll()
+    heard.register(reader)
+    assert heard.poll(0) == []  # No hanging up, as nobody has written.
+    os.close(reader)
+
+
+def test_a_link_to_a_file_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "real").write_text("kept\n")
+    (tmp_path / "rejects_path").symlink_to(tmp_path / "real")
+
+    see_writable(settings(tmp_path))
+
+    assert (tmp_path / "rejects_path").is_symlink()
