@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk.plugin_base import SingerCommand
@@ -17,7 +16,6 @@ from .whole_output import write_whole
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Iterator
     from typing import IO
 
     import click
@@ -51,18 +49,6 @@ class OneLineCommand(SingerCommand):
                 # The interpreter would flush what nobody reads, and complain.
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-
-
-@contextmanager
-def read_environment() -> Iterator[None]:
-    """Speak for a setting of the environment that cannot be read."""
-    try:
-        yield
-    except ValueError:
-        raise SettingsError(
-            "The setting that the last line names cannot be read from the environment:"
-            " a number is digits, a list is JSON."
-        ) from None
 
 
 def read_json(file: IO[str] | None, what: str) -> dict[str, Any] | None:

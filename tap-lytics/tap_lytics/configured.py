@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Tap
+from singer_sdk.configuration._dict_config import parse_environment_config
+from singer_sdk.helpers._classproperty import classproperty
 from typing_extensions import override
 
 from .complaints import complaints, unknown
-from .configuration import from_files
+from .configuration import PREFIX, from_environment, from_files
 from .errors import SettingsError
 from .settings import DECLARED
 
@@ -31,6 +34,14 @@ class ConfiguredTap(Tap):
         given = super().cb_config(ctx, param, ("ENV",) if "ENV" in value else ())
         given.config = from_files(path for path in value if path != "ENV")
         return given
+
+    @classproperty
+    @override
+    def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805 - of the class
+        schema = cls.config_jsonschema
+        cls.append_builtin_config(schema)
+        parse_environment_config({}, PREFIX)  # Only has it read a .env file.
+        return from_environment(os.environ, schema)
 
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:

@@ -15,11 +15,7 @@ from typing_extensions import override
 
 from . import catalog as catalogs
 from .client import Client
-from .command import (
-    OneLineCommand,
-    read_environment,
-    read_json,
-)
+from .command import OneLineCommand, read_json
 from .configured import ConfiguredTap
 from .discovery import discover, slugs
 from .errors import InterruptedByUserError, SettingsError
@@ -76,10 +72,6 @@ class TapLytics(ConfiguredTap):
         self._held = ExitStack()
         given = catalog.to_dict() if isinstance(catalog, Catalog) else catalog
         self._given = None if given is None else catalogs.read(given)
-        if kwargs.pop("parse_env_config", False):
-            with read_environment():
-                own = self._env_var_config
-            kwargs["config"] = {**(kwargs.get("config") or {}), **own}
         super().__init__(catalog=catalog, **kwargs)  # type: ignore[arg-type]  # a mapping is enough
 
     # State and catalog.

@@ -177,19 +177,32 @@ def test_no_persons_data_is_logged(
         assert told not in run.stderr
 
 
-def test_settings_may_come_from_the_environment(sandbox: Sandbox) -> None:
-    env = {
-        "TAP_LYTICS_API_URL": sandbox.url,
-        "TAP_LYTICS_API_TOKEN": sandbox.options.lytics_token,
+def environment_of(box: Sandbox, **more: str) -> dict[str, str]:
+    return {
+        "TAP_LYTICS_API_URL": box.url,
+        "TAP_LYTICS_API_TOKEN": box.options.lytics_token,
         "TAP_LYTICS_AUDIENCES": '["vip_customers"]',
         "TAP_LYTICS_EXISTING_USERS": "true",
+        **{f"TAP_LYTICS_{name}": text for name, text in more.items()},
     }
 
-    good = run_tap({}, args=["--config", "ENV"], env=env)
-    bad = run_tap(
-        {}, args=["--config", "ENV"], env={**env, "TAP_LYTICS_PAGE_SIZE": "s3cret"}
-    )
 
-    assert len(good.records) == 50
-    assert "environment" in error_of(bad)
-    assert "s3cret" not in bad.stderr
+def test_settings_may_come_from_the_environment(sandbox: Sandbox) -> None:
+    env = environment_of(sandbox, REQUIRE_FIELDS="", LEDGER_PATH="")
+
+    run = run_tap({}, args=["--config", "ENV"], env=env)
+
+    assert len(run.records) == 50
+    assert "deprecated" not in run.stderr
+
+
+@pytest.mark.parametrize("args", [[], ["--discover"]])
+def test_a_variable_that_cannot_be_read_is_named_whatever_is_logged(
+    args: list[str], sandbox: Sandbox
+) -> None:
+    env = environment_of(sandbox, PAGE_SIZE="s3cret", LOGLEVEL="ERROR")
+
+    run = run_tap({}, args=["--config", "ENV", *args], env=env)
+
+    assert "TAP_LYTICS_PAGE_SIZE must be a whole number." in error_of(run)
+    assert "s3cret" not in run.stderr
