@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -12,6 +14,8 @@ if TYPE_CHECKING:
     from .account import Audience
     from .settings import Settings
     from .state import Place
+
+MARK_DIGITS = 16
 
 
 class Due(Enum):
@@ -45,7 +49,7 @@ def next_pass(
         )
     redefined = is_redefined(place, audience)
     if place.scan_cursor and place.scan_started_at and not redefined:
-        return Pass(due=Due.RESUME, why="the last run did not end it")
+        return _go_on(place, settings)
     why = _why_whole(place, settings.full_scan_interval, at, redefined=redefined)
     if why:
         return Pass(due=Due.WHOLE, why=why)
@@ -55,6 +59,25 @@ def next_pass(
 def is_redefined(place: Place, audience: Audience) -> bool:
     """Say whether the audience's definition changed since the last pass."""
     return place.audience_updated not in {None, audience.updated}
+
+
+def scan_settings(settings: Settings) -> str:
+    """Mark what a scan's cursor belongs to: who is scanned and sent, in what pages.
+
+    A cursor of other settings would skip members, or is not one of Lytics' at all.
+    """
+    whom = [settings.existing_users, settings.ledger_path is not None]
+    text = json.dumps([settings.require_fields, settings.page_size, *whom])
+    return hashlib.sha256(text.encode()).hexdigest()[:MARK_DIGITS]
+
+
+def _go_on(place: Place, settings: Settings) -> Pass:
+    if place.scan_settings in {None, scan_settings(settings)}:  # None by older taps.
+        return Pass(due=Due.RESUME, why="the last run did not end it")
+    return Pass(
+        due=Due.WHOLE,
+        why="the last run did not end it, and it begins afresh as settings changed",
+    )
 
 
 def _why_whole(

@@ -59,7 +59,8 @@ class LedgerRoster:
             return
         if place.ledger_id:
             self._tell_of_loss()
-        place.last_whole_scan = place.scan_cursor = place.scan_started_at = None
+        place.drop_scan()
+        place.last_whole_scan = None
         keeps = self._settings.existing_users
         self._audience = self._ledger.begin(*who, keeps=keeps)
 

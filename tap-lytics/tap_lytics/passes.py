@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from .absence import Sighting, doubt
-from .due import Due, is_redefined, next_pass
+from .due import Due, is_redefined, next_pass, scan_settings
 
 if TYPE_CHECKING:
     import logging
@@ -92,11 +92,13 @@ class AudiencePasses:
 
     def _end(self, place: Place, look: Look, at: datetime) -> None:
         place.bookmark, place.audience_updated = at, look.audience.updated
+        place.drop_scan()  # One of other settings, as these have none.
         self._checkpoint(place)
 
     def _whole(self, place: Place, look: Look, at: datetime, *, resumes: bool) -> None:
         began = (place.scan_started_at if resumes else None) or at
-        place.begin_scan(began, place.scan_cursor if resumes else None)
+        cursor = place.scan_cursor if resumes else None
+        place.begin_scan(began, cursor, scan_settings(self._settings))
         place.audience_updated = look.audience.updated
         sighting = Sighting(starts=0 if resumes else 1)
         self._scan(place, began, sighting, look.audience.size)

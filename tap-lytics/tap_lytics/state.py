@@ -12,7 +12,13 @@ from .errors import StateError
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping, MutableMapping
 
-TEXTS = ("audience_id", "audience_updated", "scan_cursor", "ledger_id")
+TEXTS = (
+    "audience_id",
+    "audience_updated",
+    "scan_cursor",
+    "scan_settings",
+    "ledger_id",
+)
 MOMENTS = ("bookmark", "scan_started_at", "last_whole_scan")
 
 
@@ -29,6 +35,7 @@ class Place:
     bookmark: datetime | None = None
     scan_cursor: str | None = None
     scan_started_at: datetime | None = None
+    scan_settings: str | None = None
     last_whole_scan: datetime | None = None
     ledger_id: str | None = None
     ledger_generation: int | None = None
@@ -56,14 +63,24 @@ class Place:
             is_moment = isinstance(value, datetime)
             state[name] = moments.to_text(value) if is_moment else value
 
-    def begin_scan(self, at: datetime, cursor: str | None) -> None:
+    def begin_scan(self, at: datetime, cursor: str | None, settings: str) -> None:
         """Begin a whole scan at its first page, or go on with it at the cursor's."""
         self.scan_started_at, self.scan_cursor = at, cursor
+        self.scan_settings = settings
 
     def end_scan(self) -> None:
         """End a whole scan: who changes after its beginning is found by passes."""
         self.bookmark = self.last_whole_scan = self.scan_started_at
-        self.scan_cursor = self.scan_started_at = None
+        self._clear_scan()
+
+    def drop_scan(self) -> None:
+        """Give up a whole scan that is under way, if one is; it stays due."""
+        if self.scan_started_at:
+            self.last_whole_scan = None
+        self._clear_scan()
+
+    def _clear_scan(self) -> None:
+        self.scan_cursor = self.scan_started_at = self.scan_settings = None
 
 
 def formers(

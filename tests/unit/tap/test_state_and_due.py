@@ -123,7 +123,7 @@ def test_the_pass_that_is_due(
 
 def test_a_whole_scan_moves_the_bookmark_to_its_beginning() -> None:
     place = Place()
-    place.begin_scan(AT, None)
+    place.begin_scan(AT, None, "settings")
     place.scan_cursor = "somewhere"
 
     place.end_scan()

@@ -1,0 +1,132 @@
+"""Whole scans that a run did not end: when the next one goes on, and when it cannot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tap_lytics.errors import InterruptedByUserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tap_lytics.transport import Call
+
+    MakeJob = Callable[..., Any]
+
+Job = Any  # Both of the conftest, which no module can import.
+Outlet = Any
+ID = "bigcommerce_customer_id"
+EVERYBODY = 25
+
+
+def cut_off(job: Job, outlet: Outlet, pages: int = 3) -> None:
+    """Run until so many pages of a scan are written; the state is that of then."""
+    asked: list[Call] = []
+
+    def cut(call: Call) -> None:
+        asked.extend([call] if call.path.endswith("/scan") else [])
+        if len(asked) > pages:
+            raise InterruptedByUserError
+
+    job.transport.before = cut
+    with pytest.raises(InterruptedByUserError):
+        job.run(outlet)
+    job.state, job.transport.before = outlet.states[-1], lambda _: None
+    job.clock.advance(600)
+
+
+def starts_asked(job: Job) -> list[str]:
+    """Listen to the cursors with which pages are asked for."""
+    asked: list[str] = []
+
+    def listen(call: Call) -> None:
+        if call.path.endswith("/scan"):
+            asked.append((call.query or {}).get("start", ""))
+
+    job.transport.before = listen
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"require_fields": [ID]}, {"require_fields": []}),
+        ({"require_fields": []}, {"require_fields": [ID]}),
+        ({"require_fields": [ID]}, {"require_fields": [ID, "email"]}),
+        ({"page_size": 5}, {"page_size": 4}),
+    ],
+)
+def test_a_scan_of_other_settings_begins_afresh(
+    before: dict[str, Any],
+    after: dict[str, Any],
+    make_job: MakeJob,
+    collected: type[Any],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    job = make_job(existing_users=True, **before)
+    cut_off(job, collected())
+    job.config |= after
+    asked = starts_asked(job)
+    caplog.set_level("INFO")
+
+    sent = job.run().sent()
+
+    assert asked[0] == ""
+    assert len(sent) == EVERYBODY
+    assert "begins afresh as settings changed" in caplog.text
+
+
+def test_a_scan_that_left_members_out_is_not_gone_on_with_to_send_everybody(
+    make_job: MakeJob, collected: type[Any], tmp_path: Path
+) -> None:
+    job = make_job(ledger_path=str(tmp_path / "ledger"))
+    cut_off(job, collected())
+    job.config |= {"existing_users": True}
+
+    assert len(job.run().sent()) == EVERYBODY
+
+
+def test_settings_that_no_scan_goes_by_do_not_begin_it_afresh(
+    make_job: MakeJob, collected: type[Any]
+) -> None:
+    job = make_job(existing_users=True)
+    cut_off(job, collected())
+    job.config |= {"poll_interval_seconds": 60, "overlap_minutes": 5}
+
+    assert len(job.run().sent()) == EVERYBODY - 15
+
+
+def test_a_state_that_does_not_tell_the_settings_goes_on(
+    make_job: MakeJob, collected: type[Any]
+) -> None:
+    job = make_job(existing_users=True)
+    cut_off(job, collected())
+    del job.state["scan_settings"]
+
+    assert len(job.run().sent()) == EVERYBODY - 15
+
+
+@pytest.mark.parametrize("was_scanned", [False, True])
+def test_a_pass_without_whole_scans_keeps_no_cursor_of_one(
+    was_scanned: bool,  # noqa: FBT001 - a table
+    make_job: MakeJob,
+    collected: type[Any],
+) -> None:
+    job = make_job(existing_users=True)
+    if was_scanned:
+        job.run()
+        job.clock.advance(60)
+        job.box.lytics.redefine("vip_customers")
+    cut_off(job, collected())
+    job.config["existing_users"] = False
+    job.run()
+    between = job.state
+    job.config["existing_users"] = True
+
+    sent = job.run().sent()
+
+    assert {v for k, v in between.items() if k.startswith("scan_")} == {None}
+    assert len(sent) == EVERYBODY
