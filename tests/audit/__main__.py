@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from documents.blocks import ROOT
-
 from audit.whole import findings
+
+ROOT = Path(__file__).parents[2]
 
 
 def main(root: Path) -> int:
