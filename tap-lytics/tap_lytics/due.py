@@ -48,7 +48,7 @@ def next_pass(
             why="no whole scans, so who enters by mere passing of time is not seen",
         )
     redefined = is_redefined(place, audience)
-    if place.scan_cursor and place.scan_started_at and not redefined:
+    if place.scan_started_at and not redefined:
         return _go_on(place, settings)
     why = _why_whole(place, settings.full_scan_interval, at, redefined=redefined)
     if why:
@@ -72,11 +72,16 @@ def scan_settings(settings: Settings) -> str:
 
 
 def _go_on(place: Place, settings: Settings) -> Pass:
-    if place.scan_settings in {None, scan_settings(settings)}:  # None by older taps.
+    why_not = ""
+    if place.scan_settings not in {None, scan_settings(settings)}:  # None: older taps.
+        why_not = "settings changed"
+    elif not place.scan_cursor:
+        why_not = "Lytics gave no cursor to go on at"
+    if not why_not:
         return Pass(due=Due.RESUME, why="the last run did not end it")
     return Pass(
         due=Due.WHOLE,
-        why="the last run did not end it, and it begins afresh as settings changed",
+        why=f"the last run did not end its scan, which begins afresh as {why_not}",
     )
 
 

@@ -118,7 +118,7 @@ class AudiencePasses:
                 sighting.add(member.key for member in batch.members)
             self._send(batch, place, whole=True)
             place.scan_cursor = batch.cursor or None
-            if batch.cursor:
+            if not batch.is_last:
                 self._checkpoint(place)
 
     def _judge_absence(self, place: Place, began: datetime, sighting: Sighting) -> None:

@@ -44,11 +44,13 @@ class Surroundings:
 class Batch:
     """A page's members, and what stands beside them.
 
-    `cursor` is the next page's, `starts` how often the scan began at its first page.
+    `cursor` is the next page's, empty if the scan cannot be gone on with there;
+    `starts` how often the scan began at its first page.
     """
 
     members: list[Member]
     cursor: str
+    is_last: bool
     total: int | None
     starts: int
 
@@ -104,7 +106,8 @@ class Reader:
         for page in pages:
             yield Batch(
                 members=self._members(page),
-                cursor=page.next,
+                cursor=_lasting_cursor(pages, page),
+                is_last=not page.next,
                 total=page.total,
                 starts=pages.starts,
             )
@@ -126,3 +129,12 @@ class Reader:
                 )
             )
         return members
+
+
+def _lasting_cursor(pages: Pages, page: Page) -> str:
+    """Give the cursor with which another run finds the next page, if there is one.
+
+    A cursor that stays the same from page to page does not tell where the scan is:
+    Lytics keeps that, and is a page further as soon as the next one was asked for.
+    """
+    return "" if page.next == pages.asked else page.next

@@ -35,6 +35,7 @@ class Pages:
         self._interrupt = interrupt
         self._cursor = cursor
         self.starts = 0 if cursor else 1  # How often it began at the first page.
+        self.asked = cursor  # The cursor of the page handed out last.
 
     def __iter__(self) -> Iterator[Page]:
         """Hand out the pages; a cursor that Lytics forgot begins afresh, once.
@@ -60,12 +61,14 @@ class Pages:
 
     def _pages(self, cursor: str) -> Iterator[Page]:
         page, idle = self._fetch(cursor).result(), Idleness()
+        self.asked = cursor
         while True:
             ahead = self._fetch(page.next) if page.next else None
             yield page
             if ahead is None:
                 return
             previous, page = page, ahead.result()
+            self.asked = previous.next
             if _is_repeated(previous, page):
                 return
             if idle.is_reached(page):

@@ -20,15 +20,19 @@ Job = Any  # Both of the conftest, which no module can import.
 Outlet = Any
 ID = "bigcommerce_customer_id"
 EVERYBODY = 25
+PAGES = 3  # Of five members.
 
 
-def cut_off(job: Job, outlet: Outlet, pages: int = 3) -> None:
-    """Run until so many pages of a scan are written; the state is that of then."""
+def cut_off(job: Job, outlet: Outlet, *, loses_page: bool = False) -> None:
+    """Run until three pages are written; the next may be fetched, but not written."""
     asked: list[Call] = []
 
     def cut(call: Call) -> None:
         asked.extend([call] if call.path.endswith("/scan") else [])
-        if len(asked) > pages:
+        if len(asked) > PAGES:
+            job.transport.before = lambda _: None
+            if loses_page:
+                job.transport.send(call, lambda answer: answer)
             raise InterruptedByUserError
 
     job.transport.before = cut
@@ -96,7 +100,7 @@ def test_settings_that_no_scan_goes_by_do_not_begin_it_afresh(
     cut_off(job, collected())
     job.config |= {"poll_interval_seconds": 60, "overlap_minutes": 5}
 
-    assert len(job.run().sent()) == EVERYBODY - 15
+    assert len(job.run().sent()) == EVERYBODY - PAGES * 5
 
 
 def test_a_state_that_does_not_tell_the_settings_goes_on(
@@ -106,7 +110,42 @@ def test_a_state_that_does_not_tell_the_settings_goes_on(
     cut_off(job, collected())
     del job.state["scan_settings"]
 
-    assert len(job.run().sent()) == EVERYBODY - 15
+    assert len(job.run().sent()) == EVERYBODY - PAGES * 5
+
+
+@pytest.mark.parametrize("has_ledger", [False, True])
+def test_a_scan_whose_cursors_are_all_the_same_begins_afresh(
+    has_ledger: bool,  # noqa: FBT001 - a table
+    make_job: MakeJob,
+    collected: type[Any],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    kept = {"ledger_path": str(tmp_path / "ledger")} if has_ledger else {}
+    job = make_job(existing_users=True, options={"same_token": True}, **kept)
+    outlet = collected()
+    cut_off(job, outlet, loses_page=True)
+    asked = starts_asked(job)
+    caplog.set_level("INFO")
+
+    rest = job.run().sent()
+
+    covered = {r["email"] for r in outlet.records[: outlet.covered]}
+    assert asked[0] == ""
+    assert len(covered | set(rest)) == EVERYBODY
+    assert len(rest) == EVERYBODY - (len(covered) if has_ledger else 0)
+    assert "begins afresh as Lytics gave no cursor" in caplog.text
+
+
+def test_a_scan_with_one_cursor_is_due_even_if_there_was_another_lately(
+    make_job: MakeJob, collected: type[Any]
+) -> None:
+    job = make_job(existing_users=True, options={"same_token": True})
+    job.run()
+    job.box.lytics.redefine("vip_customers")
+    cut_off(job, collected())
+
+    assert len(job.run().sent()) == EVERYBODY
 
 
 @pytest.mark.parametrize("was_scanned", [False, True])
