@@ -61,11 +61,9 @@ def to_list(call: Call, answer: Answer) -> tuple[list[Audience], str]:
 
 
 def to_one(call: Call, answer: Answer) -> Audience | None:
-    """Read an audience; None if it is a segment of another kind."""
+    """Read an audience; None for anything else, as a segment of another kind."""
     row = _content(call, answer).get("data")
-    if not isinstance(row, dict):
-        raise _malformed(call, answer)
-    return to_audience(row) if is_audience(row) else None
+    return to_audience(row) if isinstance(row, dict) and is_audience(row) else None
 
 
 def to_table(call: Call, answer: Answer) -> tuple[Field, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from .account import Audience, Field
 
 STALE = frozenset({400, 404, 410})  # Seen, or plausible, for a cursor no longer known.
+TOKEN = re.compile(r"[A-Za-z0-9_=-]{1,200}")
 MAX_LIST_PAGES = 100  # Far above the 500 audiences that an account can have.
 
 
@@ -128,8 +130,10 @@ def _scan_call(scan: Scan, cursor: str) -> Call:
         query["start"] = cursor
     if scan.fields:
         query["fields"] = ",".join(scan.fields)
-    # A cursor is no name: nobody can say what a server puts into it.
-    what = scan.what + (" at a later page" if cursor else " at its first page")
+    # Nobody can say what a server puts into a cursor: only what looks like a token is
+    # told.
+    told = f" at cursor {cursor}" if TOKEN.fullmatch(cursor) else " at a later page"
+    what = scan.what + (told if cursor else " at its first page")
     if scan.filter is None:
         path = f"/api/segment/{quote(scan.slug, safe='')}/scan"
         return Call(method="GET", path=path, query=query, what=what)

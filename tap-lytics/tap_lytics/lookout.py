@@ -80,10 +80,19 @@ class Lookout:
     def _by_id(self, expected: str | None) -> Look:
         renamed = self._ask(expected) if expected else None
         if renamed is None:
-            raise unknown(self._slug, ask(self._client.audiences, self._interrupt))
+            raise self._missing()
         if renamed.audience.slug != self._slug:
             raise AudienceError(
                 f"The audience {self._slug} was renamed to {renamed.audience.slug}: set"
                 f" audiences to the new name, {RUN_ANEW}."
             )
         return renamed
+
+    def _missing(self) -> AudienceError:
+        listed = ask(self._client.audiences, self._interrupt)
+        if self._slug in {each.slug for each in listed}:
+            return AudienceError(
+                f"Lytics lists the audience {self._slug}, but shows nothing of it: run"
+                " again later, and ask Lytics if it stays so."
+            )
+        return unknown(self._slug, listed)

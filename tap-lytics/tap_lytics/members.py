@@ -48,9 +48,10 @@ def identity_key(profile: Mapping[str, Any], identities: Sequence[str]) -> str:
     """
     for name in (LYTICS_ID, *identities):
         value = profile.get(name)
+        if value and isinstance(value, str):
+            return _digits(f"{name}:{value}".encode())
         if value not in (None, "", [], {}) and not is_deep(value):
-            text = value if isinstance(value, str) else encode(value).decode()
-            return _digits(f"{name}:{text}".encode())
+            return _digits(f"{name}:{encode(value).decode()}".encode())
     return ""
 
 

@@ -21,6 +21,7 @@ TIME = re.compile(
     r" ?(?P<zone>[Zz]|[+-][0-9]{2}:?[0-9]{2})?)?"
 )
 REMEMBERED = 16_384  # Numbers written as text: counts and amounts come again.
+CONTAINERS = frozenset({list, dict})
 DEEPEST = 100  # Levels: parsers give up at some hundreds.
 INT64 = 2**63  # What Lytics, and every target's integer column, can hold.
 LARGEST = 1.7976931348623157e308  # A float ends there; beyond it many read none.
@@ -133,16 +134,18 @@ def to_map(item: Convert, exact: type | None = None) -> Convert:
 
 def as_it_comes(value: JSON) -> JSON:
     """Take any JSON that is not too deep to be written and read again."""
-    if is_deep(value):
+    if type(value) in CONTAINERS and is_deep(value):
         raise ContradictionError
     return value
 
 
 def is_deep(value: JSON, levels: int = DEEPEST) -> bool:
     """Say whether lists and objects stand in each other beyond so many levels."""
-    if not isinstance(value, (list, dict)):
+    if type(value) not in CONTAINERS:
         return False
     inner = value.values() if isinstance(value, dict) else value
+    if CONTAINERS.isdisjoint(map(type, inner)):
+        return False
     return not levels or any(is_deep(each, levels - 1) for each in inner)
 
 

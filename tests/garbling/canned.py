@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from .plans import FOREVER, Spoil
+from .plans import Spoil
 from .wire import Wire, read
 
 if TYPE_CHECKING:
@@ -44,12 +44,7 @@ class Canned(Spoil):
         )
 
 
-def canned(content: bytes, *, kind: str, times: int = FOREVER, honest: bool) -> Canned:
+def canned(content: bytes, *, honest: bool, **which: Any) -> Canned:  # noqa: ANN401 - of a Spoil
     """Take the answers from a file's content."""
     answers = content.removesuffix(b"\n").split(b"\n" + AND_THEN)
-    return Canned(
-        way="honest" if honest else "lying",
-        kind=kind,
-        times=times,
-        answers=tuple(answers),
-    )
+    return Canned(way="honest" if honest else "lying", answers=tuple(answers), **which)

@@ -34,6 +34,7 @@ def run(case: Case, jobs: Jobs) -> Ended:
     answers = canned(
         case.content,
         kind=case.notes["On"],
+        first=case.get("First", 0),
         times=case.get("Times", FOREVER),
         honest=case.get("Honest", default=False),
     )
