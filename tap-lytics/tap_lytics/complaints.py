@@ -36,7 +36,7 @@ def complaints(config: dict[str, Any], schema: Mapping[str, Any]) -> list[str]:
     """List what is wrong; fills in the defaults, as the SDK's validation does."""
     for name in [name for name, value in config.items() if value is None]:
         del config[name]  # Meltano sends null for a setting that is not set.
-    found = [_complaint(error) for error in Validator(schema).iter_errors(config)]
+    found = list(_misfits(config, schema))
     return found or [*_values(config), *_combinations(config)]
 
 
@@ -49,6 +49,13 @@ def unknown(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
         meant = f" Is {near[0]} meant?" if near else ""
         lines.append(f"There is no setting {name}; it is not used.{meant}")
     return sorted(lines)
+
+
+def _misfits(config: dict[str, Any], schema: Mapping[str, Any]) -> Iterator[str]:
+    try:
+        yield from map(_complaint, Validator(schema).iter_errors(config))
+    except AttributeError:  # The SDK's own schema is none where this must be null.
+        yield "stream_maps has an __else__ that is neither null nor __NULL__."
 
 
 def _complaint(error: ValidationError) -> str:

@@ -12,6 +12,7 @@ from singer_sdk.singerlib import ActivateVersionMessage
 from typing_extensions import override
 
 from .errors import OutputError
+from .stream_maps import mapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -116,10 +117,10 @@ class StreamOutlet:
             return
         for record in records:
             for way in self._maps:
-                mapped = way.transform(record)
-                if mapped is not None:
+                made = mapped(way, record)
+                if made is not None:
                     head = {"type": "RECORD", "stream": way.stream_alias}
-                    yield {**head, "record": mapped, **beside}
+                    yield {**head, "record": made, **beside}
 
 
 def _is_plain(way: StreamMap) -> bool:

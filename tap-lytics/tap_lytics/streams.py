@@ -23,6 +23,7 @@ from .reader import Reader, Surroundings
 from .roster import Overlap
 from .schema import DELETED_AT, KEY, TIME, stream_schema
 from .state import Place, formers
+from .stream_maps import mapped
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -109,6 +110,8 @@ class AudienceStream(Stream):
         self._lookout.look(None)
         for batch in self._reader.whole():
             for member in batch.members:
+                for way in self.stream_maps:
+                    mapped(way, dict(member.record))  # The SDK would quote a failure.
                 yield member.record
 
     def _keep(self, place: Place) -> None:

@@ -74,6 +74,31 @@ def test_a_required_field_that_the_account_has_not_is_told(
     assert "customer_no" in error
 
 
+@pytest.mark.parametrize("args", [[], ["--test"]])
+@pytest.mark.parametrize(
+    "maps",
+    [
+        {"first_name": "1 +"},
+        {"first_name": "unknown_name"},
+        {"first_name": "int(email)"},
+        {"__filter__": "email + 1"},
+        {"__alias__": "1/0"},
+        {"__key_properties__": ["nowhere"]},
+        {"__else__": "all"},
+    ],
+    ids=str,
+)
+def test_a_map_that_fails_is_told_and_quotes_neither_itself_nor_a_member(
+    maps: dict[str, Any], args: list[str], sandbox: Sandbox, config_of: Config
+) -> None:
+    run = run_tap(config_of(sandbox, stream_maps={VIP: maps}), args=args)
+
+    error = error_of(run)
+    assert "stream_maps" in error
+    assert "@" not in run.stderr
+    assert not any(str(value) in error for value in maps.values())
+
+
 @pytest.mark.parametrize(
     ("happening", "told"),
     [("delete", "no audience"), ("rename", "renamed to"), ("invalidate", "invalid")],
