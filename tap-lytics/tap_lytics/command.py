@@ -41,14 +41,23 @@ class OneLineCommand(SingerCommand):
         keep_lines_plain()
         write_whole()
         try:
+            _need_output()
             return super().main(*args, **kwargs)
         except LyticsError as error:
             for line in error.args:
                 self.logger.error("%s", line)  # noqa: TRY400 - one line
-            if isinstance(error, OutputError):
+            if isinstance(error, OutputError) and sys.stdout is not None:
                 # The interpreter would flush what nobody reads, and complain.
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+
+
+def _need_output() -> None:
+    if sys.stdout is None:
+        raise OutputError(
+            "The tap has no standard output, as it was closed (>&-): send it to a"
+            " target, or into a file."
+        )
 
 
 def read_json(file: IO[str] | None, what: str) -> dict[str, Any] | None:

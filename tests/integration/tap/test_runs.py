@@ -203,6 +203,20 @@ def test_a_reader_who_goes_away_is_told_in_a_line(
     assert "Traceback" not in tap.stderr
 
 
+@pytest.mark.parametrize("option", ["", "--discover"])
+def test_a_tap_without_an_output_says_so(
+    option: str, sandbox: Sandbox, config_of: Config, start_tap: Start
+) -> None:
+    closing = ["sh", "-c", f'exec "$@" {option} >&-', "sh"]
+
+    tap = start_tap(config_of(sandbox), through=closing)
+
+    assert tap.finish() == 1
+    assert "no standard output" in tap.stderr.splitlines()[-1]
+    assert "Traceback" not in tap.stderr
+    assert not sandbox.journal.total
+
+
 def test_the_state_is_never_ahead_of_what_was_written(
     make_sandbox: Callable[..., Sandbox], config_of: Config
 ) -> None:
