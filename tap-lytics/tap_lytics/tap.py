@@ -188,13 +188,16 @@ class TapLytics(ConfiguredTap):
     ) -> None:
         super(Tap, cls).invoke(about=about, about_format=about_format)
         cls.print_version(print_fn=cls.logger.info)
-        tap = cls(
-            config=config.config if config else {},
-            state=read_json(state, "state") or {},
-            catalog=read_json(catalog, "catalog"),
-            parse_env_config=bool(config and config.parse_env),
-        )
-        tap.run()
+        try:
+            tap = cls(
+                config=config.config if config else {},
+                state=read_json(state, "state") or {},
+                catalog=read_json(catalog, "catalog"),
+                parse_env_config=bool(config and config.parse_env),
+            )
+            tap.run()
+        except InterruptedByUserError:  # A pass that has begun ends by itself.
+            cls.logger.info("Stopped by a signal; no member was read yet.")
 
     @classmethod
     @override

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import signal
+import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -189,6 +190,33 @@ def test_a_signal_ends_a_call_that_hangs_at_once(
     tap.read("SCHEMA")
 
     assert tap.end() == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "status", "told"),
+    [("", 0, "no member was read yet"), ("--discover", 1, "Stopped by a signal.")],
+)
+def test_a_signal_before_the_first_page_leaves_the_state_as_it_was(
+    option: str,
+    status: int,
+    told: str,
+    make_sandbox: Callable[..., Sandbox],
+    config_of: Config,
+    start_tap: Start,
+) -> None:
+    slow = {"slow@GET /api/schema/user": 1.0}
+    box = make_sandbox(members=50, fault_rates=slow, fault_seconds=60)
+    adding = ["sh", "-c", f'exec "$@" {option}', "sh"]
+    tap = start_tap(config_of(box), {"bookmarks": {}}, through=adding)
+    # The look is written down when it is answered; the call for the schema follows.
+    while not box.journal.total and tap.process.poll() is None:
+        time.sleep(0.01)
+
+    ended = tap.end()
+
+    assert ended == status, tap.stderr
+    assert told in tap.stderr.splitlines()[-1]
+    assert not tap.messages
 
 
 def test_a_reader_who_goes_away_is_told_in_a_line(
