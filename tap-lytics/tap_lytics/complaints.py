@@ -124,6 +124,11 @@ def _combinations(config: Mapping[str, Any]) -> Iterator[str]:
             "emit_exits needs ledger_path, or existing_users true: who left is found"
             " by whole scans, and there are none without either."
         )
+    if config["emit_exits"] and not ledger and not config["full_scan_interval_hours"]:
+        yield (
+            "emit_exits without ledger_path needs full_scan_interval_hours above 0: who"
+            " left is told by whole scans alone, and there would be no second one."
+        )
     if not config["emit_changes"] and not ledger:
         yield (
             "emit_changes false needs ledger_path: without a ledger nobody knows"

@@ -72,6 +72,10 @@ def test_names_are_kept_once_and_in_order() -> None:
         ({"user_agent": "a\nb"}, "user_agent must be printable"),
         ({"emit_exits": True}, "emit_exits needs ledger_path"),
         ({"emit_exits": True, "ledger_path": "l"}, "needs require_fields"),
+        (
+            {"emit_exits": True, "existing_users": True, "full_scan_interval_hours": 0},
+            "needs full_scan_interval_hours above 0",
+        ),
         ({"emit_changes": False}, "emit_changes false needs ledger_path"),
     ],
 )
@@ -96,6 +100,12 @@ def test_plain_http_is_for_loopback_alone(url: str) -> None:
     [
         {"emit_exits": True, "existing_users": True},
         {"emit_exits": True, "ledger_path": "l", "require_fields": ["id"]},
+        {
+            "emit_exits": True,
+            "ledger_path": "l",
+            "require_fields": ["id"],
+            "full_scan_interval_hours": 0,
+        },
         {"emit_changes": False, "ledger_path": "l"},
     ],
 )
