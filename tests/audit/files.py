@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 # What has no hash: a RECORD cannot have its own, bytecode is made on the spot.
 WITHOUT_HASH = ("RECORD", ".pyc")
 OF_VENV = ("activate", "Activate", "python")  # How its own programs' names begin.
+# A machine behind a proxy adds its own authority at the end of this one.
+GROWS = "certifi/cacert.pem"
 
 
 def altered(site: Path) -> Iterator[str]:
@@ -25,8 +27,8 @@ def altered(site: Path) -> Iterator[str]:
     for each in distributions(path=[str(site)]):
         if each.read_text("RECORD") is None:
             yield f"{each.name} has no RECORD of its files; {ANEW}"
-        for path, recorded in _record(each):
-            why = _why_not(path, recorded)
+        for path, recorded, size in _record(each):
+            why = _why_not(path, recorded, size)
             if why:
                 yield f"{each.name}: {path} {why}; {ANEW}"
 
@@ -34,28 +36,32 @@ def altered(site: Path) -> Iterator[str]:
 def unowned(site: Path, programs: Path) -> Iterator[str]:
     """Tell of each file that nothing installed: Python would run it all the same."""
     owned = {
-        path for each in distributions(path=[str(site)]) for path, _ in _record(each)
+        path for each in distributions(path=[str(site)]) for path, *_ in _record(each)
     }
     for path in _runnable(site, programs):
         if _real(path) not in owned:
             yield f"{path} belongs to no package; remove it, or {ANEW}"
 
 
-def _record(package: Distribution) -> Iterator[tuple[Path, str]]:
+def _record(package: Distribution) -> Iterator[tuple[Path, str, str]]:
     # `Distribution.files` leaves out what is missing.
     for row in csv.reader((package.read_text("RECORD") or "").splitlines()):
         if row:
-            yield _real(Path(str(package.locate_file(row[0])))), row[1]
+            path, hashed, size = row
+            yield _real(Path(str(package.locate_file(path)))), hashed, size
 
 
-def _why_not(path: Path, recorded: str) -> str | None:
+def _why_not(path: Path, recorded: str, size: str) -> str | None:
     if not recorded:
         has_none = path.name.endswith(WITHOUT_HASH)
         return None if has_none else "is recorded without a hash"
     if not path.is_file():
         return "is gone"
     kind, _, expected = recorded.partition("=")
-    made = hashlib.new(kind, path.read_bytes()).digest()
+    content = path.read_bytes()
+    if path.as_posix().endswith(GROWS) and size:
+        content = content[: int(size)]
+    made = hashlib.new(kind, content).digest()
     text = base64.urlsafe_b64encode(made).rstrip(b"=").decode()
     return None if text == expected else "was altered"
 

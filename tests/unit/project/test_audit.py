@@ -84,7 +84,10 @@ class Project:
             files[path.replace("INFO", info)] = text
         for path, text in files.items():
             self.write(str(self.site.relative_to(self.root) / path), text)
-        rows = [f"{path},{_record_hash(text)},1" for path, text in files.items()]
+        rows = [
+            f"{path},{_record_hash(text)},{len(text.encode())}"
+            for path, text in files.items()
+        ]
         record = "\n".join([*rows, f"{info}/RECORD,,", f"__pycache__/{name}.pyc,,"])
         self.write(str(self.site.relative_to(self.root) / info / "RECORD"), record)
 
@@ -263,6 +266,24 @@ def test_what_is_wrong_is_found(
     found = project.found()
 
     assert any(told in line for line in found), found
+
+
+def test_a_machines_own_authority_may_stand_behind_the_others(project: Project) -> None:
+    project.lock(f"certifi==2026.1.1{HASH}")
+    file = {"certifi/cacert.pem": "-----BEGIN CERTIFICATE-----\n"}
+    project.install("certifi", "2026.1.1", "License: MPL-2.0", file)
+    explain(project, "certifi")
+    path = project.site / "certifi/cacert.pem"
+    whole = path.read_text("utf-8")
+
+    path.write_text(whole + "of a proxy\n", encoding="utf-8")
+    added = project.found()
+    path.write_text("of a proxy\n" + whole, encoding="utf-8")
+    changed = project.found()
+
+    assert added == []
+    assert len(changed) == 1
+    assert "cacert.pem was altered" in changed[0]
 
 
 def test_other_peoples_plugins_are_held_to_their_own_lock(project: Project) -> None:
