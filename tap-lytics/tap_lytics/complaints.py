@@ -17,6 +17,7 @@ from .moments import to_moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import datetime
 
     from jsonschema import ValidationError
 
@@ -49,6 +50,16 @@ def unknown(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
         meant = f" Is {near[0]} meant?" if near else ""
         lines.append(f"There is no setting {name}; it is not used.{meant}")
     return sorted(lines)
+
+
+def doubts(config: Mapping[str, Any], now: datetime) -> Iterator[str]:
+    """Say what can hardly be meant, of a configuration that is not wrong."""
+    start = config.get("start_date")
+    if start and to_moment(start) > now and not config["existing_users"]:
+        yield (
+            "start_date lies in the future and is not used: the starting point is the"
+            " first run's time."
+        )
 
 
 def _misfits(config: dict[str, Any], schema: Mapping[str, Any]) -> Iterator[str]:

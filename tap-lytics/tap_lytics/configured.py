@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Tap
@@ -10,7 +11,7 @@ from singer_sdk.configuration._dict_config import parse_environment_config
 from singer_sdk.helpers._classproperty import classproperty
 from typing_extensions import override
 
-from .complaints import complaints, unknown
+from .complaints import complaints, doubts, unknown
 from .configuration import PREFIX, from_environment, from_files
 from .errors import SettingsError
 from .settings import DECLARED
@@ -53,4 +54,6 @@ class ConfiguredTap(Tap):
         found = complaints(self._config, schema)
         if found and raise_errors:
             raise SettingsError(*found)
+        for line in [] if found else doubts(self._config, datetime.now(timezone.utc)):
+            self.logger.warning("%s", line)
         return found

@@ -125,6 +125,19 @@ def test_settings_of_the_wrong_type_are_named_and_never_quoted(
     assert "secret-in-a-list" not in run.stderr
 
 
+def test_a_start_date_in_the_future_is_only_a_warning(
+    sandbox: Sandbox, config_of: Config
+) -> None:
+    config = config_of(sandbox, existing_users=False, start_date="2999-01-01")
+
+    run = run_tap(config)
+
+    assert run.status == 0
+    warnings = [line for line in run.stderr.splitlines() if " WARNING " in line]
+    assert len(warnings) == 1
+    assert "start_date lies in the future" in warnings[0]
+
+
 @pytest.mark.parametrize(
     "state",
     [

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tap_lytics.complaints import complaints, unknown
+from tap_lytics.complaints import complaints, doubts, unknown
 from tap_lytics.errors import SettingsError
 from tap_lytics.settings import DECLARED, Settings
 
@@ -128,6 +128,32 @@ def test_an_unknown_setting_is_told_with_the_one_that_was_meant() -> None:
     assert lines == [
         "There is no setting audience; it is not used. Is audiences meant?"
     ]
+
+
+NOW = datetime(2026, 1, 31, 8, tzinfo=timezone.utc)
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ({"start_date": "2026-01-31T08:00:01Z"}, 1),
+        ({"start_date": "2026-01-31T08:00:00Z"}, 0),
+        ({"start_date": "2026-01-31T09:00:00+02:00"}, 0),
+        ({"start_date": "2026-02-01", "existing_users": True}, 0),
+        ({"start_date": None}, 0),
+        ({}, 0),
+    ],
+)
+def test_a_start_date_in_the_future_is_doubted(
+    config: dict[str, Any], told: int
+) -> None:
+    whole = {**GOOD, **config}
+    assert complaints(whole, deepcopy(DECLARED)) == []
+
+    lines = list(doubts(whole, NOW))
+
+    assert len(lines) == told
+    assert all("start_date" in line for line in lines)
 
 
 def test_settings_that_were_not_validated_are_refused() -> None:
