@@ -47,7 +47,8 @@ def audience(slug: str) -> str:
     """
     if not SLUG.fullmatch(slug):
         raise SettingsError(
-            f"{slug!r} is no audience slug: Lytics makes them of a-z, 0-9 and _."
+            f"{slug!r} is no audience slug: Lytics makes them of a-z, 0-9 and _. Give"
+            " the audience such a one in Lytics."
         )
     return identifier(slug)
 

@@ -66,6 +66,8 @@ class Reader:
         self._shape = shape
         self._logger = logger
         self._having = around.settings.require_fields
+        # What no later pass could ask for must not wait for it to be refused.
+        filterql.members(slug, having=self._having)
 
     def whole(self, *, cursor: str = "", size: int | None = None) -> Iterator[Batch]:
         """Read everybody, from the cursor's page on."""

@@ -74,6 +74,22 @@ def test_a_required_field_that_the_account_has_not_is_told(
     assert "customer_no" in error
 
 
+@pytest.mark.parametrize("existing_users", [False, True])
+def test_a_slug_that_no_filter_could_name_is_refused_by_the_first_run(
+    existing_users: bool,  # noqa: FBT001 - a table
+    sandbox: Sandbox,
+    config_of: Config,
+) -> None:
+    sandbox.lytics.rename(VIP, "vip-customers")
+    config = config_of(
+        sandbox, audiences=["vip-customers"], existing_users=existing_users
+    )
+
+    error = error_of(run_tap(config))
+
+    assert "'vip-customers' is no audience slug" in error
+
+
 @pytest.mark.parametrize("args", [[], ["--test"]])
 @pytest.mark.parametrize(
     "maps",
