@@ -17,6 +17,8 @@ from target_bigcommerce.interrupt import Interrupt
 from target_bigcommerce.throttle import Throttle
 from target_bigcommerce.transport import Transport
 
+START = 1_700_000_000.0
+
 
 @dataclass(slots=True, kw_only=True)
 class Edge:
@@ -97,3 +99,18 @@ def connect() -> Iterator[Connect]:
 def edge(make_sandbox: Callable[..., Sandbox], connect: Connect) -> Edge:
     """A store of some thirty customers that answers as it should."""
     return connect(make_sandbox(members=30, clock=Clock.still(1_700_000_000.0)))
+
+
+@pytest.fixture
+def open_store(
+    make_sandbox: Callable[..., Sandbox], connect: Connect
+) -> Callable[..., Edge]:
+    """A store of a hundred customers and more, with options."""
+
+    def make(**options: object) -> Edge:
+        box = make_sandbox(
+            **{"members": 120, "quota": 100_000, **options}, clock=Clock.still(START)
+        )
+        return connect(box)
+
+    return make

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+from audience_members import member, put
 from requests.adapters import BaseAdapter
 from typing_extensions import override
 
@@ -219,3 +220,12 @@ def make_job(tmp_path: Path) -> Iterable[MakeJob]:
     yield make
     for job in jobs:
         job.close()
+
+
+@pytest.fixture
+def audience(box: Sandbox, make_job: MakeJob) -> Sandbox:
+    """A store in which 1, 2 and 3 are of the audience and 4 is not."""
+    put(box, 1, 2, 3, 4)
+    make_job(box, map_standard_fields=[]).write(*map(member, (1, 2, 3)))
+    box.journal.clear()
+    return box

@@ -1,4 +1,4 @@
-"""Whole lists through the client, in few calls, under every reading of the docs."""
+"""Whole lists are written, in few calls, under every reading of the docs."""
 
 from __future__ import annotations
 
@@ -6,24 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sandbox import Clock, Fault
+from sandbox import Fault
 from target_bigcommerce.api.narrowing import UNCONFIRMED
-from target_bigcommerce.api.rows import Attribute, AttributeValue
+from target_bigcommerce.api.rows import AttributeValue
 from target_bigcommerce.errors import (
-    AttributeConflictError,
-    AuthError,
-    InterruptedByUserError,
     UnavailableError,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Connect, Edge
+    from conftest import Edge
 
-    from sandbox import Sandbox
 
-START = 1_700_000_000.0
 READINGS: list[dict[str, Any]] = [
     {},
     {"apply_valid_rows": True},
@@ -38,21 +33,6 @@ readings = pytest.mark.parametrize(
 )
 
 
-@pytest.fixture
-def open_store(
-    make_sandbox: Callable[..., Sandbox], connect: Connect
-) -> Callable[..., Edge]:
-    """A store of a hundred customers and more, with options."""
-
-    def make(**options: object) -> Edge:
-        box = make_sandbox(
-            **{"members": 120, "quota": 100_000, **options}, clock=Clock.still(START)
-        )
-        return connect(box)
-
-    return make
-
-
 def new_customers(count: int) -> list[dict[str, Any]]:
     return [
         {"email": f"new{n}@example.com", "first_name": "New", "last_name": f"N{n}"}
@@ -62,169 +42,6 @@ def new_customers(count: int) -> list[dict[str, Any]]:
 
 def emails_of(edge: Edge) -> list[str]:
     return [row["email"].lower() for row in edge.box.store.customers.values()]
-
-
-# Reading.
-
-
-def test_customers_are_found_by_id_a_hundred_a_call_and_strangers_are_missing(
-    open_store: Callable[..., Edge],
-) -> None:
-    edge = open_store()
-    ids = sorted(edge.box.store.customers)[:150]
-
-    found = edge.client.customers_by_id([*ids, *ids, 987654321])
-
-    assert sorted(found) == ids
-    assert edge.asked == {"GET /customers": -(-(len(ids) + 1) // 100)}
-
-
-def test_customers_come_with_what_is_to_be_included(
-    open_store: Callable[..., Edge],
-) -> None:
-    edge = open_store()
-    customer_id = min(edge.box.store.customers)
-
-    plain = edge.client.customers_by_id([customer_id])
-    full = edge.client.customers_by_id([customer_id], ["storecredit", "formfields"])
-
-    assert "store_credit_amounts" not in plain[customer_id]
-    assert "store_credit_amounts" in full[customer_id]
-    assert "form_fields" in full[customer_id]
-
-
-ODD = [
-    "o'brien+x@example.com",
-    "UPPER@Example.com",
-    "a&b=c@example.com",
-    "percent%20@example.com",
-    "hash#tag?@example.com",
-    "grüne@example.com",
-]
-
-
-@pytest.mark.parametrize("email", ODD)
-def test_odd_addresses_are_found(open_store: Callable[..., Edge], email: str) -> None:
-    edge = open_store(members=5)
-    edge.box.store.put_customer(5000, email=email)
-
-    found = edge.client.customers_by_email([email.swapcase(), "nobody@example.com"])
-
-    assert list(found) == [email.lower()]
-    assert found[email.lower()]["id"] == 5000
-
-
-def test_an_address_with_a_comma_finds_nobody_else(
-    open_store: Callable[..., Edge],
-) -> None:
-    edge = open_store(members=5)
-    edge.box.store.put_customer(5000, email="ann@example.com")
-
-    found = edge.client.customers_by_email(["x,ann@example.com", "ann@example.com"])
-
-    assert set(found) == {"ann@example.com"}
-
-
-@pytest.mark.parametrize("options", [{"in_list_limit": 7}, {"url_limit": 300}])
-def test_lists_are_halved_until_the_store_takes_them(
-    open_store: Callable[..., Edge], options: dict[str, int]
-) -> None:
-    edge = open_store(**options)
-    customers = dict(edge.box.store.customers.items())
-
-    by_id = edge.client.customers_by_id(list(customers))
-    by_email = edge.client.customers_by_email([r["email"] for r in customers.values()])
-    before = edge.box.journal.total
-    edge.client.customers_by_id(list(customers)[:40])
-
-    assert set(by_id) == set(customers)
-    assert {row["id"] for row in by_email.values()} == set(customers)
-    refused = [e for e in edge.box.journal.since(before) if e.status != 200]
-    assert refused == []
-
-
-def test_all_pages_of_values_are_read(open_store: Callable[..., Edge]) -> None:
-    edge = open_store()
-    attributes = [edge.box.store.add_attribute(f"A{n}") for n in range(5)]
-    ids = sorted(edge.box.store.customers)[:100]
-    rows = [
-        {"customer_id": n, "attribute_id": a, "value": f"{n}/{a}"}
-        for n in ids
-        for a in attributes
-    ]
-    for at in range(0, len(rows), 10):
-        edge.box.store.call("PUT", "/customers/attribute-values", rows[at : at + 10])
-    edge.box.journal.clear()
-
-    values = edge.client.values(ids, attributes)
-    one = list(edge.client.values_of(attributes[0]))
-    count = edge.client.count_values(attributes[0])
-
-    expected = {(n, a): f"{n}/{a}" for n in ids for a in attributes}
-    assert {(v.customer_id, v.attribute_id): v.value for v in values} == expected
-    assert sorted(v.customer_id for v in one) == ids
-    assert count == 100
-    assert edge.asked == {"GET /customers/attribute-values": 2 + 1 + 1}
-
-
-def test_nothing_is_asked_about_nobody(edge: Edge) -> None:
-    client = edge.client
-
-    answers = [
-        client.customers_by_id([]),
-        client.customers_by_email([]),
-        client.values([], [1]),
-        client.values([1], []),
-        client.update_customers([]).done,
-        client.upsert_values([]).done,
-    ]
-    client.delete_values([])
-
-    assert not any(answers)
-    assert edge.box.journal.total == 0
-
-
-# Attributes.
-
-
-def test_an_attribute_is_made_once_and_then_found(edge: Edge) -> None:
-    made = edge.client.create_attribute("Tier", "string")
-    again = edge.client.create_attribute("Tier", "string")
-
-    assert made == again == Attribute(id=made.id, name="Tier", type="string")
-    assert edge.client.attributes() == [made]
-
-
-@pytest.mark.parametrize("kind", ["500_after", "cut_after", "truncated", "500", "cut"])
-def test_an_unanswered_creation_of_an_attribute_makes_no_twin(
-    make_sandbox: Callable[..., Sandbox], connect: Connect, kind: str
-) -> None:
-    edge = connect(make_sandbox(members=5, allow_duplicate_attributes=True))
-    edge.box.faults.queue(Fault(kind=kind, match="POST *"))
-
-    made = edge.client.create_attribute("Tier", "string")
-
-    assert [row["name"] for row in edge.box.store.attributes.values()] == ["Tier"]
-    assert made.name == "Tier"
-
-
-def test_a_full_store_is_told_with_its_limit(open_store: Callable[..., Edge]) -> None:
-    edge = open_store(members=5)
-    for n in range(50):
-        edge.box.store.add_attribute(f"A{n}")
-
-    with pytest.raises(AttributeConflictError, match=r'"Tier".*50 is the most'):
-        edge.client.create_attribute("Tier", "string")
-
-
-def test_an_attribute_of_another_type_is_told_with_it(edge: Edge) -> None:
-    edge.box.store.add_attribute("Tier", "number")
-
-    with pytest.raises(AttributeConflictError, match="of type number"):
-        edge.client.create_attribute("Tier", "string")
-
-
-# Writing.
 
 
 @readings
@@ -468,78 +285,3 @@ def test_whatever_goes_wrong_good_rows_are_written_and_bad_ones_refused(
     emails = emails_of(edge)
     counts = [emails.count(f"new{n}@example.com") for n in range(30)]
     assert counts == [int(n not in bad_creations) for n in range(30)]
-
-
-# Side by side.
-
-
-def test_three_calls_are_in_flight_and_never_more(
-    open_store: Callable[..., Edge],
-) -> None:
-    edge = open_store(latency_ms=10, in_flight=3)
-    most, quota = [0], edge.box.store.quota
-    rows = [{"id": n, "notes": "x"} for n in sorted(edge.box.store.customers)[:120]]
-    edge.box.journal.subscribe(
-        lambda _: most.append(1 + max(quota.flying.values(), default=0))
-    )
-
-    edge.client.update_customers(rows)
-
-    assert edge.box.journal.statuses == {"store 200": 12}
-    assert max(most) == 3
-
-
-def test_writes_that_the_window_does_not_cover_are_spread_over_it(
-    open_store: Callable[..., Edge],
-) -> None:
-    edge = open_store(quota=10)
-    rows = [{"id": n, "notes": "x"} for n in sorted(edge.box.store.customers)[:100]]
-
-    written = edge.client.update_customers(rows)
-
-    assert len(written.done) == 100
-    assert min(edge.waits) < 10
-    assert edge.box.journal.statuses == {"store 200": 10}
-
-
-def test_a_store_that_bears_fewer_calls_at_once_gets_fewer(
-    open_store: Callable[..., Edge],
-) -> None:
-    edge = open_store(latency_ms=10, in_flight=1, members=300)
-    rows = [{"id": n, "notes": "x"} for n in sorted(edge.box.store.customers)[:300]]
-
-    written = edge.client.update_customers(rows)
-
-    assert len(written.done) == 300
-    assert edge.throttle.in_flight_limit == 1
-    assert edge.box.journal.statuses["store 429"] <= 4
-
-
-def test_an_error_ends_the_run_and_no_further_call_begins(
-    open_store: Callable[..., Edge],
-) -> None:
-    edge = open_store()
-    edge.box.faults.queue(Fault(kind="401", match="PUT *", times=50))
-    rows = [{"id": n, "notes": "x"} for n in sorted(edge.box.store.customers)[:120]]
-
-    with pytest.raises(AuthError):
-        edge.client.update_customers(rows)
-
-    assert edge.box.journal.total <= 3
-
-
-def test_a_signal_lets_calls_under_way_finish_and_no_further_one_begins(
-    open_store: Callable[..., Edge],
-) -> None:
-    edge = open_store(latency_ms=5)
-    rows = [{"id": n, "notes": "x"} for n in sorted(edge.box.store.customers)[:120]]
-    edge.box.journal.subscribe(
-        lambda entry: edge.interrupt.set(15) if entry.n == 4 else None
-    )
-
-    with pytest.raises(InterruptedByUserError):
-        edge.client.update_customers(rows)
-
-    total = edge.box.journal.total
-    assert 4 <= total <= 6
-    assert len(edge.box.store.diff()["customers"]["updated"]) == 10 * total

@@ -7,7 +7,6 @@ import json
 import os
 import threading
 from contextlib import suppress
-from decimal import Decimal
 from itertools import pairwise
 from typing import IO, TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from hypothesis import strategies as st
 
 from target_bigcommerce.errors import InputError, ProtocolError
 from target_bigcommerce.interrupt import Interrupt
-from target_bigcommerce.messages.lines import Lines, NotAMessageError, read_message
+from target_bigcommerce.messages.lines import read_message
 from target_bigcommerce.messages.reader import Hooks, TimedReader
 
 if TYPE_CHECKING:
@@ -81,65 +80,6 @@ def interrupt() -> Iterator[Interrupt]:
     made = Interrupt()
     yield made
     made.close()
-
-
-# Lines.
-
-
-@given(st.binary(), st.lists(st.integers(0, 200)))
-def test_any_split_into_chunks_gives_the_same_lines(
-    data: bytes, cuts: list[int]
-) -> None:
-    places = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
-    lines, found = Lines(), []
-
-    for start, end in pairwise(places):
-        found += lines.feed(data[start:end])
-
-    assert [*found, lines.rest()] == data.split(b"\n")
-    assert lines.pending == len(lines.rest())
-
-
-@given(
-    values=st.lists(st.text()),
-    cuts=st.lists(st.integers(0, 300)),
-    ends=st.booleans(),
-)
-def test_any_text_split_anywhere_arrives_as_it_left(
-    values: list[str], cuts: list[int], *, ends: bool
-) -> None:
-    data = "\n".join(map(record, values)).encode() + (b"\n" if ends else b"")
-    places = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
-    pieces = [data[a:b] for a, b in pairwise(places) if a < b]
-    listener = Listener()
-
-    with pipe_of(*pieces) as source:
-        listener.read(source)
-
-    assert [message["record"]["v"] for message in listener.messages] == values
-
-
-@pytest.mark.parametrize(
-    "number",
-    ["0.1", "12345678901234567890.5", "1E+400", "123456789012345678901234567890"],
-)
-def test_numbers_arrive_digit_for_digit(number: str) -> None:
-    message = read_message('{"type":"RECORD","v":' + number + "}")
-
-    assert Decimal(message["v"]) == Decimal(number)
-
-
-@given(st.binary())
-def test_any_bytes_are_a_message_or_one_clear_error(line: bytes) -> None:
-    try:
-        message = read_message(line)
-    except NotAMessageError as error:
-        assert "\n" not in str(error)  # noqa: PT017 - either way is right
-    else:
-        assert isinstance(message["type"], str)
-
-
-# The reader.
 
 
 BAD_LINES = {
@@ -391,3 +331,22 @@ def test_a_missing_key_is_named_without_the_line() -> None:
         reader.assert_line_requires({"record": {"email": SECRET}}, {"stream", "record"})
 
     assert str(caught.value) == "Line 12 of the input lacks: stream."
+
+
+@given(
+    values=st.lists(st.text()),
+    cuts=st.lists(st.integers(0, 300)),
+    ends=st.booleans(),
+)
+def test_any_text_split_anywhere_arrives_as_it_left(
+    values: list[str], cuts: list[int], *, ends: bool
+) -> None:
+    data = "\n".join(map(record, values)).encode() + (b"\n" if ends else b"")
+    places = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
+    pieces = [data[a:b] for a, b in pairwise(places) if a < b]
+    listener = Listener()
+
+    with pipe_of(*pieces) as source:
+        listener.read(source)
+
+    assert [message["record"]["v"] for message in listener.messages] == values

@@ -1,0 +1,157 @@
+"""A drain finds or creates those who come without an id."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+from audience_members import NAMES, VIP, Record, person, put
+
+from sandbox import Fault, Sandbox
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import Job
+
+MakeJob = Callable[..., "Job"]
+SLUG = {17: VIP}
+TIER = {"from": "tier", "to": "Tier"}
+
+
+def rejects(tmp_path: Path) -> list[Record]:
+    lines = (tmp_path / "rejects.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
+    return [row for row in rows if row["type"] == "RECORD"]
+
+
+def test_a_record_without_an_id_is_skipped(box: Sandbox, make_job: MakeJob) -> None:
+    put(box, 17)
+    job = make_job(box, map_standard_fields=NAMES)
+
+    outcomes = job.write(person(17), {"id": None}, {"id": " "})
+
+    assert outcomes == {"skipped": 3}
+    assert not job.calls().keys() - {"GET /customers/attributes"}
+
+
+def test_a_record_without_an_id_is_matched_by_its_address(
+    box: Sandbox, make_job: MakeJob
+) -> None:
+    put(box, 17)
+    job = make_job(box, map_standard_fields=NAMES, on_missing_id="match")
+    record = person(17, email="M17@Example.com", company="After Ltd")
+
+    outcomes = job.write(record, person(18), {"company": "no address"})
+
+    assert outcomes == {"updated": 1, "skipped": 2}
+    assert box.store.customers[17]["company"] == "After Ltd"
+    assert box.store.customers[17]["email"] == "m17@example.com"
+    assert job.values() == SLUG
+    assert len(box.store.customers) == 1
+
+
+def test_a_record_without_an_id_is_created(
+    box: Sandbox, make_job: MakeJob, tmp_path: Path
+) -> None:
+    put(box, 17)
+    job = make_job(box, map_standard_fields=NAMES, on_missing_id="create")
+    lacking = {"email": "m20@example.com", "first_name": "Only"}
+
+    outcomes = job.write(person(17), person(18), lacking, {"company": "no address"})
+
+    assert outcomes == {"updated": 1, "created": 1, "rejected": 2}
+    assert {row["reject"]["code"] for row in rejects(tmp_path)} == {
+        "incomplete_customer"
+    }
+    number = box.store.customers.by_email("m18@example.com")
+    assert number is not None
+    assert job.values() == {17: VIP, number: VIP}
+
+
+def test_a_new_customer_is_created_once_from_several_records(
+    box: Sandbox, make_job: MakeJob
+) -> None:
+    job = make_job(box, map_standard_fields=NAMES, on_missing_id="create")
+
+    outcomes = job.write(
+        person(18), person(18, email="M18@example.com", company="After Ltd")
+    )
+
+    assert outcomes == {"merged": 1, "created": 1}
+    assert len(box.store.customers) == 1
+    [row] = box.store.customers.values()
+    assert row["company"] == "After Ltd"
+
+
+def test_those_matched_and_those_with_the_id_are_merged_in_order(
+    box: Sandbox, make_job: MakeJob
+) -> None:
+    put(box, 17)
+    job = make_job(box, map_standard_fields=NAMES, on_missing_id="match")
+
+    outcomes = job.write(
+        {"id": 17, "company": "first"},
+        person(17, company="second"),
+        {"id": 17, "company": "third"},
+        person(17, company="last"),
+    )
+
+    assert outcomes == {"merged": 3, "updated": 1}
+    assert box.store.customers[17]["company"] == "last"
+    assert box.journal.counts["PUT /customers"] == 1
+
+
+@pytest.mark.parametrize("on_missing_id", ["match", "create"])
+def test_who_gets_an_address_in_this_batch_is_matched_by_it(
+    box: Sandbox, make_job: MakeJob, on_missing_id: str
+) -> None:
+    put(box, 17)
+    job = make_job(box, map_standard_fields=NAMES, on_missing_id=on_missing_id)
+    new = "new@example.com"
+
+    outcomes = job.write(
+        {"id": 17, "email": new}, person(17, email=new, company="After Ltd")
+    )
+
+    assert outcomes == {"merged": 1, "updated": 1}
+    assert len(box.store.customers) == 1
+    assert box.store.customers[17]["company"] == "After Ltd"
+    assert box.journal.counts["PUT /customers/attribute-values"] == 1
+
+
+def test_attributes_beyond_ten_follow_a_creation(
+    box: Sandbox, make_job: MakeJob
+) -> None:
+    mapped = [{"value": "x", "to": f"A{number}"} for number in range(12)]
+    job = make_job(
+        box,
+        map_standard_fields=NAMES,
+        map_custom_attributes=mapped,
+        on_missing_id="create",
+    )
+
+    job.write(person(18))
+
+    assert len(box.store.values) == 13
+    assert box.journal.counts["PUT /customers/attribute-values"] == 1
+
+
+def test_a_creation_whose_answer_is_lost_makes_no_twin(
+    box: Sandbox, make_job: MakeJob
+) -> None:
+    box.faults.queue(Fault(kind="503_after", match="POST /customers"))
+    job = make_job(
+        box,
+        map_standard_fields=NAMES,
+        map_custom_attributes=[TIER],
+        on_missing_id="create",
+    )
+
+    outcomes = job.write(person(18, tier="gold"))
+
+    assert outcomes == {"created": 1}
+    assert len(box.store.customers) == 1
+    assert list(job.values("Tier").values()) == ["gold"]
