@@ -17,6 +17,8 @@ def settle(export: Export, stream: str, works: Iterable[Work]) -> None:
     for work in works:
         members = {arrival.member for arrival in work.arrivals}
         export.tally.shared_ids += len(members) - 1
+        if work.customer_id is not None and (work.is_changed or work.is_created):
+            export.tally.change(work.customer_id)
         if work.rejected:
             _reject(export, work, work.rejected)
         elif work.row is None:
@@ -30,7 +32,6 @@ def _count_written(export: Export, work: Work) -> None:
     for _ in work.arrivals[:-1]:
         export.tally.settle("merged")
     export.tally.settle(work.outcome)
-    export.tally.customers_changed += work.is_changed or work.is_created
 
 
 def _count_skipped(export: Export, work: Work) -> None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from pyroaring import BitMap64
+
 from target_bigcommerce.errors import OutputError
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ class Tally:
         rejects: rejected records by code.
         calls: requests by endpoint.
         changes: values written, by customer field or attribute.
-        customers_changed: customers updated or created.
+        customers: the ids of those updated or created; a million take megabytes.
         shared_ids: records of another member with the same customer id.
         cleared_by_version: values cleared on ACTIVATE_VERSION, which no record told of.
     """
@@ -47,7 +49,7 @@ class Tally:
     rejects: Counter[Code] = field(default_factory=Counter)
     calls: Counter[str] = field(default_factory=Counter)
     changes: Counter[str] = field(default_factory=Counter)
-    customers_changed: int = 0
+    customers: BitMap64 = field(default_factory=BitMap64)
     shared_ids: int = 0
     cleared_by_version: int = 0
 
@@ -55,6 +57,16 @@ class Tally:
     def left(self) -> int:
         """Records that were read and not settled; the next run reads them again."""
         return self.read - self.outcomes.total()
+
+    @property
+    def customers_changed(self) -> int:
+        """How many customers were updated or created, however often."""
+        return len(self.customers)
+
+    def change(self, customer_id: int) -> None:
+        """Take note of a customer who was updated or created."""
+        # In a dry run those who would be created have ids below zero.
+        self.customers.add(customer_id % 2**64)
 
     def settle(self, outcome: Outcome) -> None:
         """Count what became of a record."""

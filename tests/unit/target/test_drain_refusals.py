@@ -123,3 +123,32 @@ def test_an_attribute_deleted_meanwhile_ends_the_run_and_the_next_creates_it(
     make_job(box, map_standard_fields=[]).write({"id": 17})
 
     assert job.values() == SLUG
+
+
+def test_a_customer_whose_records_are_written_apart_is_changed_once(
+    box: Sandbox, make_job: MakeJob
+) -> None:
+    put(box, 1, 2)
+    job = make_job(box, map_standard_fields=NAMES)
+
+    job.write(
+        {"id": 1, "company": "One"},
+        {"id": 1, "email": person(2)["email"]},
+        {"id": 1, "company": "Two"},
+    )
+
+    assert job.outcomes == {"updated": 2, "rejected": 1}
+    assert job.export.tally.customers_changed == 1
+
+
+def test_a_customer_who_is_rejected_when_half_is_written_was_changed(
+    box: Sandbox, make_job: MakeJob
+) -> None:
+    put(box, 1)
+    born = {"from": "born", "to": "Born", "type": "date"}
+    job = make_job(box, map_standard_fields=NAMES, map_custom_attributes=[born])
+
+    job.write({"id": 1, "company": "New", "born": "1990-01-01T10:00:00,5Z"})
+
+    assert job.outcomes == {"rejected": 1}
+    assert job.export.tally.customers_changed == 1
