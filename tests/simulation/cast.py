@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 STREAMS = ("vip", "gold")
 FIRST = 2001
+MANY = 130  # Enough to leave an audience that more is cleared than is always allowed.
 FIRST_STRANGER = 5001
 STRANGERS = 4
 TYPES = {"Tier": "string", "Score": "number"}
@@ -68,11 +69,13 @@ def stream_of(customer_id: int) -> str:
     return STREAMS[customer_id % 2]
 
 
-def draw_cast(chance: random.Random, settings: Mapping[str, Any]) -> Cast:
-    """Draw the people of a store."""
-    many = chance.randint(2, 24)
-    everybody = list(range(FIRST, FIRST + many))
-    touched = [n for n in everybody if chance.random() < 0.25]
+def draw_cast(
+    chance: random.Random, settings: Mapping[str, Any], *, is_crowd: bool
+) -> Cast:
+    """Draw the people of a store; a crowd is all of one audience, and untouched."""
+    many = chance.randint(MANY, 2 * MANY) if is_crowd else chance.randint(2, 24)
+    everybody = [FIRST + (2 * n + 1 if is_crowd else n) for n in range(many)]
+    touched = [n for n in everybody if not is_crowd and chance.random() < 0.25]
     strangers = range(FIRST_STRANGER, FIRST_STRANGER + STRANGERS)
     mapped = [each["to"] for each in settings["map_custom_attributes"]]
     names = [*mapped, *map(audience_of, STREAMS)]
@@ -80,12 +83,13 @@ def draw_cast(chance: random.Random, settings: Mapping[str, Any]) -> Cast:
         steady=[n for n in everybody if n not in touched],
         touched=touched,
         fields={n: _fields(chance, n) for n in [*everybody, *strangers]},
-        attributes=tuple(name for name in names if chance.random() < 0.6),
+        attributes=tuple(n for n in names if is_crowd or chance.random() < 0.6),
     )
+    share = 0.97 if is_crowd else 0.5
     for name in cast.attributes:
         for number in cast.fields:
-            if chance.random() < 0.5:
-                cast.values[number, name] = _value(chance, name)
+            if chance.random() < share:
+                cast.values[number, name] = _value(chance, name, share)
     return cast
 
 
@@ -99,7 +103,7 @@ def _fields(chance: random.Random, number: int) -> dict[str, Any]:
     }
 
 
-def _value(chance: random.Random, name: str) -> str:
+def _value(chance: random.Random, name: str, share: float) -> str:
     if name in TYPES:
         return str(chance.randint(1, 9))
-    return chance.choice((name.rpartition("_")[2], "another"))
+    return name.rpartition("_")[2] if chance.random() < share else "another"

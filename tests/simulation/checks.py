@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from .cast import audience_of
 from .model import at_first, at_last, if_empty_of, wished
+from .trials import contents
 from .world import ViolationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from sandbox.store import Store
 
     from .entries import Entry, Who
     from .process import Ended
@@ -24,21 +23,6 @@ if TYPE_CHECKING:
 
 SECONDS_TO_END = 61  # After a signal: request_timeout_seconds of 60, plus one.
 EXCUSES = {"unconfirmed"}  # BigCommerce kept the row out of a 200, twice.
-
-
-def contents(store: Store) -> dict[str, Any]:
-    """Copy what the store holds."""
-    names = {number: row["name"] for number, row in store.attributes.items()}
-    return {
-        "customers": {
-            number: dict(store.customers[number]) for number in store.customers
-        },
-        "values": {
-            (number, names[attribute]): row["attribute_value"]
-            for (number, attribute), row in store.values.items()
-        },
-        "attributes": sorted(names.values()),
-    }
 
 
 def process(ended: Ended, world: World) -> None:
@@ -67,12 +51,6 @@ def read_state(state: Mapping[str, Any], before: int) -> int:
     if not isinstance(reached, int) or reached < before:
         raise ViolationError(f"STATE goes back from {before} to {reached}")
     return reached
-
-
-def dry_run(ended: Ended, simulation: Simulation, before: Mapping[str, Any]) -> None:
-    """A dry run leaves nothing behind."""
-    if ended.states or simulation.file.lines() or contents(simulation.store) != before:
-        raise ViolationError("a dry run left something behind")
 
 
 def covered(simulation: Simulation, reached: int) -> None:
@@ -209,6 +187,6 @@ def _journal(simulation: Simulation) -> None:
             f"BigCommerce was sent keys that it does not know: {extra}"
         )
     own = sum(1 for entry in journal if entry.status == 429 and not entry.fault)
-    allowed = 2 + 3 * simulation.processes + journal.total // 20
+    allowed = 2 + 3 * simulation.starts + journal.total // 20
     if own > allowed and simulation.scenario.options.rate_headers:
         raise ViolationError(f"{own} of {journal.total} calls were over the quota")

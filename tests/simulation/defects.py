@@ -1,4 +1,4 @@
-"""Five defects, each a stand-in handed in where the sound part would be."""
+"""Defects, each a stand-in handed in where the sound part would be."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from target_bigcommerce.api.narrowing import CallSize, Way
 from target_bigcommerce.api.wire import Call
 from target_bigcommerce.client import CUSTOMERS, Client
 from target_bigcommerce.errors import UnansweredError
+from target_bigcommerce.exits.clearing import ClearGuard
 from target_bigcommerce.exits.versions import Seen, Versions
 from target_bigcommerce.messages.checkpoint import Checkpoint
 from target_bigcommerce.target import TargetBigCommerce
@@ -19,13 +20,16 @@ from .memory_file import MemoryFile, WatchedRejects
 from .process import Parts, VirtualOpening
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from types import FrameType
 
     from target_bigcommerce.api.calls import Calls
     from target_bigcommerce.api.rows import Row, Written
     from target_bigcommerce.records.codes import RejectedError
     from target_bigcommerce.rejects import Rejects
+    from target_bigcommerce.run.export import Export
+    from target_bigcommerce.settings import Settings
+    from target_bigcommerce.throttle import Throttle
     from target_bigcommerce.transport import Transport
 
 
@@ -81,6 +85,14 @@ class TrustingVersions(Versions):
         return seen if seen.records else Seen(records=1)
 
 
+class OpenGuard(ClearGuard):
+    """Lets everything be cleared."""
+
+    @override
+    def admit(self, count: int, *, attribute: str, total: Callable[[], int]) -> None:
+        pass
+
+
 class HastyOpening(VirtualOpening):
     """Opens a run that prints states before the writes."""
 
@@ -113,6 +125,16 @@ class TrustingOpening(VirtualOpening):
         return TrustingVersions()
 
 
+class CarelessOpening(VirtualOpening):
+    """Opens a run that clears whatever the share."""
+
+    @override
+    def export(self, settings: Settings) -> tuple[Export, Throttle]:
+        export, throttle = super().export(settings)
+        export.guard = OpenGuard(settings.max_clear_percent)
+        return export, throttle
+
+
 class StockHandler(TargetBigCommerce):
     """Handles signals as the SDK does: drains at once, wherever it is."""
 
@@ -126,5 +148,6 @@ DEFECTS = {
     "a POST retried blindly": Parts(opening=BlindOpening),
     "a reject dropped": Parts(opening=ForgetfulOpening),
     "an exit applied on an unfinished scan": Parts(opening=TrustingOpening),
+    "a broken audience cleared": Parts(opening=CarelessOpening),
     "the signal handler of the stock SDK": Parts(target=StockHandler),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .cast import Cast, audience_of, stream_of
+from .cast import STREAMS, Cast, audience_of, stream_of
 
 if TYPE_CHECKING:
     import random
@@ -54,7 +54,7 @@ class Writer:
         settings: Mapping[str, Any],
         cast: Cast,
         *,
-        tells_exits: bool,
+        exits: int,
     ) -> None:
         self._chance = chance
         self._settings = settings
@@ -63,11 +63,10 @@ class Writer:
         self._attributes = [each["to"] for each in settings["map_custom_attributes"]]
         self._kinds: list[Callable[[int], Entry]] = [self._good] * 12
         self._kinds += [self._unreadable, self._unknown, self._wrong, self._nobody]
-        self._kinds += [self._matched, self._newcomer, self._partial]
+        self._kinds += [self._matched, self._newcomer, self._partial, self._also]
         if "email" in self._standard:
             self._kinds.append(self._taken)
-        if tells_exits:
-            self._kinds += [self._exit] * 3
+        self._kinds += [self._exit] * exits
 
     def write(self, n: int) -> Entry:
         """Draw the n-th record."""
@@ -82,6 +81,13 @@ class Writer:
             record["email"] = wish["email"] = f"c{number}.x{n}@shop.example"
         shown = self._chance.choice((number, str(number), f" {number} "))
         return self._entry(n, shown, record, number, wish)
+
+    def _also(self, n: int) -> Entry:
+        # Of both audiences; these are drained one after the other, so fields may
+        # come from one alone.
+        number = self._customer()
+        stream = self._chance.choice(STREAMS)
+        return self._entry(n, number, {}, number, {}, stream=stream)
 
     def _matched(self, n: int) -> Entry:
         # Only those whose address never changes can be matched for sure.
@@ -109,7 +115,7 @@ class Writer:
 
     def _exit(self, n: int) -> Entry:
         number = self._chance.choice([*self._cast.customers, 9003])
-        stream = stream_of(number)
+        stream = self._chance.choice((stream_of(number), *STREAMS))
         record = {"_sdc_deleted_at": "2026-01-01T00:00:00Z", "company": "Gone"}
         return Entry(
             n=n,

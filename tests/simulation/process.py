@@ -72,6 +72,7 @@ class Ended:
         states: those that it printed.
         read: records that it read.
         settled: those that have an outcome.
+        changed: customers whom it changed or created.
         complaints: what it said at ERROR.
     """
 
@@ -79,6 +80,7 @@ class Ended:
     states: list[dict[str, Any]]
     read: int
     settled: int
+    changed: int
     complaints: list[str]
 
 
@@ -145,6 +147,7 @@ def run_process(
         states=[json.loads(line) for line in printed.getvalue().splitlines()],
         read=tally.read,
         settled=sum(tally.outcomes.values()),
+        changed=tally.customers_changed,
         complaints=complaints.lines,
     )
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from sandbox import Options
 
-from .cast import Cast, draw_cast
+from .cast import MANY, Cast, draw_cast
 from .entries import Entry, Writer
 from .world import Trouble
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from .world import What
+
+Try = Literal["dry run", "limit"]
 
 FAULTS = (
     *("429", "429_bare", "429_retry_after", "423"),
@@ -26,9 +28,10 @@ FAULTS = (
 FATAL = ("401", "403", "redirect")  # These end a run at once; rare, or nothing is done.
 TROUBLES: tuple[What | None, ...] = (None, "term", "int", "kill", "kill", "power")
 PROCESSES_IN_TROUBLE = 5
+HARMLESS = ("shrink", "crowd", "race")  # To the values that are there.
 HAPPENINGS = (
     *("alter", "alter", "delete", "drop_value", "own_value", "drop_attribute"),
-    *("shrink", "crowd", "race"),
+    *HARMLESS,
 )
 
 
@@ -48,7 +51,7 @@ class Scenario:
         troubles: what comes to the first processes.
         happenings: what others do to the store, and at which moment.
         full_disk: in which process the rejects cannot be written.
-        tries_first: whether a dry run goes before.
+        tries: which processes a trial run goes before, and of which kind.
     """
 
     options: Options
@@ -62,17 +65,21 @@ class Scenario:
     troubles: list[Trouble | None] = field(default_factory=list)
     happenings: list[tuple[int, str]] = field(default_factory=list)
     full_disk: int | None = None
-    tries_first: bool = False
+    tries: Mapping[int, Try] = field(default_factory=dict)
 
 
 def draw(seed: int) -> Scenario:
     """Draw a scenario; the same seed always draws the same."""
     chance = random.Random(seed)  # noqa: S311 - repeatable
-    settings = _settings(chance)
-    cast = draw_cast(chance, settings)
+    # A crowd is an audience that breaks: more leave it than may be cleared.
+    is_crowd = chance.random() < 0.03
+    settings = _settings(chance, is_crowd=is_crowd)
+    cast = draw_cast(chance, settings, is_crowd=is_crowd)
     versions = chance.random() < 0.3
-    writer = Writer(chance, settings, cast, tells_exits=not versions)
-    entries = [writer.write(n) for n in range(chance.randint(1, 60))]
+    exits = 0 if versions else 100 if is_crowd else 3
+    writer = Writer(chance, settings, cast, exits=exits)
+    least, most = (MANY, 3 * MANY) if is_crowd and not versions else (1, 60)
+    entries = [writer.write(n) for n in range(chance.randint(least, most))]
     often = chance.choice((0.05, 0.3, 1.0))
     return Scenario(
         options=_options(chance, seed),
@@ -84,13 +91,13 @@ def draw(seed: int) -> Scenario:
         versions=versions,
         stock_order=chance.random() < 0.3,
         troubles=[_trouble(chance) for _ in range(PROCESSES_IN_TROUBLE)],
-        happenings=_happenings(chance),
+        happenings=_happenings(chance, HARMLESS if is_crowd else HAPPENINGS),
         full_disk=chance.choice((None, None, None, 0, 1)),
-        tries_first=chance.random() < 0.05,
+        tries=_tries(chance),
     )
 
 
-def _settings(chance: random.Random) -> dict[str, Any]:
+def _settings(chance: random.Random, *, is_crowd: bool) -> dict[str, Any]:
     pick, maybe = chance.choice, chance.random
     standard = ["company", "phone", "first_name", "last_name"]
     if maybe() < 0.7:
@@ -113,9 +120,9 @@ def _settings(chance: random.Random) -> dict[str, Any]:
         "batch_size_rows": pick((1, 3, 10, 25, 100)),
         "batch_wait_limit_seconds": pick((1, 10, 60)),
         "on_missing_id": pick(missing),
-        "on_exit": pick(("keep", "clear", "clear")),
+        "on_exit": "clear" if is_crowd else pick(("keep", "clear", "clear")),
         "on_null": pick(("keep", "clear")),
-        "max_clear_percent": 100,
+        "max_clear_percent": pick((1, 20, 50, 80, 100)),
         "max_in_flight": pick((1, 2, 3, 3)),
         "max_rejects": pick((3, 1000, 1000, 1000)),
         "quota_share_percent": pick((50, 90, 100)),
@@ -143,6 +150,7 @@ def _options(chance: random.Random, seed: int) -> Options:
         rows_per_call=pick((10, 10, 10, 5)),
         overflow_status=pick((413, 422)),
         in_list_limit=pick((0, 0, 7)),
+        in_flight=pick((3, 3, 2, 1)),
         apply_valid_rows=pick((False, True)),
         errors_name_the_row=pick((True, False)),
         answer_order=pick(("request", "reversed")),
@@ -165,10 +173,16 @@ def _trouble(chance: random.Random) -> Trouble | None:
     return Trouble(what=what, moment=moment) if what else None
 
 
-def _happenings(chance: random.Random) -> list[tuple[int, str]]:
+def _happenings(chance: random.Random, kinds: Sequence[str]) -> list[tuple[int, str]]:
     many = chance.choice((0, 0, 1, 3, 8))
     moments = sorted(chance.randint(1, 200) for _ in range(many))
-    return [(moment, chance.choice(HAPPENINGS)) for moment in moments]
+    return [(moment, chance.choice(kinds)) for moment in moments]
+
+
+def _tries(chance: random.Random) -> dict[int, Try]:
+    kinds: tuple[Try, ...] = ("dry run", "limit")
+    tried = _some(chance, PROCESSES_IN_TROUBLE, 0.06)
+    return {number: chance.choice(kinds) for number in sorted(tried)}
 
 
 def _some(chance: random.Random, many: int, share: float) -> frozenset[int]:

@@ -10,8 +10,8 @@ from sandbox.faults import Faults
 from sandbox.journal import Journal
 from sandbox.store import Store
 
-from . import checks
-from .cast import TYPES
+from . import checks, trials
+from .cast import TYPES, audience_of
 from .memory_file import MemoryFile
 from .model import leavers
 from .others import Others
@@ -24,6 +24,7 @@ from .world import ViolationError, World
 
 if TYPE_CHECKING:
     from .process import Ended
+    from .scenario import Try
 
 CALM_AFTER = 8  # Processes; from here on nothing goes wrong any more.
 MOST_PROCESSES = 20
@@ -65,28 +66,44 @@ class Simulation:
         width = self.scenario.settings["max_in_flight"]
         self.wire = Wire(self._world, self.store, self._watch, width)
         self.leavers = leavers(self.scenario)
-        self._exits = {entry.who for entry in self.scenario.entries if entry.leaves}
+        told = [entry for entry in self.scenario.entries if entry.leaves]
+        self._exits = {(entry.who, audience_of(entry.stream)) for entry in told}
+        self._most_cleared: int = self.scenario.settings["max_clear_percent"]
+        self._may_clear_exits = True
         self._state = 0
         self.processes = 0
+        self.starts = 0
         self.has_begun_anew = False
 
     def run(self) -> None:
         """Run processes until the input is done, and look at what is left."""
-        before = checks.contents(self.store)
-        if self.scenario.tries_first:
-            self._try_out(before)
+        before = trials.contents(self.store)
         self._world.happenings = [
             (moment, partial(self.others.act, what))
             for moment, what in self.scenario.happenings
         ]
         is_whole = False
         while not is_whole:
+            self._try_out(self.scenario.tries.get(self.processes))
             is_whole = self._run_once()
         checks.end(self, before)
 
-    def _try_out(self, before: dict[str, Any]) -> None:
-        ended = self._process(0, dry_run=True)
-        checks.dry_run(ended, self, before)
+    def _try_out(self, kind: Try | None) -> None:
+        """Run a process that only tries what the next one is to do."""
+        self._world.begin(None)
+        if kind == "dry run":
+            happenings, self._world.happenings = self._world.happenings, []
+            left = trials.contents(self.store), self.file.lines()
+            ended = self._process(self._state, dry_run=True)
+            trials.dry_run(ended, self, left)
+            self._world.happenings = happenings
+        elif kind == "limit":
+            limit = self._world.chance.randint(1, 8)
+            before = trials.contents(self.store)
+            ended = self._process(self._state, limit=limit)
+            trials.limit(ended, self, before, limit)
+            checks.process(ended, self._world)
+            checks.covered(self, self._state)
 
     def _run_once(self) -> bool:
         """Run one process; whether the input is done, as a whole where it must be."""
@@ -96,6 +113,7 @@ class Simulation:
         self._trouble_up()
         begun = self._state
         ended = self._process(begun)
+        self._most_cleared = trials.told_percent(ended, self._most_cleared)
         for state in ended.states:
             self._state = checks.read_state(state, self._state)
         checks.process(ended, self._world)
@@ -119,7 +137,20 @@ class Simulation:
         at, troubles = self.processes - 1, self.scenario.troubles
         self._world.begin(troubles[at] if at < len(troubles) else None)
 
-    def _process(self, begun: int, *, dry_run: bool = False) -> Ended:
+    def _process(self, begun: int, **settings: bool | int) -> Ended:
+        self.starts += 1
+        self._may_clear_exits = "limit" not in settings
+        self._watch.begin(self._most_cleared)
+        config = {**self._config(), **settings}
+        opening = self._parts.opening(self._world, self.wire, self.file)
+        text = sent(self.scenario, begun, version=self.starts + 1)
+        trouble = self._world.trouble
+        ended = run_process(self._world, opening, self._parts, config=config, text=text)
+        if trouble and trouble.what == "power" and self._world.is_dead:
+            self.file.lose(self._world.chance)
+        return ended
+
+    def _config(self) -> dict[str, Any]:
         full = self.scenario.full_disk == self.processes - 1
         options = self.scenario.options
         config = {
@@ -128,20 +159,15 @@ class Simulation:
             "api_url": "https://store.example",
             "id_field": "id",
             "rejects_path": "/dev/full" if full else self.file.path,
-            "dry_run": dry_run,
             **self.scenario.settings,
+            "max_clear_percent": self._most_cleared,
         }
         if self._is_calm:
             config["max_rejects"] = 1000  # As the error has told the user to.
-        opening = self._parts.opening(self._world, self.wire, self.file)
-        text = sent(self.scenario, begun, version=self.processes + 1)
-        trouble = self._world.trouble
-        ended = run_process(self._world, opening, self._parts, config=config, text=text)
-        if trouble and trouble.what == "power" and self._world.is_dead:
-            self.file.lose(self._world.chance)
-        return ended
+        return config
 
     def _may_clear(self, customer_id: int, name: str) -> bool:
         if name in TYPES:
             return bool(self.scenario.settings["on_null"] == "clear")
-        return (customer_id, name) in self.leavers or customer_id in self._exits
+        has_left = (customer_id, name) in self.leavers | self._exits
+        return has_left and self._may_clear_exits

@@ -27,6 +27,7 @@ def _live_through(seeds: range, parts: Parts) -> None:
         ("a POST retried blindly", "created again|is good, and was rejected"),
         ("a reject dropped", "not rejected"),
         ("an exit applied on an unfinished scan", "is cleared, a member's"),
+        ("a broken audience cleared", "values are cleared"),
         ("the signal handler of the stock SDK", "a call begins|after signal"),
     ],
 )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 import msgspec
+
+from .cast import TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,6 +19,9 @@ if TYPE_CHECKING:
     from .world import World
 
     MayClear = Callable[[int, str], bool]
+
+
+ALWAYS_ALLOWED = 100  # Values to clear, however large a share of all they are.
 
 
 class Watch:
@@ -31,9 +37,16 @@ class Watch:
         self._world = world
         self._store = store
         self._may_clear = may_clear
+        self._most_percent = 0
+        self._cleared: Counter[int] = Counter()
         self._created: set[str] = set()
         self._new: list[str] = []
         self._had: list[tuple[int, int]] = []
+
+    def begin(self, most_percent: int) -> None:
+        """Begin a process, which may clear so much of an audience's attribute."""
+        self._most_percent = most_percent
+        self._cleared.clear()
 
     def before(self, request: Request) -> None:
         """Look at the store before a call is carried out."""
@@ -55,6 +68,8 @@ class Watch:
             for key in self._had:
                 if key not in self._store.values:
                     self._see_deletion(*key)
+            self._had = []
+            self._see_share()
 
     def _see_creation(self, emails: list[str]) -> None:
         found = self._store.customers.by_email
@@ -66,3 +81,14 @@ class Watch:
         name = self._store.attributes[number]["name"]
         if not self._may_clear(customer_id, name):
             self._world.violate(f"{name} of {customer_id} is cleared, a member's")
+        if name not in TYPES:
+            self._cleared[number] += 1
+
+    def _see_share(self) -> None:
+        for number, cleared in self._cleared.items():
+            if cleared > ALWAYS_ALLOWED:
+                left = sum(1 for _, each in self._store.values if each == number)
+                if cleared * 100 > self._most_percent * (left + cleared):
+                    self._world.violate(
+                        f"{cleared} values are cleared, {left} are left"
+                    )
