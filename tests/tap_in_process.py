@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import io
+import itertools
 import json
 import logging
 import signal
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 SECONDS = 20  # A run takes hundredths.
+COLLECT_EVERY = 100
+RUNS = itertools.count(1)
 
 
 class HastyInterrupt(Interrupt):
@@ -146,5 +149,7 @@ def _one_tap(heard: _Heard) -> Iterator[None]:
         sys.excepthook = hook
         gc.unfreeze()
         gc.set_threshold(*threshold)
+        if next(RUNS) % COLLECT_EVERY == 0:
+            gc.collect()  # What was frozen is old, and would not be looked at for long.
         for number, handler in signals.items():
             signal.signal(number, handler)

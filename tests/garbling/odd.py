@@ -40,6 +40,7 @@ RAW = (
     *(b"[" * n + b"]" * n for n in (20, 200, 900, 940, 965, 990, 5000)),
     *(b'{"a":' * n + b"1" + b"}" * n for n in (150, 950, 5000)),
 )
+LEVELS = (b"[", b'{"a":')
 MARK = "\u0001raw:"
 AGAIN = "\u0001again:"
 
@@ -69,6 +70,11 @@ def _doubled(text: bytes) -> bytes:
     before, *rest = text.split(start)
     parts = [part.partition(b":")[2] for part in rest]
     return before + b"".join(b'"' + part for part in parts)
+
+
+def is_at_the_bound(text: bytes) -> bool:
+    """Say whether it is so deep that it depends on the caller who can still read it."""
+    return any(level * 900 in text and level * 2000 not in text for level in LEVELS)
 
 
 def places(content: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:  # noqa: ANN401 - JSON

@@ -48,7 +48,9 @@ class Spoil:
         if not isinstance(content, dict) or not content:
             return wire
         way = LYING.get(self.way) or HONEST[self.way]
-        return replace(wire, body=odd.to_bytes(way(content, random, asked)))
+        body = odd.to_bytes(way(content, random, asked))
+        is_json = wire.is_json and not odd.is_at_the_bound(body)
+        return replace(wire, body=body, is_json=is_json)
 
 
 @dataclass(slots=True)

@@ -28,9 +28,9 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wire:
-    """An answer: `head` is all in front of the headers, `is_json` until it is not.
+    """An answer: `head` is all in front of the headers; one that is cut is that alone.
 
-    One that is cut is its head alone.
+    `is_json` while it is certain what a reader makes of it.
     """
 
     head: bytes
