@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
     from .messages.form import Message
 
+STATE_SECONDS = 1.0  # Between two at once: Meltano writes each to its database.
+
 
 class TargetBigCommerce(ConfiguredTarget):
     """Singer target for BigCommerce customers and their attributes."""
@@ -56,6 +58,7 @@ class TargetBigCommerce(ConfiguredTarget):
         self._interrupt = opening.interrupt  # The SDK installs the signal handlers.
         self._clock = opening.clock
         self._began = self._clock()
+        self._printed_at = float("-inf")
         super().__init__(**given)
         self.max_parallelism = 1  # Streams drain in order; calls run side by side.
         self.settings = Settings.from_config(self.config)
@@ -104,10 +107,14 @@ class TargetBigCommerce(ConfiguredTarget):
     @override
     def _process_state_message(self, message_dict: Message) -> None:
         check_state(message_dict)
+        is_all_settled = not self._waiting
         self.export.checkpoint.read(
-            message_dict["value"], is_all_settled=not self._waiting
+            message_dict["value"], is_all_settled=is_all_settled
         )
-        self.export.wait()
+        if is_all_settled and self._clock() - self._printed_at >= STATE_SECONDS:
+            self._print_state()
+        else:
+            self.export.wait()
 
     @override
     def _process_activate_version_message(self, message_dict: Message) -> None:
@@ -158,6 +165,7 @@ class TargetBigCommerce(ConfiguredTarget):
             return
         self.export.rejects.sync()  # However the run ends, they are on disk before it.
         print_state(state)
+        self._printed_at = self._clock()
 
     @override
     def process_endofpipe(self) -> None:

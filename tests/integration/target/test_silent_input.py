@@ -71,6 +71,18 @@ def test_a_lone_state_is_printed_within_the_limit(
     assert writes_of(box) == []
 
 
+def test_a_state_behind_a_full_drain_is_printed_at_once(
+    config: dict[str, Any], tmp_path: Path
+) -> None:
+    # Nothing but this would print it: the default limit is a minute.
+    with LiveTarget({**config, "batch_size_rows": 2}, tmp_path) as target:
+        target.send(schema(), record(1001, company="A"), record(1002, company="B"))
+        target.send(state(2))
+
+        assert target.state() == {"n": 2}
+        assert target.is_running
+
+
 def test_a_trickle_is_drained_every_limit(
     quick: dict[str, Any], box: Sandbox, tmp_path: Path
 ) -> None:
