@@ -13,6 +13,7 @@ from singer_sdk.typing import (
     extend_validator_with_defaults,
 )
 
+from .constants import constant_complaints
 from .records.entries import attribute_complaints, standard_complaints
 from .records.fields import LONGEST_ATTRIBUTE_NAME, NEEDED_TO_CREATE
 
@@ -117,6 +118,7 @@ def _values(config: Mapping[str, Any]) -> Iterator[str]:
         yield "user_agent must be printable ASCII."
     yield from _audience(config)
     yield from _missing_ids(config)
+    yield from constant_complaints(config)
 
 
 def _token(token: str) -> Iterator[str]:

@@ -82,12 +82,14 @@ def to_wanted(record: Mapping[str, Any], mapping: RecordMapping) -> Wanted:
     customer_id = read_id(record, mapping.id_field)
     fields: dict[str, Want] = {}
     for entry in mapping.standard:
-        want = _to_field(record, entry, mapping)
+        value = value_of(record, entry)
+        want = to_field_want(value, entry, clears_nulls=mapping.clears_nulls)
         if want is not None:
             fields[entry.to] = want
     attributes: dict[str, Want] = {}
     for entry in mapping.attributes:
-        want = _to_attribute(record, entry, mapping)
+        value = value_of(record, entry)
+        want = to_attribute_want(value, entry, clears_nulls=mapping.clears_nulls)
         if want is not None:
             attributes[entry.to] = want
     return Wanted(
@@ -98,11 +100,19 @@ def to_wanted(record: Mapping[str, Any], mapping: RecordMapping) -> Wanted:
     )
 
 
-def _to_field(
-    record: Mapping[str, Any], entry: Entry, mapping: RecordMapping
+def to_field_want(
+    value: Any,  # noqa: ANN401 - any JSON
+    entry: Entry,
+    *,
+    clears_nulls: bool,
 ) -> Want | None:
-    field, value = CUSTOMER_FIELDS[entry.to], _value(record, entry)
-    if value is None and mapping.clears_nulls and field.clears:
+    """Say what a value wants of a customer's field; None if it wants nothing.
+
+    Raises:
+        RejectedError: when the field does not take it.
+    """
+    field = CUSTOMER_FIELDS[entry.to]
+    if value is None and clears_nulls and field.clears:
         return Want(value=None, if_empty=entry.if_empty)
     if _says_nothing(value):
         return None
@@ -116,11 +126,18 @@ def _to_field(
     return Want(value=rendered, if_empty=entry.if_empty)
 
 
-def _to_attribute(
-    record: Mapping[str, Any], entry: Entry, mapping: RecordMapping
+def to_attribute_want(
+    value: Any,  # noqa: ANN401 - any JSON
+    entry: Entry,
+    *,
+    clears_nulls: bool,
 ) -> Want | None:
-    value = _value(record, entry)
-    if value is None and mapping.clears_nulls:
+    """Say what a value wants of an attribute; None if it wants nothing.
+
+    Raises:
+        RejectedError: when an attribute of the entry's type does not take it.
+    """
+    if value is None and clears_nulls:
         return Want(value=None, if_empty=entry.if_empty)
     if _says_nothing(value):
         return None
@@ -133,7 +150,12 @@ def _to_attribute(
     return Want(value=text, if_empty=entry.if_empty) if text else None
 
 
-def _value(record: Mapping[str, Any], entry: Entry) -> Any:  # noqa: ANN401 - any JSON
+def value_of(record: Mapping[str, Any], entry: Entry) -> Any:  # noqa: ANN401 - any JSON
+    """Find an entry's value, translated; ABSENT where the record has none.
+
+    Raises:
+        RejectedError: when it has no text to translate.
+    """
     value = entry.constant if entry.source is None else dig(record, entry.source)
     if entry.table is None or value is ABSENT or value is None:
         return value
