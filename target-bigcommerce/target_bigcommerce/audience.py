@@ -39,7 +39,9 @@ class Audience:
         self._stream = stream
         self._schema = schema
         self._mapping = export.settings.record_mapping
-        schema.require(self._settings.id_field)
+        schema.look_for(
+            self._settings.id_field, on_missing_id=self._settings.on_missing_id
+        )
         schema.warn_of_missing(self._mapping.sources)
         plan = self._to_plan()
         export.claim(plan.audience, stream)

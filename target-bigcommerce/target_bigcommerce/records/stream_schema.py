@@ -30,7 +30,8 @@ class StreamSchema:
     ) -> None:
         self._stream = stream
         self._properties: Mapping[str, Any] = schema.get("properties") or {}
-        self._is_open = bool(
+        # A tap that knows no schema names no properties at all.
+        self._is_open = not self._properties or bool(
             schema.get("additionalProperties") or schema.get("patternProperties")
         )
         self._keys = keys
@@ -68,19 +69,27 @@ class StreamSchema:
         reason = f"{place} contradicts the stream's schema"
         raise RejectedError(Code.INVALID_RECORD, reason)
 
-    def require(self, id_field: str) -> None:
-        """See that the stream has the field that holds the customer's id.
+    def look_for(self, id_field: str, *, on_missing_id: str) -> None:
+        """See that there can be customers; warn where the SCHEMA names no id of them.
 
         Raises:
-            InputError: naming what it has.
+            InputError: when every record would be skipped, naming what is near.
         """
-        if self._is_open or self._has(id_field):
+        if self._has(id_field):
             return
         near = difflib.get_close_matches(id_field, self._properties, n=3, cutoff=0.4)
         meant = f" Is one of these meant: {', '.join(near)}?" if near else ""
-        raise InputError(
-            f"The stream {self._stream} has no field {id_field!r}, which id_field"
-            f" names.{meant}"
+        said = (
+            f"The stream {self._stream} has no field {id_field!r}, which id_field names"
+        )
+        if on_missing_id == "skip" and not self._is_open:
+            raise InputError(f"{said}.{meant}")
+        logger.warning(
+            "%s, in its SCHEMA: a record without it is a case for on_missing_id, which"
+            " is %s.%s",
+            said,
+            on_missing_id,
+            meant,
         )
 
     def warn_of_missing(self, sources: Iterable[str]) -> None:

@@ -103,6 +103,7 @@ def test_the_summary_is_said_and_written(
 ) -> None:
     path = tmp_path / "summary.json"
     job = make_job(box, summary_path=str(path), on_exit="clear")
+    job.audience(id={})
     job.write({"id": "x"}, {"id": None})
 
     status = close(job.export, job.throttle, status=0, left=0, seconds=1.5)

@@ -158,19 +158,52 @@ def test_a_member_is_told_by_the_stream_s_keys() -> None:
     ids=str,
 )
 def test_a_nested_id_is_looked_for_at_its_head(properties: dict[str, Any]) -> None:
-    stream_schema(**properties).require("id.b.c")
+    stream_schema(**properties).look_for("id.b.c", on_missing_id="skip")
 
 
-@pytest.mark.parametrize("more", [{"additionalProperties": True}])
-def test_an_open_schema_may_have_any_field(more: dict[str, Any]) -> None:
-    StreamSchema("vip", {"properties": {}, **more}, ()).require("id")
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"properties": {"email": {}}, "additionalProperties": True},
+        {"properties": {"email": {}}, "patternProperties": {"^i": {}}},
+        {"properties": {}},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("choice", ["skip", "match", "create"])
+def test_a_schema_that_may_have_any_field_is_taken_with_a_warning(
+    schema: dict[str, Any], choice: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    StreamSchema("vip", schema, ()).look_for("id", on_missing_id=choice)
+
+    [line] = caplog.messages
+    assert "vip has no field 'id'" in line
+    assert f"on_missing_id, which is {choice}" in line
+
+
+@pytest.mark.parametrize("choice", ["match", "create"])
+def test_a_stream_without_the_id_field_can_do_with_addresses(
+    choice: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    stream_schema(email={}, ids={}).look_for("id", on_missing_id=choice)
+
+    [line] = caplog.messages
+    assert "Is one of these meant: ids?" in line
+
+
+def test_a_stream_with_the_id_field_is_taken_in_silence(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    stream_schema(id={}).look_for("id", on_missing_id="match")
+
+    assert caplog.messages == []
 
 
 def test_a_stream_without_the_id_field_names_those_that_are_like_it() -> None:
     schema = stream_schema(bigcommerce_customer_id={}, email={})
 
     with pytest.raises(InputError) as caught:
-        schema.require("bigcommerce_id")
+        schema.look_for("bigcommerce_id", on_missing_id="skip")
 
     text = str(caught.value)
     assert "has no field 'bigcommerce_id'" in text

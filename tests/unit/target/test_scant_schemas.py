@@ -1,0 +1,61 @@
+"""A SCHEMA that says little still leads to customers."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from running import to_text
+from singer_lines import record
+
+from target_bigcommerce.target import TargetBigCommerce
+
+if TYPE_CHECKING:
+    from conftest import Job
+
+    from sandbox import Sandbox
+
+Message = dict[str, Any]
+MakeJob = Callable[..., "Job"]
+BY_EMAIL = [{"from": "email", "to": "email"}]
+
+
+def schema(stream: str = "vip", **properties: object) -> Message:
+    shape = {"type": "object", "properties": properties}
+    return {"type": "SCHEMA", "stream": stream, "schema": shape, "key_properties": []}
+
+
+def run(job: Job, *lines: Message) -> int:
+    """Run the target over an input; gives its status."""
+    target = TargetBigCommerce(config=job.config, opening=job.opening)
+    status = target.run(io.StringIO(to_text(lines)))
+    job.export = target.export
+    return status
+
+
+def test_a_tap_without_a_schema_is_taken(box: Sandbox, make_job: MakeJob) -> None:
+    box.store.put_customer(1, email="m1@example.com")
+    job = make_job(box, map_standard_fields=[{"from": "company", "to": "company"}])
+
+    status = run(job, schema(), record(1, stream="vip", company="New"), record(None))
+
+    assert status == 0
+    assert job.outcomes == {"updated": 1, "skipped": 1}
+    assert box.store.customers[1]["company"] == "New"
+
+
+@pytest.mark.parametrize("choice", ["match", "create"])
+def test_who_is_matched_by_address_needs_no_id_field(
+    choice: str, box: Sandbox, make_job: MakeJob
+) -> None:
+    box.store.put_customer(1, email="m1@example.com")
+    names = [{"from": name, "to": name} for name in ("first_name", "last_name")]
+    job = make_job(box, on_missing_id=choice, map_standard_fields=[*BY_EMAIL, *names])
+    row = {"type": "RECORD", "stream": "vip", "record": {"email": "m1@example.com"}}
+
+    status = run(job, schema(email={"type": "string"}), row)
+
+    assert status == 0
+    assert job.values("LyticsAudience_vip") == {1: "vip"}
