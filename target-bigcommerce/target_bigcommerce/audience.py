@@ -9,6 +9,7 @@ from .drain import Drain, StreamPlan
 from .errors import InputError
 from .mapping import read_id, to_wanted
 from .records.codes import Code, RejectedError
+from .records.fields import LONGEST_ATTRIBUTE_NAME, LONGEST_ATTRIBUTE_VALUE
 from .records.wanted import Wanted
 from .settling import settle
 
@@ -29,7 +30,7 @@ class Audience:
     """The records of one stream under one SCHEMA.
 
     Raises:
-        InputError: when the stream lacks id_field, or its attribute is another's.
+        InputError: when the stream lacks id_field, or its attribute cannot be its own.
         AttributeConflictError: when an attribute cannot be had as it is mapped.
     """
 
@@ -162,6 +163,7 @@ class Audience:
 
     def _to_plan(self) -> StreamPlan:
         attribute = self._settings.audience_attribute_of(self._stream)
+        _check_lengths(self._stream, attribute)
         types: dict[str, str] = {e.to: e.type for e in self._settings.attributes}
         if attribute in types:
             raise InputError(
@@ -175,4 +177,19 @@ class Audience:
             audience=attribute,
             includes=self._settings.includes,
             may_create=self._settings.on_missing_id == "create",
+        )
+
+
+def _check_lengths(stream: str, attribute: str) -> None:
+    if len(attribute) > LONGEST_ATTRIBUTE_NAME:
+        raise InputError(
+            f"The audience attribute LyticsAudience_{stream} would have"
+            f" {len(attribute)} characters, and BigCommerce takes"
+            f" {LONGEST_ATTRIBUTE_NAME} at most. Name another in audience_attribute."
+        )
+    if len(stream) > LONGEST_ATTRIBUTE_VALUE:
+        raise InputError(
+            f"The stream {stream} has a name of {len(stream)} characters, and an"
+            f" attribute's value has {LONGEST_ATTRIBUTE_VALUE} at most. Give it a"
+            " shorter one, in the tap or with __alias__ in stream_maps."
         )

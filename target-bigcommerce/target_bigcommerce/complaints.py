@@ -15,7 +15,11 @@ from singer_sdk.typing import (
 
 from .constants import constant_complaints
 from .records.entries import attribute_complaints, standard_complaints
-from .records.fields import LONGEST_ATTRIBUTE_NAME, NEEDED_TO_CREATE
+from .records.fields import (
+    AUDIENCE_PREFIX,
+    LONGEST_ATTRIBUTE_NAME,
+    NEEDED_TO_CREATE,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -146,6 +150,12 @@ def _audience(config: Mapping[str, Any]) -> Iterator[str]:
     name = config.get("audience_attribute") or ""
     if len(name) > LONGEST_ATTRIBUTE_NAME:
         yield "audience_attribute has more than 255 characters."
+    job_id = config.get("job_id") or ""
+    if not name and len(AUDIENCE_PREFIX + job_id) > LONGEST_ATTRIBUTE_NAME:
+        yield (
+            "job_id is too long: the audience attribute"
+            f" {AUDIENCE_PREFIX}{{job_id}} would have more than 255 characters."
+        )
     if name and any(e["to"] == name for e in config["map_custom_attributes"]):
         yield (
             "audience_attribute is also mapped in map_custom_attributes: two writers"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .declared import DECLARED
 from .mapping import RecordMapping
 from .records.entries import to_entries
-from .records.fields import CUSTOMER_FIELDS
+from .records.fields import AUDIENCE_PREFIX, CUSTOMER_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,7 +65,7 @@ class Settings:
 
     def audience_attribute_of(self, stream: str) -> str:
         """Name the attribute that holds the slug of a stream's audience."""
-        return self.audience_attribute or f"LyticsAudience_{self.job_id or stream}"
+        return self.audience_attribute or AUDIENCE_PREFIX + (self.job_id or stream)
 
     @property
     def record_mapping(self) -> RecordMapping:

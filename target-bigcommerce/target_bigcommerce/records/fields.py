@@ -162,5 +162,6 @@ CUSTOMER_FIELDS: dict[str, CustomerField] = {
 }
 NEEDED_TO_CREATE = ("email", "first_name", "last_name")
 
+AUDIENCE_PREFIX = "LyticsAudience_"  # As the hosted job names its attributes.
 LONGEST_ATTRIBUTE_NAME = 255
 LONGEST_ATTRIBUTE_VALUE = 255

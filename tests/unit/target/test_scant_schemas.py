@@ -1,4 +1,4 @@
-"""A SCHEMA that says little still leads to customers."""
+"""A SCHEMA that says little still leads to customers; a name too long never does."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Message = dict[str, Any]
 MakeJob = Callable[..., "Job"]
 BY_EMAIL = [{"from": "email", "to": "email"}]
+LONGEST_STREAM = 240
 
 
 def schema(stream: str = "vip", **properties: object) -> Message:
@@ -59,3 +60,40 @@ def test_who_is_matched_by_address_needs_no_id_field(
 
     assert status == 0
     assert job.values("LyticsAudience_vip") == {1: "vip"}
+
+
+def test_a_stream_whose_attribute_no_store_can_have_is_refused(
+    box: Sandbox, make_job: MakeJob, caplog: pytest.LogCaptureFixture
+) -> None:
+    stream = "s" * (LONGEST_STREAM + 1)
+    job = make_job(box, map_standard_fields=[])
+
+    status = run(job, schema(stream, id={}), record(1, stream=stream))
+
+    assert status == 1
+    assert "would have 256 characters, and BigCommerce takes 255" in caplog.text
+    assert not box.store.attributes
+
+
+def test_a_stream_whose_name_is_too_long_for_a_value_is_refused(
+    box: Sandbox, make_job: MakeJob, caplog: pytest.LogCaptureFixture
+) -> None:
+    stream = "s" * 256
+    job = make_job(box, map_standard_fields=[], audience_attribute="VIP")
+
+    status = run(job, schema(stream, id={}), record(1, stream=stream))
+
+    assert status == 1
+    assert "has a name of 256 characters" in caplog.text
+
+
+def test_a_stream_with_the_longest_name_that_fits_has_its_attribute(
+    box: Sandbox, make_job: MakeJob
+) -> None:
+    stream = "s" * LONGEST_STREAM
+    box.store.put_customer(1, email="m1@example.com")
+    job = make_job(box, map_standard_fields=[])
+
+    run(job, schema(stream, id={}), record(1, stream=stream))
+
+    assert job.values(f"LyticsAudience_{stream}") == {1: stream}

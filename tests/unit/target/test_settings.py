@@ -198,6 +198,7 @@ def test_what_is_needed_and_empty_is_missing(name: str) -> None:
         ("api_url", "", "an https address"),
         ("user_agent", "two\nlines", "printable ASCII"),
         ("audience_attribute", "x" * 256, "more than 255 characters"),
+        ("job_id", "x" * 241, "would have more than 255 characters"),
     ],
 )
 def test_a_setting_that_cannot_work_is_named_with_what_it_takes(
@@ -221,6 +222,11 @@ def test_a_setting_that_cannot_work_is_named_with_what_it_takes(
 )
 def test_an_address_is_https_or_of_this_machine(url: str) -> None:
     assert settings(api_url=url).api_url == url.rstrip("/")
+
+
+def test_a_long_job_id_is_no_matter_where_it_names_no_attribute() -> None:
+    assert complain(job_id="x" * 241, audience_attribute="VIP") == []
+    assert complain(job_id="x" * 240) == []
 
 
 def test_an_audience_attribute_has_one_writer() -> None:
