@@ -12,6 +12,7 @@ from .api.definitions import Definitions
 from .api.lists import Lists
 from .api.narrowing import CallSize, Way, narrow
 from .api.numbers import whole
+from .api.pages import Pages
 from .api.rows import Written
 from .api.wire import Call
 from .errors import RefusedError
@@ -41,8 +42,9 @@ class Client:
     def __init__(self, transport: Transport, calls: Calls) -> None:
         self.calls = calls
         self._transport = transport
-        self._lists = Lists(transport, calls)
-        self._definitions = Definitions(transport, self._lists)
+        self._pages = Pages(transport, calls)
+        self._lists = Lists(transport, calls, self._pages)
+        self._definitions = Definitions(transport, self._pages)
         self._ids_per_call = CallSize(MAX_IDS_PER_CALL)
         self._emails_per_call = CallSize(MAX_EMAILS_PER_CALL)
         self._customers_per_call = CallSize(MAX_ROWS_PER_CALL)
@@ -93,7 +95,7 @@ class Client:
 
     def values_of(self, attribute_id: int) -> Iterator[StoredValue]:
         """Read all values of an attribute; delete none before the last is read."""
-        rows = self._lists.stream(_values_of(attribute_id))
+        rows = self._pages.stream(_values_of(attribute_id))
         return (readings.stored_value(row) for row in rows)
 
     def count_values(self, attribute_id: int) -> int:
@@ -161,7 +163,7 @@ class Client:
     def _alone(self, call: Call, email: str) -> list[Row]:
         query = {**call.query, "email:in": email}
         try:
-            return self._lists.pages(replace(call, query=query))
+            return self._pages.all(replace(call, query=query))
         except RefusedError:
             return []
 

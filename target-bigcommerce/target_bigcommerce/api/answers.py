@@ -1,4 +1,4 @@
-"""What an answer's body says: rows, pages, refusals and who is guilty. No I/O."""
+"""What an answer's body says: rows, refusals and who is guilty. No I/O."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from target_bigcommerce.errors import Refusal
+
+from .paging import lacks_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,7 +32,7 @@ def is_whole(method: str, status: int, body: bytes) -> bool:
     rows = content.get("data")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         return False
-    return not _lacks_rows(content, len(rows))
+    return not lacks_rows(content, len(rows))
 
 
 def read_json(body: bytes) -> Any:  # noqa: ANN401 - whatever JSON can hold
@@ -74,28 +76,6 @@ def moved(refusal: Refusal, places: Sequence[int]) -> Refusal:
     """Let a refusal of some rows name them by their places among all rows."""
     errors = {_moved(key, places): text for key, text in (refusal.errors or {}).items()}
     return replace(refusal, errors=errors or None)
-
-
-def has_more_pages(body: Any, page: int, limit: int) -> bool:  # noqa: ANN401 - JSON
-    """Whether a page comes after this one; a full page decides when nobody says."""
-    rows, pages = body["data"], pagination(body).get("total_pages")
-    if not rows:
-        return False
-    return page < pages if isinstance(pages, int) else len(rows) >= limit
-
-
-def pagination(body: Any) -> Mapping[str, Any]:  # noqa: ANN401 - whatever JSON holds
-    """The figures on pages; empty when there are none."""
-    meta = body.get("meta")
-    found = meta.get("pagination") if isinstance(meta, dict) else None
-    return found if isinstance(found, dict) else {}
-
-
-def _lacks_rows(body: Any, rows: int) -> bool:  # noqa: ANN401 - whatever JSON holds
-    """A customer missing from a look-up would be taken for one who is gone."""
-    found = pagination(body)
-    total = found.get("total")
-    return found.get("total_pages") == 1 and isinstance(total, int) and total > rows
 
 
 def _quoted(text: str, rows: Sequence[Row]) -> list[int]:

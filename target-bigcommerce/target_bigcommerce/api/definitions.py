@@ -18,7 +18,7 @@ from .wire import Call
 if TYPE_CHECKING:
     from target_bigcommerce.transport import Transport
 
-    from .lists import Lists
+    from .pages import Pages
     from .rows import Attribute, Row
 
 PATH = "/customers/attributes"
@@ -28,13 +28,13 @@ MOST = 50
 class Definitions:
     """Reads and makes definitions, one per call."""
 
-    def __init__(self, transport: Transport, lists: Lists) -> None:
+    def __init__(self, transport: Transport, pages: Pages) -> None:
         self._transport = transport
-        self._lists = lists
+        self._pages = pages
 
     def all(self) -> list[Attribute]:
         """Read all; the lowest id comes first."""
-        rows = self._lists.pages(Call(method="GET", path=PATH))
+        rows = self._pages.all(Call(method="GET", path=PATH))
         return sorted(map(readings.attribute, rows), key=lambda found: found.id)
 
     def create(self, name: str, kind: str) -> Attribute:

@@ -1,29 +1,28 @@
-"""Calls that name many ids or addresses in one list, and the pages of answers."""
+"""Calls that name many ids or addresses in one list."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from target_bigcommerce.errors import RefusedError
 
-from .answers import has_more_pages, pagination
+from .pages import SAYS_NO_LENGTH
 from .wire import Call, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from target_bigcommerce.transport import Transport
 
     from .calls import Calls
     from .narrowing import CallSize
+    from .pages import Pages
     from .rows import Row
 
-PAGE_ROWS = 250  # BigCommerce's most.
 LONGEST_URL = 2000
-SAYS_NO_LENGTH = 422  # It may as well be a value that is wrong.
 
 
 def chunks(values: Sequence[str], most: int, room: int) -> list[list[str]]:
@@ -43,9 +42,10 @@ def chunks(values: Sequence[str], most: int, room: int) -> list[list[str]]:
 class Lists:
     """Reads and deletes by lists, side by side."""
 
-    def __init__(self, transport: Transport, calls: Calls) -> None:
+    def __init__(self, transport: Transport, calls: Calls, pages: Pages) -> None:
         self._transport = transport
         self._calls = calls
+        self._pages = pages
 
     def read(
         self, call: Call, name: str, values: Sequence[str], size: CallSize
@@ -72,40 +72,11 @@ class Lists:
 
     def _pages_or_none(self, name: str, call: Call) -> list[Row]:
         try:
-            return self.pages(call)
+            return self._pages.all(call)
         except RefusedError:
             if "," in call.query[name]:
                 raise  # It is a list: it will be halved.
             return []
-
-    def pages(self, call: Call) -> list[Row]:
-        """Read all pages; those after the first side by side."""
-        first = self._page(call, 1)
-        rows: list[Row] = first["data"]
-        pages = pagination(first).get("total_pages")
-        if not isinstance(pages, int):
-            return rows + list(self._one_by_one(call, first))
-        tasks = [partial(self._page, call, page) for page in range(2, pages + 1)]
-        return rows + [row for body in self._calls.run(tasks) for row in body["data"]]
-
-    def stream(self, call: Call) -> Iterator[Row]:
-        """Read page after page, as they are asked for."""
-        first = self._page(call, 1)
-        yield from first["data"]
-        yield from self._one_by_one(call, first)
-
-    def _one_by_one(self, call: Call, body: Any) -> Iterator[Row]:  # noqa: ANN401 - JSON
-        page = 1
-        while has_more_pages(body, page, PAGE_ROWS):
-            page += 1
-            body = self._page(call, page)
-            yield from body["data"]
-
-    def _page(self, call: Call, page: int) -> Any:  # noqa: ANN401 - JSON
-        query = {**call.query, "limit": str(PAGE_ROWS)}
-        if page > 1:
-            query["page"] = str(page)
-        return self._transport.send(replace(call, query=query)).body
 
     def _part(
         self,

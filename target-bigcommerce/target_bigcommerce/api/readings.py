@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from target_bigcommerce.errors import ProtocolError
 
-from .answers import pagination
 from .numbers import whole
+from .paging import pagination
 from .rows import Attribute, StoredValue
 
 if TYPE_CHECKING:
@@ -18,9 +18,14 @@ if TYPE_CHECKING:
 VALUE_KEY = ("customer_id", "attribute_id")
 
 
+def identity(row: Row) -> int:
+    """Tell a row by its id."""
+    return _number(row, "id", "the id of a row")
+
+
 def customer(row: Row) -> Row:
     """Read a customer: as it came, its id a number."""
-    return {**row, "id": _number(row, "id", "a customer")}
+    return {**row, "id": identity(row)}
 
 
 def customers(rows: Iterable[Row]) -> list[Row]:
@@ -31,9 +36,8 @@ def customers(rows: Iterable[Row]) -> list[Row]:
 
 def attribute(row: Row) -> Attribute:
     """Read a definition."""
-    number = _number(row, "id", "an attribute")
     try:
-        return Attribute(id=number, name=str(row["name"]), type=row["type"])
+        return Attribute(id=identity(row), name=str(row["name"]), type=row["type"])
     except (KeyError, TypeError, ValueError):
         raise _unlike("an attribute") from None
 

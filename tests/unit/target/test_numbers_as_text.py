@@ -86,7 +86,7 @@ def test_a_customer_whose_id_cannot_be_read_is_not_taken_for_unknown(
 ) -> None:
     job = make_job(retold(shop, with_ids(lambda _: odd)), map_standard_fields=[])
 
-    with pytest.raises(ProtocolError, match="does not hold a"):
+    with pytest.raises(ProtocolError, match="does not hold the id"):
         job.write(member(1))
 
     assert not job.reject_codes

@@ -1,4 +1,4 @@
-"""What bodies say: refusals, guilty rows, pages."""
+"""What bodies say: refusals and guilty rows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from target_bigcommerce.api.answers import (
     guilty_rows,
-    has_more_pages,
     is_too_large,
     is_whole,
     moved,
@@ -140,30 +139,11 @@ def _page(*, rows: int, total: object, pages: int) -> bytes:
         ("GET", 200, _page(rows=2, total=2, pages=1), True),
         ("GET", 200, _page(rows=1, total=2, pages=1), False),
         ("GET", 200, _page(rows=1, total=2, pages=2), True),
-        ("GET", 200, _page(rows=1, total="2", pages=1), True),
+        ("GET", 200, _page(rows=1, total="2", pages=1), False),
+        ("GET", 200, _page(rows=1, total=None, pages=1), True),
     ],
 )
 def test_a_success_without_its_rows_is_no_success(
     method: str, status: int, body: bytes, *, whole: bool
 ) -> None:
     assert is_whole(method, status, body) is whole
-
-
-@pytest.mark.parametrize(
-    ("rows", "meta", "page", "more"),
-    [
-        (50, {"pagination": {"total_pages": 3}}, 1, True),
-        (50, {"pagination": {"total_pages": 3}}, 3, False),
-        (0, {"pagination": {"total_pages": 3}}, 1, False),
-        (50, {}, 1, True),
-        (49, {}, 1, False),
-        (50, {"pagination": None}, 1, True),
-        (49, None, 1, False),
-    ],
-)
-def test_pages_end_where_the_answer_says_or_with_a_page_that_is_not_full(
-    rows: int, meta: dict[str, object] | None, page: int, *, more: bool
-) -> None:
-    body: dict[str, object] = {"data": [{}] * rows, "meta": meta}
-
-    assert has_more_pages(body, page, 50) is more

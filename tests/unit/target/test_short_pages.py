@@ -1,0 +1,183 @@
+"""A store that gives fewer rows than it is asked for is read to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from retold import retold
+
+from target_bigcommerce.errors import ProtocolError, UnavailableError
+
+if TYPE_CHECKING:
+    from conftest import Job
+
+    from sandbox import Sandbox
+
+MakeJob = Callable[..., "Job"]
+Figures = Mapping[str, Any]
+AUDIENCE = "LyticsAudience_vip_customers"
+PAGE_ROWS = 20
+CUSTOMERS = range(1, 31)
+KEPT = {"write": "if_empty"}
+ATTRIBUTES = [{"from": name, "to": name, **KEPT} for name in ("A", "B")]
+NO_FIGURES: list[dict[str, Any]] = [
+    {"total_pages": None, "total": None},
+    {"total_pages": None},
+    {"total_pages": 0},
+    {"total_pages": 0, "total": 0},
+    {"total_pages": "2"},
+    {"total_pages": 2.0, "total": "30"},
+    {"total_pages": None, "total": None, "per_page": 250},
+    {"total_pages": None, "total": None, "per_page": None, "count": None},
+]
+figures = pytest.mark.parametrize("said", NO_FIGURES, ids=str)
+
+
+def with_figures(said: Figures) -> Callable[[str, Any], Any]:
+    """Say the figures of lists of thirty rows otherwise; None leaves one out."""
+
+    def tell(_method: str, content: Any) -> Any:  # noqa: ANN401 - JSON
+        if is_of_thirty(content):
+            pagination = content["meta"]["pagination"] | said
+            known = {name: n for name, n in pagination.items() if n is not None}
+            content["meta"]["pagination"] = known
+        return content
+
+    return tell
+
+
+def is_of_thirty(content: Any) -> bool:  # noqa: ANN401 - JSON
+    pagination = content["meta"].get("pagination", {})
+    return bool(pagination.get("total") == len(CUSTOMERS))
+
+
+def member(number: int) -> dict[str, Any]:
+    return {"id": number, "A": "mine", "B": "mine"}
+
+
+@pytest.fixture
+def shop(box: Sandbox) -> Sandbox:
+    """Thirty customers, the first fifteen with a value of A and of B."""
+    numbers = [box.store.add_attribute(name) for name in ("A", "B")]
+    for number in CUSTOMERS:
+        box.store.put_customer(number, email=f"m{number}@example.com")
+    for number in CUSTOMERS[:15]:
+        values = [
+            {"customer_id": number, "attribute_id": each, "value": "theirs"}
+            for each in numbers
+        ]
+        box.store.call("PUT", "/customers/attribute-values", values)
+    return box
+
+
+@figures
+def test_nothing_is_written_over_what_a_later_page_has(
+    shop: Sandbox, make_job: MakeJob, said: Figures
+) -> None:
+    store = retold(shop, with_figures(said), page_rows=PAGE_ROWS)
+    job = make_job(store, map_standard_fields=[], map_custom_attributes=ATTRIBUTES)
+
+    job.write(*map(member, CUSTOMERS[:15]))
+
+    assert job.values("A") == job.values("B") == dict.fromkeys(range(1, 16), "theirs")
+
+
+@figures
+def test_customers_of_a_later_page_are_not_unknown(
+    shop: Sandbox, make_job: MakeJob, said: Figures
+) -> None:
+    store = retold(shop, with_figures(said), page_rows=PAGE_ROWS)
+    job = make_job(store, map_standard_fields=[])
+
+    outcomes = job.write(*map(member, CUSTOMERS))
+
+    assert outcomes == {"updated": len(CUSTOMERS)}
+
+
+@figures
+def test_an_attribute_of_a_later_page_gets_no_twin(
+    shop: Sandbox, make_job: MakeJob, said: Figures
+) -> None:
+    for number in range(27):
+        shop.store.add_attribute(f"More {number}")
+    shop.store.add_attribute(AUDIENCE)
+    before = dict(shop.store.attributes.items())
+    store = retold(shop, with_figures(said), page_rows=PAGE_ROWS)
+    job = make_job(store, map_standard_fields=[])
+
+    job.write(member(1))
+
+    assert dict(shop.store.attributes.items()) == before
+    assert "POST /customers/attributes" not in job.calls()
+
+
+@figures
+def test_those_who_left_are_found_on_a_later_page(
+    shop: Sandbox, make_job: MakeJob, said: Figures
+) -> None:
+    make_job(shop, map_standard_fields=[]).write(*map(member, CUSTOMERS))
+    store = retold(shop, with_figures(said), page_rows=PAGE_ROWS)
+    job = make_job(store, map_standard_fields=[], on_exit="clear")
+    job.write(*map(member, CUSTOMERS[:28]), version=1)
+
+    job.activate(1)
+
+    assert sorted(job.values(AUDIENCE)) == list(CUSTOMERS[:28])
+
+
+def without_a_row(page: int) -> Callable[[str, Any], Any]:
+    """Let a page lack its last row, always."""
+
+    def tell(_method: str, content: Any) -> Any:  # noqa: ANN401 - JSON
+        pagination = content["meta"].get("pagination", {})
+        if is_of_thirty(content) and pagination["current_page"] == page:
+            del content["data"][-1:]
+        return content
+
+    return tell
+
+
+@pytest.mark.parametrize("page", [1, 2])
+@pytest.mark.parametrize(
+    "said", [{}, {"total_pages": None}, {"per_page": None}], ids=str
+)
+def test_a_row_that_is_missing_between_pages_is_not_taken_for_gone(
+    shop: Sandbox, make_job: MakeJob, page: int, said: Figures
+) -> None:
+    lack, say = without_a_row(page), with_figures(said)
+    store = retold(
+        shop, lambda method, told: say(method, lack(method, told)), page_rows=PAGE_ROWS
+    )
+    job = make_job(store, map_standard_fields=[])
+
+    with pytest.raises((UnavailableError, ProtocolError)):
+        job.write(*map(member, CUSTOMERS))
+
+    assert not job.reject_codes
+    assert not job.values(AUDIENCE)
+
+
+def test_a_page_over_and_over_again_ends_the_run(
+    shop: Sandbox, make_job: MakeJob
+) -> None:
+    def tell(_method: str, content: Any) -> Any:  # noqa: ANN401 - JSON
+        content["meta"] = {}
+        content["data"] = content["data"] or [{"id": 1, "name": "A", "type": "string"}]
+        return content
+
+    job = make_job(retold(shop, tell), map_standard_fields=[])
+
+    with pytest.raises(ProtocolError, match="same page of a list twice"):
+        job.write(member(1))
+
+
+def test_a_list_that_says_it_has_no_end_ends_the_run(
+    shop: Sandbox, make_job: MakeJob
+) -> None:
+    store = retold(shop, with_figures({"total_pages": 10**12}), page_rows=9)
+    job = make_job(store, map_standard_fields=[])
+
+    with pytest.raises(ProtocolError, match="has no end"):
+        job.write(*map(member, CUSTOMERS))
