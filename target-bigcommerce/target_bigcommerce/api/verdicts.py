@@ -22,7 +22,7 @@ UNAUTHORIZED, FORBIDDEN, TOO_MANY, LOCKED = 401, 403, 429, 423
 REFUSING = frozenset({409, 413, 422})
 TOO_LONG_A_LIST = frozenset({400, 414})
 SLOW = frozenset({408, 425})
-SERVER_ERROR = 500
+SERVER_ERROR, NOT_IMPLEMENTED = 500, 501
 SCOPE = "the scope Customers set to modify (store_v2_customers)"
 
 
@@ -32,7 +32,7 @@ def judge(call: Call, status: int, body: bytes) -> BigCommerceError | None:
         return None if is_whole(call.method, status, body) else unanswered(call, None)
     if status in {TOO_MANY, LOCKED}:
         return PassingError(_said(call, status), throttled=status == TOO_MANY)
-    if status >= SERVER_ERROR or status in SLOW:
+    if (status >= SERVER_ERROR and status != NOT_IMPLEMENTED) or status in SLOW:
         return unanswered(call, status)
     return _final(call, status, body)
 
