@@ -1,4 +1,4 @@
-"""Whether a whole scan was whole enough to tell who is absent from it. No I/O here."""
+"""Whether a whole scan was whole, and enough so to tell who left. No I/O here."""
 
 from __future__ import annotations
 
@@ -16,23 +16,58 @@ class Sighting:
     """Who a whole scan saw.
 
     `starts` is how often it began at its first page in this process: 0 for one that
-    went on where another run had left it.
+    went on where another run had left it, having read `read_before` members (None if
+    the state does not tell). `total` is the last page's, `counted` the last one told,
+    `growth` how much it grew from page to page.
     """
 
     starts: int
+    read_before: int | None = 0
     total: int | None = None
+    counted: int | None = None
+    growth: int = 0
+    gave_up: bool = False
     seen: SeenMembers = field(default_factory=SeenMembers)
+
+    @property
+    def read(self) -> int | None:
+        """How many members were read since the scan began, repeated ones among them."""
+        return (
+            None if self.read_before is None else self.read_before + self.seen.noted()
+        )
+
+    @property
+    def seen_in_all(self) -> int:
+        """How many members the scan saw, in the runs before as well."""
+        return (self.read_before or 0) + self.seen.count()
 
     def add(self, keys: Iterable[str]) -> None:
         """See members."""
-        for key in keys:
-            self.seen.add(key)
+        self.seen.update(keys)
 
     def turn(self, starts: int, total: int | None) -> None:
         """Turn to a page; if it is a first one once more, forget whom it had seen."""
         if starts != self.starts:
             self.starts, self.seen = starts, SeenMembers()
+            self.counted, self.growth = None, 0
+            self.read_before = 0
         self.total = total
+        if total is not None:
+            before = total if self.counted is None else self.counted
+            self.growth += max(total - before, 0)
+            self.counted = total
+
+
+def is_short(sighting: Sighting) -> bool:
+    """Say whether the scan missed members whom nothing explains.
+
+    Who entered while it ran, by which the total grew, may stand where it had been.
+    """
+    if sighting.counted is None:
+        return sighting.gave_up
+    if sighting.read_before is None:
+        return False
+    return sighting.seen_in_all + sighting.growth < sighting.counted
 
 
 def doubt(sighting: Sighting, *, size_after: int | None, redefined: bool) -> str:

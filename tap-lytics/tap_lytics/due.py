@@ -88,6 +88,8 @@ def _go_on(place: Place, settings: Settings) -> Pass:
 def _why_whole(
     place: Place, interval: timedelta, at: datetime, *, redefined: bool
 ) -> str:
+    if place.is_scan_repeated:
+        return "the last one saw fewer members than Lytics counts"
     if place.last_whole_scan is None:
         return "there was none yet"
     if redefined:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
-from .absence import Sighting, doubt
+from .absence import Sighting, doubt, is_short
 from .due import Due, is_redefined, next_pass, scan_settings
+from .errors import ProtocolError
 
 if TYPE_CHECKING:
     import logging
@@ -97,15 +99,19 @@ class AudiencePasses:
 
     def _whole(self, place: Place, look: Look, at: datetime, *, resumes: bool) -> None:
         began = (place.scan_started_at if resumes else None) or at
-        cursor = place.scan_cursor if resumes else None
-        place.begin_scan(began, cursor, scan_settings(self._settings))
+        if not resumes:
+            place.begin_scan(at)
+        place.scan_settings = scan_settings(self._settings)
         place.audience_updated = look.audience.updated
-        sighting = Sighting(starts=0 if resumes else 1)
+        sighting = Sighting(starts=0 if resumes else 1, read_before=place.scan_read)
         self._scan(place, began, sighting, look.audience.size)
+        self._catch_up(place, began, sighting)
         if self._judges_absence:
             self._judge_absence(place, began, sighting)
         self._roster.end_scan()
-        place.end_scan()
+        place.end_scan(is_short=is_short(sighting))
+        if place.short_scans:
+            self._tell_of_shortness(place, sighting)
         self._checkpoint(place)
 
     def _scan(
@@ -114,19 +120,30 @@ class AudiencePasses:
         self._roster.begin(place, began, None)
         for batch in self._reader.whole(cursor=place.scan_cursor or "", size=size):
             sighting.turn(batch.starts, batch.total)
-            if self._judges_absence:
-                sighting.add(member.key for member in batch.members)
+            sighting.gave_up = batch.gave_up
+            sighting.add(member.key for member in batch.members)
             self._send(batch, place, whole=True)
-            place.scan_cursor = batch.cursor or None
+            place.scan_cursor, place.scan_read = batch.cursor or None, sighting.read
             if not batch.is_last:
                 self._checkpoint(place)
+
+    def _catch_up(self, place: Place, began: datetime, sighting: Sighting) -> None:
+        """Read who changed while the scan ran: they move in its order, and are missed.
+
+        It matters where absence is judged; else the next pass finds them.
+        """
+        since = began - self._reach
+        if self._judges_absence and sighting.starts:
+            self._send_changed(place, began, since, sighting)
+        elif is_short(sighting):
+            # The scan itself is done: that it stays short is all that a failure means.
+            with suppress(ProtocolError):
+                self._send_changed(place, began, since, sighting)
 
     def _judge_absence(self, place: Place, began: datetime, sighting: Sighting) -> None:
         if not sighting.starts:
             self._tell_of_doubt(doubt(sighting, size_after=None, redefined=False))
             return
-        # Whoever changes while a scan runs moves in its order and may be missed.
-        self._send_changed(place, began, began - self._reach, sighting)
         after = self._lookout.look(place.audience_id).audience
         redefined = is_redefined(place, after)
         why_not = doubt(sighting, size_after=after.size, redefined=redefined)
@@ -161,6 +178,18 @@ class AudiencePasses:
         self._logger.warning(
             "Who left is not told after this scan, but after the next whole one: %s.",
             why,
+        )
+
+    def _tell_of_shortness(self, place: Place, sighting: Sighting) -> None:
+        counted = sighting.counted
+        self._logger.warning(
+            "This scan saw %s of the %s members that Lytics counts. %s",
+            f"{sighting.seen_in_all:,}",
+            "unknown number of" if counted is None else f"{counted:,}",
+            "The next pass scans the whole audience once more."
+            if place.is_scan_repeated
+            else "So did the one before, and it is left at that until the next whole"
+            " scan is due. If members are missing, ask Lytics.",
         )
 
     def _tell_of_start(self, size: int | None) -> None:

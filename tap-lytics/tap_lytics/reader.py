@@ -45,7 +45,8 @@ class Batch:
     """A page's members, and what stands beside them.
 
     `cursor` is the next page's, empty if the scan cannot be gone on with there;
-    `starts` how often the scan began at its first page.
+    `starts` how often the scan began at its first page; one that `gave_up` ended where
+    Lytics gave no end.
     """
 
     members: list[Member]
@@ -53,6 +54,7 @@ class Batch:
     is_last: bool
     total: int | None
     starts: int
+    gave_up: bool
 
 
 class Reader:
@@ -112,6 +114,7 @@ class Reader:
                 is_last=not page.next,
                 total=page.total,
                 starts=pages.starts,
+                gave_up=pages.gave_up,
             )
             progress.add(len(page.members), total=page.total)
         self._logger.info("%s.", progress.line())

@@ -36,6 +36,7 @@ class Pages:
         self._cursor = cursor
         self.starts = 0 if cursor else 1  # How often it began at the first page.
         self.asked = cursor  # The cursor of the page handed out last.
+        self.gave_up = False  # Whether it ended where Lytics gave no end.
 
     def __iter__(self) -> Iterator[Page]:
         """Hand out the pages; a cursor that Lytics forgot begins afresh, once.
@@ -76,6 +77,7 @@ class Pages:
                 return
 
     def _given_up(self) -> Page:
+        self.gave_up = True
         logger.warning(
             "%d pages in a row brought nobody new, so %s is taken for over although"
             " Lytics gave another cursor. If members are missing, ask Lytics.",

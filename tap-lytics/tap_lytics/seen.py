@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from array import array
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 PREFIX = 16  # Hex digits: of a million members two meet once in 37 million scans.
 BUCKETS = 256
@@ -14,10 +18,16 @@ class SeenMembers:
     def __init__(self) -> None:
         self._buckets = [array("Q") for _ in range(BUCKETS)]
 
-    def add(self, key: str) -> None:
-        """Note that a member was seen; again and again is no harm."""
-        number = int(key[:PREFIX], 16)
-        self._buckets[number >> 56].append(number)
+    def update(self, keys: Iterable[str]) -> None:
+        """Note that members were seen; again and again is no harm."""
+        buckets = self._buckets
+        for key in keys:
+            number = int(key[:PREFIX], 16)
+            buckets[number >> 56].append(number)
+
+    def noted(self) -> int:
+        """Count how often members were noted, the same ones again and again."""
+        return sum(map(len, self._buckets))
 
     def count(self) -> int:
         """Count the distinct members."""

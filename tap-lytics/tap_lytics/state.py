@@ -19,6 +19,7 @@ TEXTS = (
     "scan_settings",
     "ledger_id",
 )
+COUNTS = ("scan_read", "short_scans", "ledger_generation")
 MOMENTS = ("bookmark", "scan_started_at", "last_whole_scan")
 
 
@@ -36,7 +37,9 @@ class Place:
     scan_cursor: str | None = None
     scan_started_at: datetime | None = None
     scan_settings: str | None = None
+    scan_read: int | None = None
     last_whole_scan: datetime | None = None
+    short_scans: int | None = None
     ledger_id: str | None = None
     ledger_generation: int | None = None
 
@@ -63,15 +66,27 @@ class Place:
             is_moment = isinstance(value, datetime)
             state[name] = moments.to_text(value) if is_moment else value
 
-    def begin_scan(self, at: datetime, cursor: str | None, settings: str) -> None:
-        """Begin a whole scan at its first page, or go on with it at the cursor's."""
-        self.scan_started_at, self.scan_cursor = at, cursor
-        self.scan_settings = settings
-
-    def end_scan(self) -> None:
-        """End a whole scan: who changes after its beginning is found by passes."""
-        self.bookmark = self.last_whole_scan = self.scan_started_at
+    def begin_scan(self, at: datetime) -> None:
+        """Begin a whole scan at its first page."""
         self._clear_scan()
+        self.scan_started_at, self.scan_read = at, 0
+
+    def end_scan(self, *, is_short: bool) -> None:
+        """End a whole scan: who changes after its beginning is found by passes.
+
+        One that fell short is made once more; a second one in a row has to do, as
+        what Lytics counts may be wrong for ever.
+        """
+        self.bookmark = self.scan_started_at
+        self.short_scans = (self.short_scans or 0) + 1 if is_short else None
+        if not self.is_scan_repeated:
+            self.last_whole_scan = self.scan_started_at
+        self._clear_scan()
+
+    @property
+    def is_scan_repeated(self) -> bool:
+        """Whether the next pass scans the whole audience since the last fell short."""
+        return self.short_scans == 1
 
     def drop_scan(self) -> None:
         """Give up a whole scan that is under way, if one is; it stays due."""
@@ -80,7 +95,8 @@ class Place:
         self._clear_scan()
 
     def _clear_scan(self) -> None:
-        self.scan_cursor = self.scan_started_at = self.scan_settings = None
+        self.scan_cursor = self.scan_started_at = None
+        self.scan_settings = self.scan_read = None
 
 
 def formers(
@@ -104,6 +120,6 @@ def _read(name: str, value: object) -> Any:  # noqa: ANN401 - by the field's own
             raise ValueError(f"{name} is no moment") from None
     if name in TEXTS and isinstance(value, str):
         return value
-    if name == "ledger_generation" and isinstance(value, int):
+    if name in COUNTS and isinstance(value, int):
         return value
     raise ValueError(f"{name} is of the wrong type")

@@ -111,10 +111,11 @@ def test_an_unreadable_time_is_no_time(modified: str | None) -> None:
 @given(numbers=st.lists(st.integers(0, 1000)))
 def test_seen_members_are_counted_once(numbers: list[int]) -> None:
     seen = SeenMembers()
-    for number in numbers:
-        seen.add(key_of(number))
+
+    seen.update(map(key_of, numbers))
 
     assert seen.count() == len(set(numbers))
+    assert seen.noted() == len(numbers)
     for number in numbers:
         member_bytes = bytes.fromhex(key_of(number))
         assert number_of(member_bytes) in seen.bucket(member_bytes[0])

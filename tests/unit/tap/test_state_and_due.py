@@ -39,6 +39,9 @@ PLACES = st.builds(
     bookmark=MOMENTS,
     scan_cursor=st.none() | st.text(),
     scan_started_at=MOMENTS,
+    scan_settings=st.none() | st.text(),
+    scan_read=st.none() | st.integers(0),
+    short_scans=st.none() | st.integers(0),
     ledger_generation=st.none() | st.integers(0),
 )
 
@@ -123,9 +126,36 @@ def test_the_pass_that_is_due(
 
 def test_a_whole_scan_moves_the_bookmark_to_its_beginning() -> None:
     place = Place()
-    place.begin_scan(AT, None, "settings")
+    place.begin_scan(AT)
     place.scan_cursor = "somewhere"
 
-    place.end_scan()
+    place.end_scan(is_short=False)
 
     assert place == replace(Place(), bookmark=AT, last_whole_scan=AT)
+
+
+@pytest.mark.parametrize("before", [None, AT - HOUR])
+def test_a_short_scan_is_made_once_more_and_no_oftener(before: datetime | None) -> None:
+    place = Place(last_whole_scan=before)
+    settings = settings_of(existing_users=True, full_scan_interval_hours=0)
+    dues = []
+
+    for _ in range(4):
+        dues.append(next_pass(place, AUDIENCE, settings, AT).due)
+        place.begin_scan(AT)
+        place.end_scan(is_short=True)
+
+    assert dues[2:] == [Due.CHANGES] * 2
+    assert dues[:2] == [Due.CHANGES if before else Due.WHOLE, Due.WHOLE]
+    assert place.last_whole_scan == AT
+
+
+def test_a_scan_that_is_whole_makes_the_next_short_one_count_anew() -> None:
+    place = Place(short_scans=7)
+    place.begin_scan(AT)
+    place.end_scan(is_short=False)
+    place.begin_scan(AT)
+
+    place.end_scan(is_short=True)
+
+    assert place.is_scan_repeated

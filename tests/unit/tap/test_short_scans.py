@@ -1,0 +1,258 @@
+"""Whole scans that saw fewer members than Lytics counts."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tap_lytics.absence import Sighting, is_short
+from tap_lytics.errors import InterruptedByUserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tap_lytics.transport import Answer, Call
+
+    MakeJob = Callable[..., Any]
+
+Job = Any  # Of the conftest, which no module can import.
+DAY = 24 * 3600
+EVERYBODY = 25
+
+
+class Twisted:
+    """A transport whose answers to scans are not as Lytics gave them.
+
+    `twist` gets the number of a page asked for, from 1, and its content.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._honest = job.transport
+        self.twist: Callable[[int, dict[str, Any]], object] = lambda *_: None
+        self.asked_twice: set[int] = set()
+        self.scans: list[Call] = []
+        job.transport = self
+
+    def send(self, call: Call, read: Callable[[Answer], Any]) -> Any:  # noqa: ANN401 - what was read
+        """Answer with a twist."""
+        if not call.path.endswith("/scan"):
+            return self._honest.send(call, read)
+        self.scans.append(call)
+        number = len(self.scans)
+        if number in self.asked_twice:
+            self._honest.send(call, lambda answer: answer)  # Its answer is lost.
+        return self._honest.send(call, lambda answer: read(self._spoilt(answer)))
+
+    @property
+    def begun(self) -> int:
+        """How many whole scans began at their first page."""
+        firsts = [c for c in self.scans if not (c.query or {}).get("start")]
+        return len([call for call in firsts if "_modified" not in (call.body or "")])
+
+    def _spoilt(self, answer: Answer) -> Answer:
+        content = json.loads(answer.body)
+        self.twist(len(self.scans), content)
+        return replace(answer, body=json.dumps(content).encode())
+
+
+def ends_at(page: int) -> Callable[[int, dict[str, Any]], object]:
+    """Let a page be empty and the last one, though its total says otherwise."""
+
+    def twist(number: int, content: dict[str, Any]) -> None:
+        if number == page:
+            content.update(data=[], _next="")
+
+    return twist
+
+
+def told(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [r.getMessage() for r in caplog.records if "Lytics counts" in r.getMessage()]
+
+
+def test_a_scan_that_is_short_is_told_and_made_once_more(
+    make_job: MakeJob, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = make_job(existing_users=True, full_scan_interval_hours=0)
+    twisted = Twisted(job)
+    twisted.twist = ends_at(2)
+    first = job.run().sent()
+    between, said = job.state, told(caplog)
+    twisted.twist = ends_at(0)
+
+    second = job.run().sent()
+
+    assert len(first) == 5
+    assert between["bookmark"]
+    assert between["last_whole_scan"] is None
+    [line] = said
+    assert "5 of the 25 members" in line
+    assert "once more" in line
+    assert len(second) == EVERYBODY
+    assert job.state["last_whole_scan"]
+    assert job.state["short_scans"] is None
+    assert not job.run().sent()
+
+
+def test_a_page_that_was_lost_behind_a_cursor_that_stays_the_same_is_missed(
+    make_job: MakeJob, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = make_job(existing_users=True, options={"same_token": True})
+    twisted = Twisted(job)
+    twisted.asked_twice = {2}
+
+    first, second = job.run().sent(), job.run().sent()
+
+    assert len(first) == EVERYBODY - 5
+    assert len(told(caplog)) == 1
+    assert len(second) == EVERYBODY
+
+
+@pytest.mark.parametrize("interval", [0, 24])
+def test_a_total_that_always_lies_does_not_make_every_pass_a_whole_scan(
+    interval: int, make_job: MakeJob, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = make_job(existing_users=True, full_scan_interval_hours=interval)
+    twisted = Twisted(job)
+    twisted.twist = lambda _, content: content.update(total=content["total"] + 9)
+
+    job.run(passes=6)
+    early = twisted.begun
+    job.clock.advance(1.1 * DAY)
+    job.run(passes=6)
+
+    assert early == 2
+    assert twisted.begun == early + bool(interval)
+    assert ["once more" in line for line in told(caplog)][:2] == [True, False]
+
+
+def test_an_audience_without_totals_is_believed(
+    make_job: MakeJob, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = make_job(existing_users=True)
+    Twisted(job).twist = lambda _, content: content.pop("total")
+
+    job.run()
+
+    assert job.state["last_whole_scan"]
+    assert not told(caplog)
+
+
+@pytest.mark.parametrize("move", ["front", "end"])
+def test_who_changed_while_the_scan_ran_is_read_again_and_not_taken_for_lost(
+    move: str, make_job: MakeJob, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = make_job(existing_users=True, options={"changed_members_move": move})
+    movers = iter(range(EVERYBODY))
+
+    def change(call: Call) -> None:
+        index = next(movers, None) if call.path.endswith("/scan") else None
+        if index is not None:
+            job.clock.advance(1)
+            job.box.lytics.change(EVERYBODY - 1 - index, {"company": "New"})
+
+    job.transport.before = change
+
+    sent = job.run().sent()
+
+    assert len(sent) == EVERYBODY
+    assert job.state["last_whole_scan"]
+    assert not told(caplog)
+
+
+@pytest.mark.parametrize("is_short_now", [False, True])
+def test_a_scan_that_was_stopped_counts_whom_it_had_read(
+    is_short_now: bool,  # noqa: FBT001 - a table
+    make_job: MakeJob,
+    collected: type[Any],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    job = make_job(existing_users=True)
+    twisted, outlet = Twisted(job), collected()
+
+    def stop(number: int, _: object) -> None:
+        if number == 4:
+            raise InterruptedByUserError
+
+    twisted.twist = stop
+    with pytest.raises(InterruptedByUserError):
+        job.run(outlet)
+    job.state = outlet.states[-1]
+    twisted.twist = ends_at(5 if is_short_now else 0)
+
+    job.run()
+
+    assert outlet.states[-1]["scan_read"] == 15
+    assert job.state["scan_read"] is None
+    assert ["15 of the 25" in line for line in told(caplog)] == [True] * is_short_now
+
+
+def test_a_stopped_scan_of_an_older_state_is_not_held_to_the_total(
+    make_job: MakeJob, collected: type[Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    job = make_job(existing_users=True)
+    twisted, outlet = Twisted(job), collected()
+    twisted.twist = lambda n, _: 1 // (4 - n)
+    with pytest.raises(ZeroDivisionError):
+        job.run(outlet)
+    job.state = outlet.states[-1]
+    del job.state["scan_read"]
+    twisted.twist = ends_at(0)
+
+    job.run()
+
+    assert job.state["last_whole_scan"]
+    assert not told(caplog)
+
+
+def test_who_was_missed_by_the_first_scan_was_there_from_the_start_all_the_same(
+    make_job: MakeJob, tmp_path: Path
+) -> None:
+    job = make_job(ledger_path=str(tmp_path / "ledger"))
+    twisted = Twisted(job)
+    twisted.twist = ends_at(2)
+    job.run()
+    twisted.twist = ends_at(0)
+    job.clock.advance(3600)
+    job.box.lytics.enter(job.stranger())
+
+    second = job.run().sent()
+    job.clock.advance(1.1 * DAY)
+    third = job.run().sent()
+
+    assert second == {job.email(job.stranger()): 1}
+    assert not third
+
+
+def sighting(seen: int, *totals: int | None, gave_up: bool = False) -> Sighting:
+    found = Sighting(starts=1, gave_up=gave_up)
+    found.add(f"{number:016x}{0:016x}" for number in range(seen))
+    for total in totals:
+        found.turn(1, total)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("found", "short"),
+    [
+        (sighting(5, 5, 5), False),
+        (sighting(4, 5, 5), True),
+        (sighting(4, 4, 5), False),
+        (sighting(4, 4, 3, 5), False),
+        (sighting(4, 9, 4), False),
+        (sighting(4, 9, 5), True),
+        (sighting(4, None), False),
+        (sighting(4, 5, None), True),
+        (sighting(4, 4, None, gave_up=True), False),
+        (sighting(4, None, gave_up=True), True),
+        (sighting(0, 0), False),
+    ],
+)
+def test_a_scan_is_short_of_those_whom_no_entering_explains(
+    found: Sighting,
+    short: bool,  # noqa: FBT001 - a table
+) -> None:
+    assert is_short(found) == short
