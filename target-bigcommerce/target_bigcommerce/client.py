@@ -10,17 +10,19 @@ from .api import readings
 from .api.creation import creation, email_of
 from .api.definitions import Definitions
 from .api.lists import Lists
-from .api.narrowing import CallSize, Way, narrow
-from .api.numbers import whole
+from .api.narrowing import CallSize, narrow
 from .api.pages import Pages
 from .api.rows import Written
+from .api.updates import updating
 from .api.wire import Call
 from .errors import RefusedError
+from .records.confirming import INCLUDES, has_fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from .api.calls import Calls
+    from .api.narrowing import Way
     from .api.rows import Attribute, AttributeValue, Row, StoredValue
     from .transport import Transport
 
@@ -119,7 +121,7 @@ class Client:
 
     def update_customers(self, rows: Sequence[Row]) -> Written:
         """PUT customers: each row has its `id` and the fields to change."""
-        way = self._put(CUSTOMERS, "id")
+        way = updating(self._transport, CUSTOMERS, ("id",), self._customers_as_sent)
         return self._write(rows, way, self._customers_per_call)
 
     def create_customers(self, rows: Sequence[Row]) -> Written:
@@ -130,7 +132,8 @@ class Client:
     def upsert_values(self, values: Sequence[AttributeValue]) -> Written:
         """PUT attribute values."""
         rows = [readings.value_row(value) for value in values]
-        way = self._put(VALUES, *readings.VALUE_KEY)
+        keys = readings.VALUE_KEY
+        way = updating(self._transport, VALUES, keys, self._values_as_sent)
         return self._write(rows, way, self._values_per_call)
 
     def delete_values(self, value_ids: Sequence[int]) -> None:
@@ -149,16 +152,15 @@ class Client:
             written.refused.update(part.refused)
         return written
 
-    def _put(self, path: str, *keys: str) -> Way:
-        def send(rows: list[Row]) -> list[Row]:
-            call = Call(method="PUT", path=path, body=rows)
-            answered: list[Row] = self._transport.send(call).body["data"]
-            return answered
+    def _customers_as_sent(self, rows: list[Row]) -> list[Row]:
+        found = self.customers_by_id([row["id"] for row in rows], INCLUDES)
+        there = [row for row in rows if row["id"] in found]
+        return [row for row in there if has_fields(found[row["id"]], row)]
 
-        def key(row: Row) -> tuple[object, ...]:
-            return tuple(whole(row.get(name)) for name in keys)
-
-        return Way(send=send, key_of_sent=key, key_of_answered=key)
+    def _values_as_sent(self, rows: list[Row]) -> list[Row]:
+        numbers = (sorted({row[name] for row in rows}) for name in readings.VALUE_KEY)
+        there = [readings.value_row(value) for value in self.values(*numbers)]
+        return [row for row in rows if row in there]
 
     def _alone(self, call: Call, email: str) -> list[Row]:
         query = {**call.query, "email:in": email}

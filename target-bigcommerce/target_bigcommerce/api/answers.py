@@ -23,8 +23,11 @@ NAMED_ROW = re.compile(r"^([0-9]{1,6})(\.|$)")
 
 
 def is_whole(method: str, status: int, body: bytes) -> bool:
-    """Whether a 2xx body has its rows; a DELETE's has none to have."""
-    if method == "DELETE" or status == NO_CONTENT:
+    """Whether a 2xx body has its rows; a DELETE's has none to have.
+
+    A PUT's need not have them either: what it did can be read back.
+    """
+    if method == "DELETE" or (method == "PUT" and status == NO_CONTENT):
         return True
     content = read_json(body)
     if not isinstance(content, dict):

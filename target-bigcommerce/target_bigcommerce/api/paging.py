@@ -32,7 +32,7 @@ class Figures:
     def rows_due(self) -> int:
         """How many rows this page has, if its figures fit each other; else zero."""
         if self.pages == 1:
-            return self.total
+            return self.total if self.page == 1 else 0
         if not self.per_page or -(-self.total // self.per_page) != self.pages:
             return 0
         return min(self.per_page, self.total - (self.page - 1) * self.per_page)

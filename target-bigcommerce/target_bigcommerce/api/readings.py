@@ -52,8 +52,8 @@ def stored_value(row: Row) -> StoredValue:
         raise _unlike("an attribute value") from None
 
 
-def value_row(value: AttributeValue) -> Row:
-    """Write a value."""
+def value_row(value: AttributeValue | StoredValue) -> Row:
+    """Write a value: as a row that was sent, or that would be if it were sent again."""
     return {
         "attribute_id": value.attribute_id,
         "customer_id": value.customer_id,

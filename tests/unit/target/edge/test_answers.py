@@ -134,6 +134,8 @@ def _page(*, rows: int, total: object, pages: int) -> bytes:
         ("PUT", 200, b'{"data":null}', False),
         ("PUT", 200, b'{"data":[1]}', False),
         ("PUT", 204, b"", True),
+        ("POST", 204, b"", False),
+        ("GET", 204, b"", False),
         ("DELETE", 204, b"", True),
         ("DELETE", 200, b"whatever", True),
         ("GET", 200, _page(rows=2, total=2, pages=1), True),

@@ -65,6 +65,7 @@ def test_a_page_without_figures_is_not_the_last(meta: object) -> None:
     [
         (1, {"total": 2, "total_pages": 1}, True),
         (2, {"total": 2, "total_pages": 1}, False),
+        (0, {"total": 2, "total_pages": 1, "current_page": 2}, False),
         (19, {"total": 30, "total_pages": 2, "per_page": 20}, True),
         (20, {"total": 30, "total_pages": 2, "per_page": 20}, False),
         (9, {"total": 30, "total_pages": 2, "per_page": 20, "current_page": 2}, True),
