@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -20,9 +21,14 @@ SUCCESSES = range(200, 300)
 NOTHING = None  # A 204.
 
 
-def retold(box: Sandbox, tell: Tell, *, page_rows: int = 250) -> Sandbox:
-    """Retell every success that has rows; no page has more than so many."""
-    return cast("Sandbox", _Box(box, _Store(box, tell, page_rows)))
+def retold(
+    box: Sandbox, tell: Tell, *, page_rows: int = 250, deaf_to: str = ""
+) -> Sandbox:
+    """Retell every success that has rows.
+
+    No page has more rows than so many, and one filter is not listened to.
+    """
+    return cast("Sandbox", _Box(box, _Store(box, tell, page_rows, deaf_to)))
 
 
 class _Box:
@@ -39,10 +45,11 @@ class _Box:
 class _Store:
     """The store, but for what it answers."""
 
-    def __init__(self, box: Sandbox, tell: Tell, page_rows: int) -> None:
+    def __init__(self, box: Sandbox, tell: Tell, page_rows: int, deaf_to: str) -> None:
         self._real = box.store
         self._tell = tell
         self._page_rows = page_rows
+        self._deaf_to = deaf_to
 
     def handle(
         self,
@@ -53,8 +60,11 @@ class _Store:
         body: bytes,
     ) -> Answer:
         """Let the store answer, and say it otherwise."""
-        capped = query.replace("limit=250", f"limit={self._page_rows}")
-        answer = self._real.handle(method, path, capped, headers, body)
+        heard = dict(parse_qsl(query))
+        heard.pop(self._deaf_to, None)
+        if heard.get("limit") == "250":
+            heard["limit"] = str(self._page_rows)
+        answer = self._real.handle(method, path, heard, headers, body)
         if answer.status not in SUCCESSES or not answer.body:
             return answer
         content = self._tell(method, answer.json())

@@ -98,7 +98,9 @@ class Client:
     def values_of(self, attribute_id: int) -> Iterator[StoredValue]:
         """Read all values of an attribute; delete none before the last is read."""
         rows = self._pages.stream(_values_of(attribute_id))
-        return (readings.stored_value(row) for row in rows)
+        values = map(readings.stored_value, rows)
+        # Of another one, should the filter be ignored, none may be cleared.
+        return (value for value in values if value.attribute_id == attribute_id)
 
     def count_values(self, attribute_id: int) -> int:
         """Count the values of an attribute."""

@@ -32,8 +32,12 @@ class Figures:
     def rows_due(self) -> int:
         """How many rows this page has, if its figures fit each other; else zero."""
         if self.pages == 1:
-            return self.total if self.page == 1 else 0
-        if not self.per_page or -(-self.total // self.per_page) != self.pages:
+            return self.total if self.page <= 1 else 0
+        if (
+            not self.per_page
+            or not self.page
+            or -(-self.total // self.per_page) != self.pages
+        ):
             return 0
         return min(self.per_page, self.total - (self.page - 1) * self.per_page)
 
@@ -45,7 +49,7 @@ def figures(body: Any) -> Figures:  # noqa: ANN401 - whatever JSON holds
         total=_count(said.get("total")),
         pages=_count(said.get("total_pages")),
         per_page=_count(said.get("per_page")),
-        page=_count(said.get("current_page")) or 1,
+        page=_count(said.get("current_page")),
     )
 
 

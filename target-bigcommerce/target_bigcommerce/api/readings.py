@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from target_bigcommerce.errors import ProtocolError
 
 from .numbers import whole
@@ -11,7 +13,7 @@ from .paging import pagination
 from .rows import Attribute, StoredValue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from .rows import AttributeValue, Row
 
@@ -25,6 +27,9 @@ def identity(row: Row) -> int:
 
 def customer(row: Row) -> Row:
     """Read a customer: as it came, its id a number."""
+    channels, forms = row.get("channel_ids") or [], row.get("form_fields") or []
+    if not _are_all(channels, _is_channel) or not _are_all(forms, _is_form_field):
+        raise _unlike("a customer")
     return {**row, "id": identity(row)}
 
 
@@ -36,20 +41,19 @@ def customers(rows: Iterable[Row]) -> list[Row]:
 
 def attribute(row: Row) -> Attribute:
     """Read a definition."""
-    try:
-        return Attribute(id=identity(row), name=str(row["name"]), type=row["type"])
-    except (KeyError, TypeError, ValueError):
-        raise _unlike("an attribute") from None
+    name, kind = row.get("name"), row.get("type")
+    if not isinstance(name, str) or not isinstance(kind, str):
+        raise _unlike("an attribute")
+    return Attribute(id=identity(row), name=name, type=kind)
 
 
 def stored_value(row: Row) -> StoredValue:
     """Read a value: it is written as `value` and read as `attribute_value`."""
     what = "an attribute value"
     numbers = {name: _number(row, name, what) for name in (*VALUE_KEY, "id")}
-    try:
-        return StoredValue(**numbers, value=str(row["attribute_value"]))
-    except (KeyError, TypeError, ValueError):
-        raise _unlike("an attribute value") from None
+    if "attribute_value" not in row:
+        raise _unlike(what)
+    return StoredValue(**numbers, value=_text(row["attribute_value"]))
 
 
 def value_row(value: AttributeValue | StoredValue) -> Row:
@@ -74,6 +78,25 @@ def _number(row: Row, name: str, what: str) -> int:
     if number is None:
         raise _unlike(what)
     return number
+
+
+def _are_all(values: object, is_one: Callable[[object], bool]) -> bool:
+    return isinstance(values, list) and all(map(is_one, values))
+
+
+def _is_channel(value: object) -> bool:
+    return isinstance(value, int)
+
+
+def _is_form_field(value: object) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("name"), str)
+
+
+def _text(value: object) -> str:
+    """Take nothing for an empty text: a word for it would pass for a value."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 def _unlike(what: str) -> ProtocolError:
