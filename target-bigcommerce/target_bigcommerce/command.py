@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from singer_sdk.plugin_base import SingerCommand
 from typing_extensions import Self, override
 
-from .errors import BigCommerceError
+from .errors import BigCommerceError, OutputError
 from .interrupt import Interrupt
 from .log_lines import keep_lines_plain
 from .messages.leaving import leave
@@ -40,9 +40,18 @@ class OneLineCommand(SingerCommand):
         keep_lines_plain()
         write_whole()
         try:
+            _need_output()
             return super().main(*args, **kwargs)
         except BigCommerceError as error:
             for line in error.args:
                 self.logger.error("%s", line)  # noqa: TRY400 - one line
             leave(None, Interrupt())  # No run, so no handler of signals either.
             sys.exit(1)
+
+
+def _need_output() -> None:
+    if sys.stdout is None:
+        raise OutputError(
+            "The target has no standard output, as it was closed (>&-): STATE is"
+            " printed there. Send it into a file."
+        )

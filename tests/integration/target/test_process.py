@@ -19,7 +19,7 @@ from target_process import LiveTarget, await_call
 from sandbox import Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from sandbox import Sandbox
 
@@ -39,12 +39,13 @@ def run_with(
     *args: str,
     stdin: Any = subprocess.DEVNULL,  # noqa: ANN401 - as subprocess takes it
     stdout: Any = subprocess.PIPE,  # noqa: ANN401 - the same
+    through: Sequence[str] = (),
 ) -> Run:
     """Run the target with pipes of the test's own."""
     path = Path(config["rejects_path"]).with_name("config.json")
     path.write_text(json.dumps(config))
     done = subprocess.run(
-        [str(BIN / "target-bigcommerce"), "--config", str(path), *args],
+        [*through, str(BIN / "target-bigcommerce"), "--config", str(path), *args],
         stdin=stdin,
         stdout=stdout,
         stderr=subprocess.PIPE,
@@ -134,6 +135,21 @@ def test_an_output_that_nobody_reads_ends_the_run_in_one_line(
     assert got.status == 1
     [complaint] = got.complaints
     assert "STATE could not be printed" in complaint
+
+
+def test_without_an_output_nothing_is_written(
+    config: dict[str, Any], box: Sandbox, tmp_path: Path
+) -> None:
+    path = tmp_path / "input.jsonl"
+    path.write_text(to_text([schema(), *companies(0, 3)]))
+    closing = ["sh", "-c", 'exec "$@" >&-', "sh"]
+
+    got = run_with(config, "--input", str(path), through=closing)
+
+    assert got.status == 1
+    [complaint] = got.complaints
+    assert "no standard output" in complaint
+    assert len(box.journal) == 0
 
 
 def test_no_state_is_cut_where_python_buffers_nothing() -> None:
