@@ -181,7 +181,7 @@ class AudiencePasses:
         )
 
     def _tell_of_shortness(self, place: Place, sighting: Sighting) -> None:
-        counted = sighting.counted
+        counted = sighting.expected
         self._logger.warning(
             "This scan saw %s of the %s members that Lytics counts. %s",
             f"{sighting.seen_in_all:,}",

@@ -97,6 +97,49 @@ def test_a_scan_that_is_short_is_told_and_made_once_more(
     assert not job.run().sent()
 
 
+def empty_of_nobody(number: int, content: dict[str, Any]) -> None:
+    """Let the second page say that there is nobody, and never was."""
+    if number == 2:
+        content.update(data=[], _next="", total=0)
+
+
+def test_a_count_that_falls_to_nothing_is_not_taken_for_the_end(
+    make_job: MakeJob, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = make_job(existing_users=True, emit_exits=True)
+    twisted = Twisted(job)
+    twisted.twist = empty_of_nobody
+
+    first = job.run()
+    between = job.state["last_whole_scan"]
+    twisted.twist = ends_at(0)
+    second = job.run()
+
+    assert not first.activated
+    assert between is None
+    assert "fell from 25 to 0" in caplog.text
+    assert "5 of the 25 members" in caplog.text
+    assert len(second.sent()) == EVERYBODY
+    assert second.activated
+
+
+def test_nobody_has_left_because_a_count_fell_to_nothing(
+    make_job: MakeJob, tmp_path: Path
+) -> None:
+    job = make_job(
+        existing_users=True,
+        emit_exits=True,
+        ledger_path=str(tmp_path / "ledger.db"),
+        require_fields=["email"],
+    )
+    job.run()
+    twisted = Twisted(job)
+    twisted.twist = empty_of_nobody
+    job.clock.advance(1.1 * DAY)
+
+    assert not job.run().sent()
+
+
 def test_a_page_that_was_lost_behind_a_cursor_that_stays_the_same_is_missed(
     make_job: MakeJob, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -242,7 +285,8 @@ def sighting(seen: int, *totals: int | None, gave_up: bool = False) -> Sighting:
         (sighting(4, 5, 5), True),
         (sighting(4, 4, 5), False),
         (sighting(4, 4, 3, 5), False),
-        (sighting(4, 9, 4), False),
+        (sighting(18, 20, 18), False),
+        (sighting(4, 9, 4), True),
         (sighting(4, 9, 5), True),
         (sighting(4, None), False),
         (sighting(4, 5, None), True),
