@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from http.cookiejar import DefaultCookiePolicy
 
 import requests
 from requests.auth import AuthBase
@@ -11,10 +12,11 @@ from typing_extensions import override
 
 OpenSession = Callable[[str, str], requests.Session]
 
-# Its warnings quote the addresses of requests, which may list people's e-mails.
-logging.getLogger("urllib3.connectionpool").addFilter(
-    lambda record: record.levelno < logging.WARNING
-)
+# Their warnings quote headers and addresses, which may list people's e-mails.
+for _name in ("connection", "connectionpool", "response"):
+    logging.getLogger(f"urllib3.{_name}").addFilter(
+        lambda record: record.levelno < logging.WARNING
+    )
 
 
 class TokenAuth(AuthBase):
@@ -29,9 +31,21 @@ class TokenAuth(AuthBase):
         return r
 
 
+class Session(requests.Session):
+    """Follows no redirect: it would carry the token elsewhere.
+
+    Without this, requests reads the place even if told not to go there, and some
+    places cannot be read.
+    """
+
+    @override
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        return None
+
+
 def open_session(access_token: str, user_agent: str) -> requests.Session:
     """Open one; a session is not made to be shared by threads."""
-    session = requests.Session()
+    session = Session()
     session.auth = TokenAuth(access_token)
     session.headers.update(
         {
@@ -40,4 +54,5 @@ def open_session(access_token: str, user_agent: str) -> requests.Session:
             "User-Agent": user_agent,
         }
     )
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
     return session

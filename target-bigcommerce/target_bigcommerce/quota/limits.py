@@ -64,7 +64,7 @@ def _until(moment: str | None, now: str | None) -> float | None:
     try:
         then, at = parsedate_to_datetime(moment or ""), parsedate_to_datetime(now or "")
         return max(0.0, (then - at).total_seconds())
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         return None
 
 

@@ -31,7 +31,7 @@ def to_text(value: Any) -> str:  # noqa: ANN401 - any JSON
     """Render a value as text: a list joined by commas, a number as plain decimals.
 
     Raises:
-        WrongTypeError: for an object, which has no text.
+        WrongTypeError: for an object, which has no text, and for lists without end.
     """
     if isinstance(value, str):
         return value
@@ -40,10 +40,17 @@ def to_text(value: Any) -> str:  # noqa: ANN401 - any JSON
     if isinstance(value, (int, float, Decimal)):
         return _number_text(value)
     if isinstance(value, list):
-        return ",".join(to_text(each) for each in value if each is not None)
+        return _list_text(value)
     if isinstance(value, (datetime, date, time)):
         return value.isoformat()
     raise WrongTypeError("an object has no text form")
+
+
+def _list_text(values: list[Any]) -> str:
+    try:
+        return ",".join(to_text(each) for each in values if each is not None)
+    except RecursionError:
+        raise WrongTypeError("its lists lie too deeply in each other") from None
 
 
 def to_kind(value: Any, kind: Kind) -> Any:  # noqa: ANN401 - any JSON in and out

@@ -216,6 +216,17 @@ def another_host() -> Iterator[tuple[str, list[dict[str, str]]]]:
         thread.join()
 
 
+def test_a_redirect_to_nowhere_is_told_as_one(run: RunTarget, box: Sandbox) -> None:
+    nowhere = Fault(kind="redirect", match="GET /customers", times=9, to="http://[")
+    box.faults.queue(nowhere)
+
+    got = run(schema(), record(1001, company="New"), state(1))
+
+    assert got.status == 1
+    [complaint] = got.complaints
+    assert "302" in complaint
+
+
 @pytest.mark.parametrize("match", ["GET /customers/attributes", "PUT /customers"])
 def test_a_redirect_to_another_host_gets_no_token(
     match: str, run: RunTarget, box: Sandbox

@@ -143,6 +143,15 @@ def test_what_has_no_plain_text_is_of_the_wrong_type(value: object) -> None:
         to_text(value)
 
 
+def test_lists_without_a_bottom_are_of_the_wrong_type() -> None:
+    value: list[object] = []
+    for _ in range(10_000):
+        value = [value]
+
+    with pytest.raises(WrongTypeError):
+        to_text(value)
+
+
 @pytest.mark.parametrize(
     ("text", "number"),
     [

@@ -64,6 +64,12 @@ def test_a_date_to_retry_after_is_told_by_the_servers_own_clock() -> None:
     assert read_limits(headers).wait_seconds == 25.0
 
 
+def test_a_date_beyond_the_calendar_counts_as_absent() -> None:
+    beyond = f"Fri, 31 Dec {9 * 10**20} 23:59:59 GMT"
+
+    assert read_limits({"Date": beyond, "Retry-After": beyond}) == Limits()
+
+
 def test_a_wait_of_days_is_not_believed() -> None:
     limits = read_limits({"Retry-After": "999999", "X-Rate-Limit-Time-Reset-Ms": "9e9"})
 

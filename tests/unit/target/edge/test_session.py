@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+
+import pytest
 
 from target_bigcommerce.api.session import open_session
 
-if TYPE_CHECKING:
-    import pytest
 
-
+@pytest.mark.parametrize("name", ["connection", "connectionpool", "response"])
 def test_the_connections_own_warnings_do_not_reach_the_log(
-    caplog: pytest.LogCaptureFixture,
+    name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     open_session("token", "agent")
-    logger = logging.getLogger("urllib3.connectionpool")
+    logger = logging.getLogger(f"urllib3.{name}")
 
     logger.warning("Failed to parse headers (url=…?email:in=o.brien@example.com)")
 
