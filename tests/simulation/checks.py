@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .cast import audience_of
 from .model import at_first, at_last, if_empty_of, wished
+from .rejected import EXCUSES, codes_by_record, unconfirmed
 from .trials import contents
 from .world import ViolationError
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     Possible = dict[tuple[Who | None, str], set[str | None]]
 
 SECONDS_TO_END = 61  # After a signal: request_timeout_seconds of 60, plus one.
-EXCUSES = {"unconfirmed"}  # BigCommerce kept the row out of a 200, twice.
 
 
 def process(ended: Ended, world: World) -> None:
@@ -55,18 +55,18 @@ def read_state(state: Mapping[str, Any], before: int) -> int:
 
 def covered(simulation: Simulation, reached: int) -> None:
     """All records before the printed STATE are settled, in the store or the rejects."""
-    told = _told(simulation)
+    rejected = codes_by_record(simulation)
     for entry in simulation.scenario.entries[:reached]:
-        if must_reject(entry, simulation.scenario) and entry.n not in told:
+        if must_reject(entry, simulation.scenario) and entry.n not in rejected:
             raise ViolationError(f"STATE covers record {entry.n}, not rejected yet")
     _compare(simulation, _possible(simulation, reached))
 
 
 def end(simulation: Simulation, before: Mapping[str, Any]) -> None:
     """The store is as the model says, and so are the rejects."""
-    told = _told(simulation)
+    rejected = codes_by_record(simulation)
     for entry in simulation.scenario.entries:
-        codes = told.pop(entry.n, set())
+        codes = rejected.pop(entry.n, set())
         if must_reject(entry, simulation.scenario) and not codes:
             raise ViolationError(f"record {entry.n} is bad, and was not rejected")
         if (
@@ -75,8 +75,8 @@ def end(simulation: Simulation, before: Mapping[str, Any]) -> None:
             and not _is_touched(simulation, entry.who)
         ):
             raise ViolationError(f"record {entry.n} is good, and was rejected: {codes}")
-    if told:
-        raise ViolationError(f"nobody sent what was rejected: {sorted(told)}")
+    if rejected:
+        raise ViolationError(f"nobody sent what was rejected: {sorted(rejected)}")
     last = at_last(simulation.scenario)
     _compare(simulation, {key: {value} for key, value in last.items()})
     _untouched(simulation, before)
@@ -88,14 +88,6 @@ def must_reject(entry: Entry, scenario: Scenario) -> bool:
     later = scenario.entries[entry.n + 1 :]
     is_replaced = any("email" in e.record and e.who == entry.claims for e in later)
     return entry.is_bad and not (entry.claims and is_replaced)
-
-
-def _told(simulation: Simulation) -> dict[int, set[str]]:
-    told: dict[int, set[str]] = defaultdict(set)
-    for line in simulation.file.lines():
-        if line["type"] == "RECORD":
-            told[line["record"]["n"]].add(line["reject"]["code"])
-    return told
 
 
 def _possible(simulation: Simulation, reached: int) -> Possible:
@@ -126,9 +118,9 @@ def _clearable(simulation: Simulation) -> set[tuple[Who | None, str]]:
 
 def _compare(simulation: Simulation, possible: Possible) -> None:
     found = contents(simulation.store)
-    unconfirmed = _unconfirmed(simulation)
+    in_doubt = unconfirmed(simulation)
     for (who, name), values in possible.items():
-        if _is_touched(simulation, who) or who in unconfirmed:
+        if _is_touched(simulation, who) or who in in_doubt:
             continue
         if name in simulation.others.dropped_attributes:
             continue
@@ -154,11 +146,6 @@ def _plain(name: str, value: str | None) -> str | None:
 def _is_touched(simulation: Simulation, who: Who | None) -> bool:
     cast = simulation.scenario.cast
     return who in cast.touched or who in simulation.others.raced
-
-
-def _unconfirmed(simulation: Simulation) -> set[Who | None]:
-    numbers = {n for n, codes in _told(simulation).items() if codes & EXCUSES}
-    return {entry.who for entry in simulation.scenario.entries if entry.n in numbers}
 
 
 def _untouched(simulation: Simulation, before: Mapping[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from .rejected import unconfirmed
 from .world import ViolationError
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def told_percent(ended: Ended, percent: int) -> int:
 def _changed(
     simulation: Simulation, before: Mapping[str, Any], after: Mapping[str, Any]
 ) -> set[int]:
-    """Who is not as before, those aside whom others write."""
+    """Who is not as before, but for those whom others write or nobody knows of."""
     others = simulation.others
     then, now = before["customers"], after["customers"]
     rows = {
@@ -75,4 +76,5 @@ def _changed(
     }
     values = before["values"].items() ^ after["values"].items()
     owners = {who for (who, name), _ in values if name not in others.dropped_attributes}
-    return (rows | owners) - {*simulation.scenario.cast.touched}
+    touched = {*simulation.scenario.cast.touched}
+    return (rows | owners) - touched - unconfirmed(simulation)
