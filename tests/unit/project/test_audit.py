@@ -119,7 +119,7 @@ def test_nothing_is_found_where_nothing_is_wrong(project: Project) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "--index-url https://pypi.example",
+        "--index-url elsewhere",
         "-e ./tap-lytics",
         "./wheels/idna.whl",
         f"idna @ https://files.example/idna.whl{HASH}",
