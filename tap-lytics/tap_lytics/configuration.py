@@ -78,8 +78,8 @@ def _json(text: str) -> Any:  # noqa: ANN401 - any JSON
 
 
 def _kind(declared: Mapping[str, Any]) -> str:
-    kinds: list[str] = declared["type"]
-    return next(kind for kind in kinds if kind != "null")
+    kinds = declared.get("type", "object")
+    return kinds if isinstance(kinds, str) else next(k for k in kinds if k != "null")
 
 
 def _integer(text: str) -> int:

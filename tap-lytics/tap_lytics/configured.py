@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from copy import deepcopy
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 class ConfiguredTap(Tap):
     """Reads its settings; what is wrong with them is said without quoting them."""
 
-    config_jsonschema: ClassVar[dict[str, Any]] = DECLARED
+    # A copy, as the SDK adds to it.
+    config_jsonschema: ClassVar[dict[str, Any]] = deepcopy(DECLARED)
 
     @classmethod
     @override

@@ -14,10 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 PREFIX = "TARGET_BIGCOMMERCE_"
-TRUE, FALSE = (
-    frozenset({"true", "1", "yes", "on"}),
-    frozenset({"false", "0", "no", "off"}),
-)
+TRUE = frozenset({"true", "1", "yes", "on"})
+FALSE = frozenset({"false", "0", "no", "off"})
 
 
 def from_files(paths: Iterable[str]) -> dict[str, Any]:
@@ -60,7 +58,7 @@ def from_environment(
 
 def _from_file(path: str) -> dict[str, Any]:
     try:
-        # Some editors put a mark before the text; the SDK's reader passes it over too.
+        # Some editors put a mark before the text.
         found = _json(Path(path).read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise SettingsError(
@@ -75,13 +73,13 @@ def _from_file(path: str) -> dict[str, Any]:
     return found
 
 
+def _json(text: str) -> Any:  # noqa: ANN401 - any JSON
+    return json.loads(text, parse_float=Decimal)
+
+
 def _kind(declared: Mapping[str, Any]) -> str:
     kinds = declared.get("type", "object")
     return kinds if isinstance(kinds, str) else next(k for k in kinds if k != "null")
-
-
-def _json(text: str) -> Any:  # noqa: ANN401 - any JSON
-    return json.loads(text, parse_float=Decimal)
 
 
 def _integer(text: str) -> int:

@@ -24,9 +24,8 @@ if TYPE_CHECKING:
 class ConfiguredTarget(Target):
     """Reads its settings; what is wrong with them is said without quoting them."""
 
-    config_jsonschema: ClassVar[dict[str, Any]] = deepcopy(
-        DECLARED
-    )  # The SDK adds to it.
+    # A copy, as the SDK adds to it.
+    config_jsonschema: ClassVar[dict[str, Any]] = deepcopy(DECLARED)
 
     @classmethod
     @override
