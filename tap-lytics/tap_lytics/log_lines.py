@@ -6,7 +6,7 @@ import logging
 
 from typing_extensions import override
 
-LONGEST = 8000  # Letters: a hundred names of audiences have room.
+LONGEST = 8000  # Letters: a hundred names have room.
 
 
 class PlainRecord(logging.LogRecord):

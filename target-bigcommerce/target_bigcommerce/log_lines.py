@@ -6,17 +6,22 @@ import logging
 
 from typing_extensions import override
 
+LONGEST = 8000  # Letters: a hundred names have room.
+
 
 class PlainRecord(logging.LogRecord):
     """Spells out line ends, terminal escapes and whatever else cannot be seen.
 
     Names of streams and fields, and what a server said, come from elsewhere: none of
-    them may forge a line, move the cursor or turn the direction of writing.
+    them may forge a line, move the cursor, turn the direction of writing or go on
+    for ever.
     """
 
     @override
     def getMessage(self) -> str:
         text = super().getMessage()
+        if len(text) > LONGEST:
+            text = f"{text[:LONGEST]}…"
         return text if text.isprintable() else "".join(map(_spelled, text))
 
 

@@ -180,3 +180,17 @@ def test_a_rule_sees_every_form_of_import(tmp_path: Path) -> None:
     assert graph.own("room.all", for_types=True) - graph.own("room.all") == {"room.f"}
     assert graph.foreign("room.all") == {"__future__", "socket", "sqlite3"}
     assert graph.own("room") == {"room.f", "a"}
+
+
+@pytest.mark.parametrize("name", ["configuration", "log_lines", "whole_output"])
+def test_what_both_plugins_have_is_mended_in_both(name: str) -> None:
+    """Each is installed without the other, so neither can have it from there."""
+    ours, theirs = (
+        (PACKAGES[package] / f"{name}.py").read_text("utf-8").replace(prefix, "")
+        for package, prefix in (
+            ("tap_lytics", "TAP_LYTICS_"),
+            ("target_bigcommerce", "TARGET_BIGCOMMERCE_"),
+        )
+    )
+
+    assert ours == theirs

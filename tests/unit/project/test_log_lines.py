@@ -36,3 +36,13 @@ def test_a_text_that_can_be_seen_is_not_touched(kind: type[logging.LogRecord]) -
     record = kind("x", logging.INFO, "file", 1, "Zoë's “50 %%” 🎉 %s", ("שלום",), None)
 
     assert record.getMessage() == "Zoë's “50 %” 🎉 שלום"
+
+
+@pytest.mark.parametrize("kind", RECORDS)
+def test_no_name_makes_a_line_endless(kind: type[logging.LogRecord]) -> None:
+    record = kind("x", logging.INFO, "file", 1, "The stream %s.", ("s" * 10**6,), None)
+
+    message = record.getMessage()
+
+    assert len(message) < 10_000
+    assert message.endswith("…")
