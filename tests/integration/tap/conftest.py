@@ -1,4 +1,4 @@
-"""Taps that run while the test goes on, and the settings that they run with."""
+"""Taps that run while the test goes on or get garbled answers, and their settings."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+from garbling import GarbledLytics, Jobs
 from running import BIN, SECRETS
 
-if TYPE_CHECKING:
-    from sandbox import Sandbox
+from sandbox import Options, Sandbox
 
 VIP = "vip_customers"
 
@@ -142,3 +142,13 @@ def config_of() -> Callable[..., dict[str, Any]]:
         return box.tap_config(**whole)
 
     return config
+
+
+@pytest.fixture(scope="module")
+def jobs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
+    """One account and one server, whose answers go wrong, for all of a file."""
+    box = Sandbox(Options(members=25, journal_length=10))
+    with GarbledLytics(box) as lytics:
+        opened = Jobs(lytics, tmp_path_factory.mktemp("garbled"))
+        opened.prepare()
+        yield opened

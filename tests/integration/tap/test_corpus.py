@@ -7,26 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from corpus.cases import Case, cases
-from garbling import GarbledLytics, Jobs
 from garbling.canned import canned
 from garbling.plans import FOREVER
 
-from sandbox import Options, Sandbox
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from garbling import Jobs
     from tap_in_process import Ended
-
-
-@pytest.fixture(scope="module")
-def jobs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
-    """One account and one server for all."""
-    box = Sandbox(Options(members=25, journal_length=10))
-    with GarbledLytics(box) as lytics:
-        opened = Jobs(lytics, tmp_path_factory.mktemp("corpus"))
-        opened.prepare()
-        yield opened
 
 
 def run(case: Case, jobs: Jobs) -> Ended:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-from garbling import KINDS, WAYS, GarbledLytics, Jobs, Spoil
+from garbling import KINDS, WAYS, Jobs, Spoil
 from garbling.claims import (
     assert_nobody_left,
     assert_orderly,
@@ -22,10 +22,7 @@ from hypothesis import strategies as st
 from running import run_tap
 from tap_in_process import Ended
 
-from sandbox import Options, Sandbox
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from sandbox import Options
 
 MANY = 20_000
 TOKEN = Options().lytics_token
@@ -38,16 +35,6 @@ spoils = st.builds(
     seed=st.integers(0, 2**32),
 )
 plans = st.lists(spoils, min_size=1, max_size=2)
-
-
-@pytest.fixture(scope="module")
-def jobs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
-    """One account and one server for all."""
-    box = Sandbox(Options(members=25, journal_length=10))
-    with GarbledLytics(box) as lytics:
-        opened = Jobs(lytics, tmp_path_factory.mktemp("fuzz"))
-        opened.prepare()
-        yield opened
 
 
 @pytest.mark.parametrize("job", JOBS)

@@ -6,13 +6,13 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from lytics_in_process import ID, InProcess
 
 from sandbox import Clock, Options, Sandbox
 from tap_lytics.client import Client
-from tap_lytics.headers import to_date
 from tap_lytics.interrupt import Interrupt
 from tap_lytics.ledger_file import open_ledger
 from tap_lytics.ledger_roster import LedgerRoster
@@ -23,42 +23,17 @@ from tap_lytics.reader import Reader, Surroundings
 from tap_lytics.roster import Overlap
 from tap_lytics.settings import DECLARED, Settings
 from tap_lytics.state import Place
-from tap_lytics.transport import Answer, Call
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from tap_lytics.ledger import Ledger
 
-T = TypeVar("T")
-
 START = datetime(2026, 3, 1, 8, 0, tzinfo=timezone.utc)
 VIP = "vip_customers"
-FIELDS = ("email", "bigcommerce_customer_id", "company")
-
-
-class InProcess:
-    """A transport to an account in this process; `before` runs before every call."""
-
-    def __init__(self, box: Sandbox) -> None:
-        self._box = box
-        self.before: Callable[[Call], None] = lambda _: None
-
-    def send(self, call: Call, read: Callable[[Answer], T]) -> T:
-        """Answer at once."""
-        self.before(call)
-        answer = self._box.lytics.handle(
-            call.method,
-            call.path,
-            call.query,
-            {
-                "Authorization": self._box.options.lytics_token,
-                "Content-Type": "text/plain" if call.body else "",
-            },
-            call.body or "",
-        )
-        at = to_date(answer.headers.get("Date"))
-        return read(Answer(status=answer.status, body=answer.body, at=at))
+FIELDS = ("email", ID, "company")
+DAY = 24 * 3600
 
 
 class Collected:
@@ -91,11 +66,11 @@ class Collected:
 
     def sent(self) -> Counter[str]:
         """Count the records by e-mail address, exits by customer id."""
-        return Counter(r.get("email") or f"left:{self._id(r)}" for r in self.records)
+        return Counter(r.get("email") or f"left:{r[ID]}" for r in self.records)
 
-    @staticmethod
-    def _id(record: Mapping[str, Any]) -> object:
-        return record["bigcommerce_customer_id"]
+    def exits(self) -> list[str]:
+        """Name the customers told as left, in order."""
+        return [r[ID] for r in self.records if r["_sdc_deleted_at"]]
 
 
 class Job:
@@ -199,6 +174,14 @@ class Job:
         """The address of a seeded person."""
         return str(self.box.lytics.member(index)["email"])
 
+    def customer(self, index: int) -> str:
+        """The customer id of a seeded person."""
+        return str(self.box.lytics.member(index)[ID])
+
+    def days_later(self, days: float = 1.1) -> None:
+        """Let a whole scan be due by the time that went by."""
+        self.clock.advance(days * DAY)
+
     def stranger(self, number: int = 0) -> int:
         """The index of a person who is not in the audience at the start."""
         return self.box.options.members + number
@@ -225,3 +208,28 @@ def make_job() -> MakeJob:
 def collected() -> type[Collected]:
     """Give the outlet that collects, for a test that cuts a run off."""
     return Collected
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    """Name a file that may become a ledger."""
+    return str(tmp_path / "members.ledger")
+
+
+@pytest.fixture
+def job(make_job: MakeJob, path: str) -> Job:
+    """A job that tells exits and starts with who enters from now on."""
+    return make_job(ledger_path=path, require_fields=[ID], emit_exits=True)
+
+
+@pytest.fixture
+def full_job(job: Job) -> Job:
+    """A job that tells exits and sends everybody first."""
+    job.config["existing_users"] = True
+    return job
+
+
+@pytest.fixture
+def interrupt() -> Interrupt:
+    """Take signals as a run does."""
+    return Interrupt()

@@ -2,71 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from lytics_in_process import is_scan
+from twisted_scans import Twisted, ends_at
 
-from tap_lytics.absence import Sighting, is_short
 from tap_lytics.errors import InterruptedByUserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tap_lytics.transport import Answer, Call
+    from tap_lytics.transport import Call
 
     MakeJob = Callable[..., Any]
 
-Job = Any  # Of the conftest, which no module can import.
-DAY = 24 * 3600
 EVERYBODY = 25
-
-
-class Twisted:
-    """A transport whose answers to scans are not as Lytics gave them.
-
-    `twist` gets the number of a page asked for, from 1, and its content.
-    """
-
-    def __init__(self, job: Job) -> None:
-        self._honest = job.transport
-        self.twist: Callable[[int, dict[str, Any]], object] = lambda *_: None
-        self.asked_twice: set[int] = set()
-        self.scans: list[Call] = []
-        job.transport = self
-
-    def send(self, call: Call, read: Callable[[Answer], Any]) -> Any:  # noqa: ANN401 - what was read
-        """Answer with a twist."""
-        if not call.path.endswith("/scan"):
-            return self._honest.send(call, read)
-        self.scans.append(call)
-        number = len(self.scans)
-        if number in self.asked_twice:
-            self._honest.send(call, lambda answer: answer)  # Its answer is lost.
-        return self._honest.send(call, lambda answer: read(self._spoilt(answer)))
-
-    @property
-    def begun(self) -> int:
-        """How many whole scans began at their first page."""
-        firsts = [c for c in self.scans if not (c.query or {}).get("start")]
-        return len([call for call in firsts if "_modified" not in (call.body or "")])
-
-    def _spoilt(self, answer: Answer) -> Answer:
-        content = json.loads(answer.body)
-        self.twist(len(self.scans), content)
-        return replace(answer, body=json.dumps(content).encode())
-
-
-def ends_at(page: int) -> Callable[[int, dict[str, Any]], object]:
-    """Let a page be empty and the last one, though its total says otherwise."""
-
-    def twist(number: int, content: dict[str, Any]) -> None:
-        if number == page:
-            content.update(data=[], _next="")
-
-    return twist
 
 
 def told(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -135,7 +87,7 @@ def test_nobody_has_left_because_a_count_fell_to_nothing(
     job.run()
     twisted = Twisted(job)
     twisted.twist = empty_of_nobody
-    job.clock.advance(1.1 * DAY)
+    job.days_later()
 
     assert not job.run().sent()
 
@@ -164,7 +116,7 @@ def test_a_total_that_always_lies_does_not_make_every_pass_a_whole_scan(
 
     job.run(passes=6)
     early = twisted.begun
-    job.clock.advance(1.1 * DAY)
+    job.days_later()
     job.run(passes=6)
 
     assert early == 2
@@ -192,7 +144,7 @@ def test_who_changed_while_the_scan_ran_is_read_again_and_not_taken_for_lost(
     movers = iter(range(EVERYBODY))
 
     def change(call: Call) -> None:
-        index = next(movers, None) if call.path.endswith("/scan") else None
+        index = next(movers, None) if is_scan(call) else None
         if index is not None:
             job.clock.advance(1)
             job.box.lytics.change(EVERYBODY - 1 - index, {"company": "New"})
@@ -263,40 +215,8 @@ def test_who_was_missed_by_the_first_scan_was_there_from_the_start_all_the_same(
     job.box.lytics.enter(job.stranger())
 
     second = job.run().sent()
-    job.clock.advance(1.1 * DAY)
+    job.days_later()
     third = job.run().sent()
 
     assert second == {job.email(job.stranger()): 1}
     assert not third
-
-
-def sighting(seen: int, *totals: int | None, gave_up: bool = False) -> Sighting:
-    found = Sighting(starts=1, gave_up=gave_up)
-    found.add(f"{number:016x}{0:016x}" for number in range(seen))
-    for total in totals:
-        found.turn(1, total)
-    return found
-
-
-@pytest.mark.parametrize(
-    ("found", "short"),
-    [
-        (sighting(5, 5, 5), False),
-        (sighting(4, 5, 5), True),
-        (sighting(4, 4, 5), False),
-        (sighting(4, 4, 3, 5), False),
-        (sighting(18, 20, 18), False),
-        (sighting(4, 9, 4), True),
-        (sighting(4, 9, 5), True),
-        (sighting(4, None), False),
-        (sighting(4, 5, None), True),
-        (sighting(4, 4, None, gave_up=True), False),
-        (sighting(4, None, gave_up=True), True),
-        (sighting(0, 0), False),
-    ],
-)
-def test_a_scan_is_short_of_those_whom_no_entering_explains(
-    found: Sighting,
-    short: bool,  # noqa: FBT001 - a table
-) -> None:
-    assert is_short(found) == short

@@ -1,4 +1,4 @@
-"""Waiting, trying again, looking ahead and speaking up, with the time held."""
+"""Waiting, trying again, calling ahead and speaking up, with the time held."""
 
 from __future__ import annotations
 
@@ -6,34 +6,28 @@ import logging
 import threading
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import tenacity
 
-from tap_lytics.answers import Page
-from tap_lytics.client import Client, Scan
 from tap_lytics.errors import (
     InterruptedByUserError,
     LyticsUnavailableError,
-    ProtocolError,
     RetriableError,
     StaleCursorError,
 )
 from tap_lytics.headers import retry_after, to_date
-from tap_lytics.interrupt import Interrupt
 from tap_lytics.prefetch import Ahead, ask
 from tap_lytics.progress import Progress
-from tap_lytics.scan import Pages
 from tap_lytics.transport import Call, Transport
+
+if TYPE_CHECKING:
+    from tap_lytics.interrupt import Interrupt
 
 AT = datetime(2015, 10, 21, 7, 28, tzinfo=timezone.utc)
 OPEN = Path("/proc/self/fd")
 DATE = "Wed, 21 Oct 2015 07:28:00 GMT"
-
-
-@pytest.fixture
-def interrupt() -> Interrupt:
-    return Interrupt()
 
 
 @pytest.mark.parametrize(
@@ -148,115 +142,6 @@ def test_a_signal_is_heard_while_a_call_ahead_is_slow(interrupt: Interrupt) -> N
         ahead.result()
 
     answer.set()
-
-
-class Fixed:
-    """A client whose pages are fixed; a cursor is the index of a page."""
-
-    def __init__(self, pages: dict[str, Page | Exception]) -> None:
-        self.pages = pages
-        self.asked: list[str] = []
-
-    def page(self, _: Scan, cursor: str) -> Page:
-        """Give a page or raise."""
-        self.asked.append(cursor)
-        found = self.pages[cursor]
-        if isinstance(found, Exception):
-            raise found
-        return found
-
-
-def page(after: str, *names: str) -> Page:
-    return Page(members=[{"n": name} for name in names], next=after, total=None)
-
-
-def read(
-    pages: dict[str, Page | Exception], interrupt: Interrupt, cursor: str = ""
-) -> tuple[list[str], Fixed]:
-    client: Client = Fixed(pages)  # type: ignore[assignment]  # it has pages as well
-    found = Pages(client, Scan(slug="vip"), interrupt, cursor=cursor)
-    return [m["n"] for each in found for m in each.members], client  # type: ignore[return-value]  # see above
-
-
-def test_a_scan_follows_the_cursor_to_its_end(interrupt: Interrupt) -> None:
-    names, _ = read({"": page("b", "1"), "b": page("", "2")}, interrupt)
-
-    assert names == ["1", "2"]
-
-
-def test_a_token_that_repeats_with_its_members_ends_the_scan(
-    interrupt: Interrupt,
-) -> None:
-    names, _ = read({"": page("b", "1"), "b": page("b", "2")}, interrupt)
-
-    assert names == ["1", "2"]
-
-
-def test_an_empty_page_with_a_token_goes_on(interrupt: Interrupt) -> None:
-    pages: dict[str, Page | Exception] = {
-        "": page("b", "1"),
-        "b": page("c"),
-        "c": page("", "2"),
-    }
-
-    assert read(pages, interrupt)[0] == ["1", "2"]
-
-
-def test_ten_empty_pages_in_a_row_end_the_scan(interrupt: Interrupt) -> None:
-    pages: dict[str, Page | Exception] = {str(n): page(str(n + 1)) for n in range(50)}
-    pages[""] = page("0", "1")
-
-    names, client = read(pages, interrupt)
-
-    assert names == ["1"]
-    assert len(client.asked) <= 12
-
-
-def test_a_scan_that_goes_in_circles_ends_in_doubt(
-    interrupt: Interrupt, caplog: pytest.LogCaptureFixture
-) -> None:
-    circle: dict[str, Page | Exception] = {
-        "": page("b", "1"),
-        "b": page("c", "2"),
-        "c": page("b", "3"),
-    }
-    client: Client = Fixed(circle)  # type: ignore[assignment]  # it has pages as well
-
-    pages = list(Pages(client, Scan(slug="vip"), interrupt))
-
-    assert [m["n"] for each in pages for m in each.members][:3] == ["1", "2", "3"]
-    assert len(pages) < 15
-    assert (pages[-1].next, pages[-1].total) == ("", None)  # And nobody is absent.
-    assert "nobody new" in caplog.text
-
-
-def test_new_members_under_old_cursors_are_no_circle(interrupt: Interrupt) -> None:
-    told = iter([page("b", str(n)) for n in range(40)] + [page("", "last")])
-    client: Client = Fixed({})  # type: ignore[assignment]  # it has pages as well
-    client.page = lambda *_: next(told)  # type: ignore[method-assign]  # see above
-
-    pages = list(Pages(client, Scan(slug="vip"), interrupt))
-
-    assert len(pages) == 41
-
-
-def test_a_cursor_that_is_stale_twice_is_fatal(interrupt: Interrupt) -> None:
-    stale = StaleCursorError("The cursor is not taken.")
-
-    with pytest.raises(ProtocolError, match="second time"):
-        read({"": page("b", "1"), "b": stale}, interrupt, cursor="b")
-
-
-def test_never_more_than_one_page_is_fetched_ahead(interrupt: Interrupt) -> None:
-    pages: dict[str, Page | Exception] = {
-        str(n): page(str(n + 1), "x") for n in range(9)
-    }
-    client: Client = Fixed(pages | {"": page("0", "x")})  # type: ignore[assignment]  # it has pages as well
-
-    reading = iter(Pages(client, Scan(slug="vip"), interrupt))
-    for number in range(1, 5):
-        next(reading)
-        assert len(client.asked) <= number + 1  # type: ignore[attr-defined]  # see above
 
 
 def test_progress_speaks_every_ten_seconds_at_most(
