@@ -12,6 +12,7 @@ Record = dict[str, Any]
 VIP = "vip_customers"
 # What a new customer needs, and one field more.
 NAMES = [{"from": n, "to": n} for n in ("email", "first_name", "last_name", "company")]
+TIER = {"from": "tier", "to": "Tier"}
 
 
 def person(number: int, **more: object) -> Record:

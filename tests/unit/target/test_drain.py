@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from audience_members import NAMES, VIP, Record, person, put
+from audience_members import NAMES, TIER, VIP, person, put
+from target_jobs import rejects_in
 
-from sandbox import Fault, Sandbox
-from target_bigcommerce.errors import (
-    AttributeConflictError,
-    LimitReachedError,
-    TooManyRejectsError,
-    UnavailableError,
-)
+from target_bigcommerce.errors import AttributeConflictError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from conftest import Job
 
+    from sandbox import Sandbox
+
 MakeJob = Callable[..., "Job"]
-SLUG = {17: VIP}
-TIER = {"from": "tier", "to": "Tier"}
-
-
-def rejects(tmp_path: Path) -> list[Record]:
-    lines = (tmp_path / "rejects.jsonl").read_text().splitlines()
-    rows = [json.loads(line) for line in lines]
-    return [row for row in rows if row["type"] == "RECORD"]
-
-
-# Records with an id.
 
 
 def test_a_member_gets_fields_values_and_the_slug(
@@ -47,7 +32,7 @@ def test_a_member_gets_fields_values_and_the_slug(
     assert outcomes == {"updated": 1}
     assert box.store.customers[17]["company"] == "After Ltd"
     assert box.store.customers[17]["first_name"] == "First17"
-    assert job.values() == SLUG
+    assert job.values() == {17: VIP}
     assert job.values("Tier") == {17: "gold"}
 
 
@@ -73,7 +58,7 @@ def test_an_id_that_the_store_does_not_have_is_rejected(
     outcomes = job.write({"id": 17}, {"id": 18, **person(18)})
 
     assert outcomes == {"updated": 1, "rejected": 1}
-    assert rejects(tmp_path)[0]["reject"]["code"] == "unknown_customer"
+    assert rejects_in(tmp_path)[0]["reject"]["code"] == "unknown_customer"
     assert len(box.store.customers) == 1
 
 
@@ -163,51 +148,6 @@ def test_an_attribute_that_cannot_be_had_is_refused_before_any_record(
 
     with pytest.raises(AttributeConflictError, match="'Tier' has the type number"):
         job.audience()
-
-
-# What ends a run.
-
-
-def test_a_drain_that_fails_counts_nothing_and_can_be_repeated(
-    box: Sandbox, make_job: MakeJob
-) -> None:
-    put(box, 17)
-    box.faults.queue(Fault(kind="503", match="PUT /customers/*", times=10))
-    job = make_job(box, map_standard_fields=NAMES)
-
-    with pytest.raises(UnavailableError):
-        job.write({"id": 17, "company": "After"})
-    counted = dict(job.export.tally.outcomes)
-    outcomes = job.write()
-
-    assert not counted
-    assert outcomes == {"updated": 1}
-    assert job.values() == SLUG
-
-
-def test_more_rejects_than_allowed_end_the_run(box: Sandbox, make_job: MakeJob) -> None:
-    job = make_job(box, map_standard_fields=[], max_rejects=2)
-    job.write({"id": "x"}, {"id": "y"}, {"id": "y"})
-    job.export.stop_if_over()
-
-    job.write({"id": "z"})
-
-    with pytest.raises(TooManyRejectsError, match="3 records were rejected"):
-        job.export.stop_if_over()
-
-
-def test_a_limit_lets_no_more_customers_change(box: Sandbox, make_job: MakeJob) -> None:
-    put(box, *range(1, 11))
-    job = make_job(box, map_standard_fields=[], limit=4)
-    job.write({"id": 1}, {"id": 2})
-    job.export.stop_if_over()
-    room = job.export.room("vip")
-
-    job.write({"id": 3}, {"id": 4})
-
-    assert room == 2
-    with pytest.raises(LimitReachedError):
-        job.export.stop_if_over()
 
 
 # Time.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
-from audience_members import NAMES, VIP, Record, person, put
+from audience_members import NAMES, TIER, VIP, person, put
+from target_jobs import rejects_in
 
 from sandbox import Fault, Sandbox
 
@@ -17,14 +17,6 @@ if TYPE_CHECKING:
     from conftest import Job
 
 MakeJob = Callable[..., "Job"]
-SLUG = {17: VIP}
-TIER = {"from": "tier", "to": "Tier"}
-
-
-def rejects(tmp_path: Path) -> list[Record]:
-    lines = (tmp_path / "rejects.jsonl").read_text().splitlines()
-    rows = [json.loads(line) for line in lines]
-    return [row for row in rows if row["type"] == "RECORD"]
 
 
 def test_a_record_without_an_id_is_skipped(box: Sandbox, make_job: MakeJob) -> None:
@@ -49,7 +41,7 @@ def test_a_record_without_an_id_is_matched_by_its_address(
     assert outcomes == {"updated": 1, "skipped": 2}
     assert box.store.customers[17]["company"] == "After Ltd"
     assert box.store.customers[17]["email"] == "m17@example.com"
-    assert job.values() == SLUG
+    assert job.values() == {17: VIP}
     assert len(box.store.customers) == 1
 
 
@@ -63,7 +55,7 @@ def test_a_record_without_an_id_is_created(
     outcomes = job.write(person(17), person(18), lacking, {"company": "no address"})
 
     assert outcomes == {"updated": 1, "created": 1, "rejected": 2}
-    assert {row["reject"]["code"] for row in rejects(tmp_path)} == {
+    assert {row["reject"]["code"] for row in rejects_in(tmp_path)} == {
         "incomplete_customer"
     }
     number = box.store.customers.by_email("m18@example.com")

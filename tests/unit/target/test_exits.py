@@ -9,9 +9,9 @@ import pytest
 from audience_members import NAMES, VIP, Record, leaver, member, put
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from target_jobs import clearing
 
 from sandbox import Sandbox
-from target_bigcommerce.errors import InputError, TooManyClearsError
 from target_bigcommerce.run.dry_run import DryStore
 
 if TYPE_CHECKING:
@@ -19,13 +19,6 @@ if TYPE_CHECKING:
 
 MakeBox = Callable[..., Sandbox]
 MakeJob = Callable[..., "Job"]
-
-
-def clearing(make_job: MakeJob, box: Sandbox, **config: object) -> Job:
-    return make_job(box, **{"map_standard_fields": [], "on_exit": "clear", **config})
-
-
-# Exits told by records.
 
 
 def test_who_left_is_cleared(audience: Sandbox, make_job: MakeJob) -> None:
@@ -165,89 +158,6 @@ def test_a_dry_run_counts_the_calls_that_clearing_would_cost(
     assert isinstance(job.export.store, DryStore)
     assert job.export.store.writes == 2
     assert len(job.values()) == 200
-
-
-# The guard.
-
-
-def test_too_many_exits_clear_no_more_and_count_nothing(
-    box: Sandbox, make_job: MakeJob
-) -> None:
-    put(box, *range(1, 1001))
-    make_job(box, map_standard_fields=[]).write(*map(member, range(1, 1001)))
-    job = clearing(make_job, box)
-
-    with pytest.raises(TooManyClearsError, match="max_clear_percent 20"):
-        job.write(*map(leaver, range(1, 301)))
-
-    assert len(job.values()) == 800
-    assert job.export.tally.outcomes == {"cleared": 200}
-
-
-def test_a_version_is_judged_before_its_first_deletion(
-    box: Sandbox, make_job: MakeJob
-) -> None:
-    put(box, *range(1, 1001))
-    job = clearing(make_job, box)
-    job.write(*map(member, range(1, 1001)), version=6)
-    job.write(*map(member, range(1, 701)), version=7)
-
-    with pytest.raises(TooManyClearsError, match="300 of the 1,000 values"):
-        job.activate(7)
-
-    assert len(job.values()) == 1000
-
-
-def test_both_kinds_of_exit_count_together(box: Sandbox, make_job: MakeJob) -> None:
-    put(box, *range(1, 1001))
-    job = clearing(make_job, box)
-    job.write(*map(member, range(1, 1001)), version=6)
-    job.write(*map(leaver, range(901, 1001)))
-    job.write(*map(member, range(1, 751)), version=7)
-
-    with pytest.raises(TooManyClearsError, match="250 of the 1,000 values"):
-        job.activate(7)
-
-
-# Two audiences, one store.
-
-
-def test_two_audiences_have_an_attribute_each(box: Sandbox, make_job: MakeJob) -> None:
-    put(box, 1, 2)
-    job = clearing(make_job, box)
-
-    job.write(member(1), version=7)
-    job.write(member(1), member(2), stream="news", version=7)
-    job.write(leaver(1), stream="news")
-    job.activate(7)
-
-    assert job.values() == {1: VIP}
-    assert job.values("LyticsAudience_news") == {2: "news"}
-
-
-@pytest.mark.parametrize("config", [{"job_id": "17"}, {"audience_attribute": "A"}])
-def test_an_attribute_has_one_writer(
-    box: Sandbox, make_job: MakeJob, config: Record
-) -> None:
-    put(box, 1)
-    job = make_job(box, map_standard_fields=[], **config)
-    job.write(member(1))
-    box.journal.clear()
-
-    with pytest.raises(InputError, match=r"vip_customers and news would both write"):
-        job.write(member(1), stream="news")
-
-    assert not len(box.journal)
-
-
-def test_a_derived_attribute_that_is_also_mapped_is_refused(
-    box: Sandbox, make_job: MakeJob
-) -> None:
-    mapped = [{"from": "x", "to": f"LyticsAudience_{VIP}"}]
-    job = make_job(box, map_standard_fields=[], map_custom_attributes=mapped)
-
-    with pytest.raises(InputError, match="two writers of one attribute"):
-        job.write(member(1))
 
 
 # A model of it all.

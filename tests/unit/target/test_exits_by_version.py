@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from audience_members import NAMES, VIP, Record, leaver, member, put
+from target_jobs import clearing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,10 +18,6 @@ if TYPE_CHECKING:
     from sandbox import Sandbox
 
 MakeJob = Callable[..., "Job"]
-
-
-def clearing(make_job: MakeJob, box: Sandbox, **config: object) -> Job:
-    return make_job(box, **{"map_standard_fields": [], "on_exit": "clear", **config})
 
 
 def test_who_was_not_seen_under_the_version_is_cleared(

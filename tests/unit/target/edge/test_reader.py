@@ -1,87 +1,28 @@
-"""The reader: from bytes in any pieces to messages, in time, or one clear error."""
+"""The reader makes messages of bytes in any pieces, or one clear error."""
 
 from __future__ import annotations
 
 import io
-import json
 import os
-import threading
-from contextlib import suppress
 from itertools import pairwise
 from typing import IO, TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from listener import Listener, hooks, pipe_of, record
 
-from target_bigcommerce.errors import InputError, ProtocolError
-from target_bigcommerce.interrupt import Interrupt
+from target_bigcommerce.errors import InputError
 from target_bigcommerce.messages.lines import read_message
-from target_bigcommerce.messages.reader import Hooks, TimedReader
+from target_bigcommerce.messages.reader import TimedReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
+    from target_bigcommerce.interrupt import Interrupt
+
 SECRET = "ann@example.com"
-NOTHING_DUE = 1e9
-
-
-class Listener:
-    """A reader whose messages are kept, in the order they came."""
-
-    def __init__(self, hooks: Hooks | None = None) -> None:
-        self.reader = TimedReader()
-        self.reader.hooks = hooks
-        self.messages: list[dict[str, Any]] = []
-
-    def read(
-        self,
-        source: IO[Any],
-        then: Callable[[dict[str, Any]], None] = lambda _message: None,
-    ) -> dict[str, int]:
-        """Read to the end."""
-
-        def keep(message: dict[str, Any]) -> None:
-            self.messages.append(message)
-            then(message)
-
-        kinds = ["SCHEMA", "RECORD", "STATE", "ACTIVATE_VERSION", "BATCH"]
-        return dict(self.reader.process_lines(source, dict.fromkeys(kinds, keep)))
-
-
-def record(value: object) -> str:
-    return json.dumps({"type": "RECORD", "record": {"v": value}}, ensure_ascii=False)
-
-
-def hooks(
-    interrupt: Interrupt,
-    deadline: Callable[[], float | None] = lambda: NOTHING_DUE,
-    tick: Callable[[], None] = lambda: None,
-) -> Hooks:
-    return Hooks(deadline=deadline, tick=tick, interrupt=interrupt)
-
-
-def pipe_of(*pieces: bytes) -> IO[bytes]:
-    """A pipe into which another thread writes the pieces, one by one."""
-    reader, writer = os.pipe()
-
-    def feed() -> None:
-        # A reader that refuses its input leaves the writer alone.
-        with suppress(BrokenPipeError), open(writer, "wb", 0) as out:  # noqa: PTH123 - a descriptor
-            out.writelines(pieces)
-
-    threading.Thread(target=feed, daemon=True).start()
-    return open(reader, "rb", buffering=0)  # noqa: PTH123 - a descriptor
-
-
-@pytest.fixture
-def interrupt() -> Iterator[Interrupt]:
-    made = Interrupt()
-    yield made
-    made.close()
-
-
 BAD_LINES = {
     "not JSON": b'{"type": "RECORD", "record": {"email": "ann@example.com"',
     "NaN": b'{"type":"RECORD","record":{"v":NaN,"email":"ann@example.com"}}',
@@ -213,114 +154,6 @@ def test_a_folder_as_input_is_one_clear_error(tmp_path: Path) -> None:
         Listener().read(Folder())
 
     os.close(descriptor)
-
-
-def test_the_clock_ticks_while_the_input_is_silent(interrupt: Interrupt) -> None:
-    reader, writer = os.pipe()
-    os.write(writer, record("waiting").encode() + b"\n")
-    due: list[bool] = []
-
-    def deadline() -> float | None:
-        return -1.0 if due else None
-
-    def tick() -> None:
-        due.clear()
-        os.close(writer)  # Only the tick ends the input.
-
-    listener = Listener(hooks(interrupt, deadline, tick))
-    with open(reader, "rb", buffering=0) as source:  # noqa: PTH123 - a descriptor
-        listener.read(source, lambda _message: due.append(True))
-
-    assert len(listener.messages) == 1
-    assert not due
-
-
-def test_a_deadline_that_comes_during_the_wait_ticks(interrupt: Interrupt) -> None:
-    reader, writer = os.pipe()
-    asked: list[float] = []
-
-    def deadline() -> float:
-        asked.append(0.01 if len(asked) < 4 else -1.0)
-        return asked[-1]
-
-    def tick() -> None:
-        if not interrupt.is_set:
-            os.close(writer)
-            interrupt.set(15)
-
-    with open(reader, "rb", buffering=0) as source:  # noqa: PTH123 - a descriptor
-        Listener(hooks(interrupt, deadline, tick)).read(source)
-
-    assert asked[-1] == -1.0
-
-
-def test_the_clock_ticks_between_messages_of_a_busy_input(
-    interrupt: Interrupt,
-) -> None:
-    ticks: list[int] = []
-    listener = Listener(hooks(interrupt, lambda: 0.0, lambda: ticks.append(1)))
-    data = "".join(record(n) + "\n" for n in range(100)).encode()
-
-    with pipe_of(data) as source:
-        listener.read(source)
-
-    assert len(ticks) >= 100
-
-
-def test_a_signal_ends_the_wait_for_a_silent_input(interrupt: Interrupt) -> None:
-    reader, writer = os.pipe()
-    threading.Timer(0.05, interrupt.set, [15]).start()
-
-    with open(reader, "rb", buffering=0) as source:  # noqa: PTH123 - a descriptor
-        Listener(hooks(interrupt)).read(source)
-
-    assert interrupt.is_set
-    os.close(writer)
-
-
-def test_a_signal_stops_between_two_messages(interrupt: Interrupt) -> None:
-    listener = Listener(hooks(interrupt))
-    data = "".join(record(n) + "\n" for n in range(10)).encode()
-
-    with pipe_of(data) as source:
-        listener.read(
-            source,
-            lambda message: interrupt.set(15) if message["record"]["v"] == 3 else None,
-        )
-
-    assert len(listener.messages) == 4
-    assert listener.reader.line_number == 4
-
-
-def test_a_cut_line_behind_a_signal_is_nobodys_fault(interrupt: Interrupt) -> None:
-    listener = Listener(hooks(interrupt))
-
-    with pipe_of(record(1).encode() + b'\n{"type":"REC') as source:
-        listener.read(source, lambda _message: interrupt.set(15))
-
-    assert len(listener.messages) == 1
-
-
-@pytest.mark.parametrize("error", [ProtocolError("x"), OSError(28, "disk full")])
-def test_what_a_callback_raises_passes_through(
-    error: Exception, interrupt: Interrupt
-) -> None:
-    def fail(_message: dict[str, Any]) -> None:
-        raise error
-
-    with pipe_of(record(1).encode() + b"\n") as source, pytest.raises(type(error)):
-        Listener(hooks(interrupt)).read(source, fail)
-
-
-def test_what_a_tick_raises_passes_through(interrupt: Interrupt) -> None:
-    def fail() -> None:
-        raise OSError(28, "disk full")
-
-    with (
-        pipe_of(record(1).encode() + b"\n") as source,
-        pytest.raises(OSError, match="disk"),
-    ):
-        Listener(hooks(interrupt, lambda: 0.0, fail)).read(source)
 
 
 def test_a_missing_key_is_named_without_the_line() -> None:
