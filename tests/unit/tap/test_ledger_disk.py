@@ -27,23 +27,6 @@ FULL = 2  # As SQLite numbers it: every commit waits until the disk has it.
 NO_CLAIM = Claim(ids=(), generation=0, audiences=())
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> str:
-    return str(tmp_path / "members.ledger")
-
-
-@pytest.fixture
-def job(make_job: MakeJob, path: str) -> Job:
-    """A job that sends everybody, and tells who left."""
-    return make_job(
-        ledger_path=path, require_fields=[ID], emit_exits=True, existing_users=True
-    )
-
-
-def customer(job: Job, index: int) -> str:
-    return str(job.box.lytics.member(index)[ID])
-
-
 def applied(outlet: Outlet, store: set[str]) -> set[str]:
     """Give the customers of a store to which an outlet's records were written."""
     customers = set(store)
@@ -71,7 +54,7 @@ def test_no_commit_is_taken_back_by_a_power_cut(path: str) -> None:
 
 
 def test_a_state_is_written_when_the_ledger_has_what_it_covers(
-    job: Job, path: str, collected: type[Any]
+    full_job: Job, path: str, collected: type[Any]
 ) -> None:
     found: list[int] = []
 
@@ -82,14 +65,14 @@ def test_a_state_is_written_when_the_ledger_has_what_it_covers(
             found.extend(copy.execute("SELECT generation FROM about").fetchone())
             copy.close()
 
-    outlet = job.run(Looking())
+    outlet = full_job.run(Looking())
 
     assert len(found) > 4
     assert found == [state["ledger_generation"] for state in outlet.states]
 
 
 def test_records_are_written_when_the_ledger_has_them(
-    job: Job, path: str, collected: type[Any]
+    full_job: Job, path: str, collected: type[Any]
 ) -> None:
     found: list[int] = []
 
@@ -100,14 +83,14 @@ def test_records_are_written_when_the_ledger_has_them(
             found.extend(copy.execute("SELECT count(*) FROM member").fetchone())
             copy.close()
 
-    outlet = job.run(Looking())
+    outlet = full_job.run(Looking())
 
     assert len(outlet.records) == 25
     assert found[::2] == [5, 10, 15, 20, 25, 25]
 
 
 def test_a_page_of_which_nothing_is_new_costs_no_wait_for_the_disk(
-    job: Job, path: str, collected: type[Any]
+    full_job: Job, path: str, collected: type[Any]
 ) -> None:
     sizes: list[int] = []
 
@@ -116,9 +99,9 @@ def test_a_page_of_which_nothing_is_new_costs_no_wait_for_the_disk(
             super().checkpoint(place)
             sizes.append(Path(f"{path}-wal").stat().st_size)
 
-    job.run()
-    job.clock.advance(2 * 24 * 3600)
-    job.run(Looking())
+    full_job.run()
+    full_job.clock.advance(2 * 24 * 3600)
+    full_job.run(Looking())
 
     assert len(sizes) > 4
     assert len(set(sizes)) == 1
@@ -127,7 +110,7 @@ def test_a_page_of_which_nothing_is_new_costs_no_wait_for_the_disk(
 @pytest.mark.parametrize("written", [0.0, 0.1, 0.5, 0.9, 1.0])
 @pytest.mark.parametrize("at_write", [2, 3, 6])
 def test_a_commit_that_the_power_cut_in_two_loses_nobody(
-    job: Job, path: str, collected: type[Any], written: float, at_write: int
+    full_job: Job, path: str, collected: type[Any], written: float, at_write: int
 ) -> None:
     lengths: list[int] = []
 
@@ -139,24 +122,26 @@ def test_a_commit_that_the_power_cut_in_two_loses_nobody(
                 raise InterruptedByUserError
             super().write(records, version=version)
 
-    store = applied(job.run(), set())
-    job.clock.advance(60)
+    store = applied(full_job.run(), set())
+    full_job.clock.advance(60)
     for number in range(20):
-        job.box.lytics.enter(job.stranger(number))
+        full_job.box.lytics.enter(full_job.stranger(number))
     for index in range(5):
-        job.box.lytics.leave(index)
+        full_job.box.lytics.leave(index)
     outlet = CutOff()
     with pytest.raises(InterruptedByUserError):
-        job.run(outlet)
+        full_job.run(outlet)
     store = applied(outlet, store)
     tear(path, "left", at=lengths[-2] + int(written * (lengths[-1] - lengths[-2])))
     for number in range(20):
-        job.box.lytics.leave(job.stranger(number))
-    job.clock.advance(60)
+        full_job.box.lytics.leave(full_job.stranger(number))
+    full_job.clock.advance(60)
 
-    store = applied(job.run(), store)
+    store = applied(full_job.run(), store)
 
-    assert store == {customer(job, index) for index in job.box.lytics.members()}
+    assert store == {
+        full_job.customer(index) for index in full_job.box.lytics.members()
+    }
 
 
 def tear(path: str, name: str, *, at: int) -> None:
@@ -169,24 +154,24 @@ def tear(path: str, name: str, *, at: int) -> None:
 
 
 def test_a_copy_of_before_covers_nothing_that_it_did_not_see(
-    job: Job, path: str
+    full_job: Job, path: str
 ) -> None:
-    job.run()
+    full_job.run()
     older = Path(path).read_bytes()
-    job.clock.advance(60)
-    job.box.lytics.change(3, {"company": "New"})
-    job.run()
-    kept = job.state  # The last state that the target printed.
+    full_job.clock.advance(60)
+    full_job.box.lytics.change(3, {"company": "New"})
+    full_job.run()
+    kept = full_job.state  # The last state that the target printed.
     Path(path).write_bytes(older)
-    job.clock.advance(60)
-    job.box.lytics.enter(job.stranger())
-    lost = job.run().sent()  # By a target that was killed.
-    job.state = kept
-    job.clock.advance(60)
+    full_job.clock.advance(60)
+    full_job.box.lytics.enter(full_job.stranger())
+    lost = full_job.run().sent()  # By a target that was killed.
+    full_job.state = kept
+    full_job.clock.advance(60)
 
-    again = job.run().sent()
+    again = full_job.run().sent()
 
-    assert job.email(job.stranger()) in lost
+    assert full_job.email(full_job.stranger()) in lost
     assert again == lost
 
 

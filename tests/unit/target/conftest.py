@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -229,3 +229,11 @@ def audience(box: Sandbox, make_job: MakeJob) -> Sandbox:
     make_job(box, map_standard_fields=[]).write(*map(member, (1, 2, 3)))
     box.journal.clear()
     return box
+
+
+@pytest.fixture
+def interrupt() -> Iterator[Interrupt]:
+    """Make an interrupt that nobody has set."""
+    made = Interrupt()
+    yield made
+    made.close()

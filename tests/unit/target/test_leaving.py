@@ -9,19 +9,12 @@ from typing import IO, TYPE_CHECKING
 
 import pytest
 
-from target_bigcommerce.interrupt import Interrupt
 from target_bigcommerce.messages.leaving import CHUNK_BYTES, LONGEST_SECONDS, leave
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-
-@pytest.fixture
-def interrupt() -> Iterator[Interrupt]:
-    """Nobody has wished for a stop."""
-    interrupt = Interrupt()
-    yield interrupt
-    interrupt.close()
+    from target_bigcommerce.interrupt import Interrupt
 
 
 @pytest.fixture

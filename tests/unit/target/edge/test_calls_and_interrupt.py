@@ -13,17 +13,11 @@ import pytest
 
 from target_bigcommerce.api.calls import Calls
 from target_bigcommerce.errors import AuthError, InterruptedByUserError, ProtocolError
-from target_bigcommerce.interrupt import Interrupt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-
-@pytest.fixture
-def interrupt() -> Iterator[Interrupt]:
-    made = Interrupt()
-    yield made
-    made.close()
+    from target_bigcommerce.interrupt import Interrupt
 
 
 @pytest.fixture
