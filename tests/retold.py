@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from sandbox import Sandbox
-    from sandbox.messages import Answer
+    from sandbox.http import Response
 
     # From a call's method and an answer's content to what comes instead of it.
     Tell = Callable[[str, Any], Any]
@@ -58,7 +58,7 @@ class _Store:
         query: str,
         headers: Mapping[str, str],
         body: bytes,
-    ) -> Answer:
+    ) -> Response:
         """Let the store answer, and say it otherwise."""
         heard = dict(parse_qsl(query))
         heard.pop(self._deaf_to, None)

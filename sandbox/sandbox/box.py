@@ -1,32 +1,29 @@
-"""A sandbox: both vendors, their clock, faults and journal, served on one port."""
+"""A sandbox: both vendors with a shared clock, journal and faults, on one port."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-from typing_extensions import Self
-
+from .bigcommerce.store import Store
 from .clock import Clock
 from .control import Control
 from .faults import Faults
 from .journal import Journal
-from .lytics import Account
+from .lytics.account import Account
 from .options import Options
-from .server import LOOPBACK, Server, Shell
-from .store import Store
+from .server import LOOPBACK, App, Server
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from .messages import Json
-    from .vendor import Vendor
+    from .http import Json, Vendor
 
 
 class Sandbox:
     """A local Lytics and BigCommerce.
 
-    Serves while it is open (`with`, or `start` and `stop`); without that it can be
-    driven in-process through `lytics` and `store`.
+    Serves HTTP while it is open (`with`, or `start` and `stop`). It works in process
+    without being open, through `lytics` and `store`.
     """
 
     def __init__(
@@ -39,7 +36,7 @@ class Sandbox:
         self.reset()
 
     def reset(self) -> None:
-        """Begin anew with the same options; the clock runs on."""
+        """Restore the seeded state; the clock is not changed."""
         options = self.options
         self.journal = Journal(options.journal_length)
         self.faults = Faults(
@@ -61,37 +58,39 @@ class Sandbox:
         self.stop()
 
     def start(self, port: int | None = None) -> None:
-        """Serve on a port, the options' unless told; 0 is any free one."""
-        shell = Shell(
-            self._vendor, Control(self).answer, lambda: self.latency_ms / 1000
-        )
-        self._server = Server(shell, self.options.port if port is None else port)
+        """Serve on `port`, by default the options'; 0 takes any free port.
+
+        Raises:
+            OSError: if the port is in use.
+        """
+        app = App(self._vendor, Control(self).handle, lambda: self.latency_ms / 1000)
+        self._server = Server(app, self.options.port if port is None else port)
         self._server.start()
 
     def stop(self) -> None:
-        """Serve no more."""
+        """Stop serving; without effect if the sandbox is not open."""
         if self._server:
             self._server.stop()
             self._server = None
 
     @property
     def port(self) -> int:
-        """Where it serves."""
+        """The port it serves on; raises RuntimeError if it is not open."""
         if self._server is None:
             raise RuntimeError("the sandbox is not open")
         return self._server.port
 
     @property
     def url(self) -> str:
-        """Both plugins' `api_url`."""
+        """The `api_url` of both plugins."""
         return f"http://{LOOPBACK}:{self.port}"
 
     def tap_config(self, **settings: Json) -> dict[str, Any]:
-        """The tap's connection, with further settings."""
+        """The tap's connection settings, and further ones."""
         return {"api_url": self.url, "api_token": self.options.lytics_token, **settings}
 
     def target_config(self, **settings: Json) -> dict[str, Any]:
-        """The target's connection, with further settings."""
+        """The target's connection settings, and further ones."""
         return {
             "api_url": self.url,
             "store_hash": self.options.store_hash,
@@ -100,7 +99,7 @@ class Sandbox:
         }
 
     def env(self) -> dict[str, str]:
-        """The plugins' connections as environment variables."""
+        """Both plugins' connection settings as environment variables."""
         return {
             "TAP_LYTICS_API_URL": self.url,
             "TAP_LYTICS_API_TOKEN": self.options.lytics_token,

@@ -1,4 +1,4 @@
-"""The sandbox's time: the machine's by default, movable and scalable."""
+"""The time both vendors see (movable, scalable), and timestamps as they write them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ FIRST_DAY = date(1970, 1, 1).toordinal()
 class Clock:
     """Seconds since 1970 as both vendors see them.
 
-    `source` gives running seconds; `scale` how fast the sandbox lives by them
-    (0 holds the clock still until it is advanced).
+    `source` gives running seconds; `scale` is how many sandbox seconds pass for each
+    of them (0 stops the clock until it is advanced).
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Clock:
 
     @classmethod
     def still(cls, start: float) -> Clock:
-        """Stand at `start` and move only when advanced."""
+        """Make a clock that stands at `start` until it is advanced."""
         return cls(source=lambda: 0.0, start=start)
 
     @property
@@ -58,28 +58,28 @@ class Clock:
         return round(self.now() * 1_000_000) * 1000
 
     def advance(self, seconds: float) -> None:
-        """Let so many seconds pass at once."""
+        """Move forward by `seconds`."""
         self._now += seconds
 
     def set(self, seconds: float) -> None:
-        """Go to a moment, in seconds since 1970."""
+        """Move to a time, in seconds since 1970."""
         self._now, self._at = seconds, self._source()
 
 
-def stamp(seconds: float) -> str:
-    """Write a moment as BigCommerce does: `2023-02-01T05:42:34Z`."""
+def timestamp(seconds: float) -> str:
+    """Format a time as BigCommerce does: `2023-02-01T05:42:34Z`."""
     day, rest = divmod(int(seconds), DAY)
     hour, rest = divmod(rest, 3600)
     return f"{_day(day)}T{hour:02d}:{rest // 60:02d}:{rest % 60:02d}Z"
 
 
-def stamp_nanos(nanos: int) -> str:
-    """Write a moment as Lytics does, with nine digits where they are needed."""
+def timestamp_nanos(nanos: int) -> str:
+    """Format a time as Lytics does, with up to nine digits of a second."""
     seconds, fraction = divmod(nanos, NANOS)
     text = f".{fraction:09d}".rstrip("0") if fraction else ""
-    return stamp(seconds)[:-1] + text + "Z"
+    return timestamp(seconds)[:-1] + text + "Z"
 
 
-@lru_cache(maxsize=1 << 15)  # Much faster than strftime, which would cost most.
+@lru_cache(maxsize=1 << 15)  # strftime would take most of the time of a large read.
 def _day(number: int) -> str:
     return date.fromordinal(FIRST_DAY + number).isoformat()

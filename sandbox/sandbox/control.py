@@ -1,27 +1,47 @@
-"""The sandbox's own calls under `/_sandbox/`: look at it, and let things happen."""
+"""The control API under `/_sandbox/`: inspect the sandbox, change data, queue faults.
+
+Its calls cost no quota and are not in the journal.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
 from .faults import Fault
-from .messages import Answer, Request, json_answer
+from .http import Request, Response, json_response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .box import Sandbox
+    from .bigcommerce.store import Store
+    from .clock import Clock
+    from .faults import Faults
+    from .journal import Journal
+    from .lytics.account import Account
 
-VERBS = ("change", "enter", "leave")
+MEMBER_VERBS = ("change", "enter", "leave")
 AUDIENCE_VERBS = ("rename", "delete", "invalidate", "redefine")
 
 
-class Control:
-    """Answers the control calls of one sandbox."""
+class Controlled(Protocol):
+    """What the control API needs of a sandbox."""
 
-    def __init__(self, box: Sandbox) -> None:
+    clock: Clock
+    faults: Faults
+    journal: Journal
+    lytics: Account
+    store: Store
+
+    def reset(self) -> None:
+        """Restore the seeded state."""
+
+
+class Control:
+    """Handles the control calls of one sandbox."""
+
+    def __init__(self, box: Controlled) -> None:
         self._box = box
         self._routes: dict[str, Callable[[Request], Any]] = {
             "GET /_sandbox/journal": self._journal,
@@ -35,15 +55,15 @@ class Control:
             "POST /_sandbox/reset": lambda _: self._box.reset(),
         }
 
-    def answer(self, request: Request) -> Answer:
-        """Answer one control call; a wrong one gets 400 with the reason."""
+    def handle(self, request: Request) -> Response:
+        """Handle one call: 404 lists the calls, 400 gives the reason of an error."""
         route = self._routes.get(f"{request.method} {request.path}")
         if route is None:
-            return json_answer(404, {"calls": sorted(self._routes)})
+            return json_response(404, {"calls": sorted(self._routes)})
         try:
-            return json_answer(200, route(request))
+            return json_response(200, route(request))
         except (LookupError, TypeError, ValueError) as error:
-            return json_answer(400, {"error": f"{type(error).__name__}: {error}"})
+            return json_response(400, {"error": f"{type(error).__name__}: {error}"})
 
     def _journal(self, request: Request) -> dict[str, Any]:
         journal = self._box.journal
@@ -67,45 +87,45 @@ class Control:
             }
 
     def _faults(self, request: Request) -> dict[str, int]:
-        given = _given(request)
+        body = _body(request)
         faults = self._box.faults
-        if given.get("clear"):
+        if body.get("clear"):
             faults.clear()
-        if "rates" in given:
-            faults.set_rates(given["rates"])
-        faults.queue(*(Fault(**one) for one in given.get("queue", [])))
+        if "rates" in body:
+            faults.set_rates(body["rates"])
+        faults.queue(*(Fault(**fault) for fault in body.get("queue", [])))
         return {"queued": len(faults.queued)}
 
     def _members(self, request: Request) -> dict[str, Any]:
-        given = _given(request)
-        verb = given.pop("do")
+        body = _body(request)
+        verb = body.pop("do")
         lytics = self._box.lytics
         if verb == "put":
-            return {"index": lytics.put_member(**given)}
-        if verb not in VERBS:
-            raise ValueError(f"do is put or one of {VERBS}")
-        index = given.pop("index")
-        getattr(lytics, verb)(index, **given)
+            return {"index": lytics.put_member(**body)}
+        if verb not in MEMBER_VERBS:
+            raise ValueError(f"do must be put or one of {MEMBER_VERBS}")
+        index = body.pop("index")
+        getattr(lytics, verb)(index, **body)
         return {"index": index}
 
     def _audiences(self, request: Request) -> dict[str, Any]:
-        given = _given(request)
-        verb, slug = given.pop("do"), given.pop("slug")
+        body = _body(request)
+        verb, slug = body.pop("do"), body.pop("slug")
         if verb not in AUDIENCE_VERBS:
-            raise ValueError(f"do is one of {AUDIENCE_VERBS}")
-        getattr(self._box.lytics, verb)(slug, **given)
+            raise ValueError(f"do must be one of {AUDIENCE_VERBS}")
+        getattr(self._box.lytics, verb)(slug, **body)
         return {"slug": slug}
 
     def _clock(self, request: Request) -> dict[str, float]:
-        given = _given(request)
+        body = _body(request)
         clock = self._box.clock
-        if "scale" in given:
-            clock.scale = float(given["scale"])
-        if "set" in given:
-            clock.set(float(given["set"]))
-        clock.advance(float(given.get("advance", 0)))
+        if "scale" in body:
+            clock.scale = float(body["scale"])
+        if "set" in body:
+            clock.set(float(body["set"]))
+        clock.advance(float(body.get("advance", 0)))
         return {"now": clock.now()}
 
 
-def _given(request: Request) -> dict[str, Any]:
+def _body(request: Request) -> dict[str, Any]:
     return msgspec.json.decode(request.body or b"{}", type=dict[str, Any])

@@ -1,4 +1,4 @@
-"""Which call goes wrong, and how."""
+"""Faults: which call gets one, queued or by probability, and what kinds there are."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Kind = Literal[
     "empty_page",
 ]
 KINDS: tuple[str, ...] = get_args(Kind)
-# These need a page of a scan, the first two one that was asked for by its token.
+# These need a page of a scan; the first two, one requested by its token.
 OF_TOKENS = frozenset({"stale_cursor", "same_next"})
 OF_SCANS = OF_TOKENS | {"empty_page"}
 REPLACING = frozenset(kind for kind in KINDS if kind[:3].isdigit()) | {
@@ -53,11 +53,11 @@ AFTER = frozenset(kind for kind in KINDS if kind.endswith("_after")) - {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One way for `times` calls to go wrong.
+    """A fault for the next `times` matching calls.
 
-    `match` is `METHOD /path`, with `*` for anything; BigCommerce's paths are
-    counted from behind `/v3`. `seconds` is for slow answers and Retry-After,
-    `to` is where a redirect points.
+    `match` is `METHOD /path`, with `*` as a wildcard; BigCommerce's paths start
+    after `/v3`. `seconds` sets the delay of slow responses and Retry-After, `to` is
+    the target of a redirect.
     """
 
     kind: str
@@ -68,20 +68,20 @@ class Fault:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise ValueError(f"no fault is called {self.kind!r}; there are {KINDS}")
+            raise ValueError(f"unknown fault kind {self.kind!r}; kinds are {KINDS}")
 
     @property
     def before(self) -> bool:
-        """The call is answered without being carried out."""
+        """The call is not executed."""
         return self.kind in REPLACING - AFTER
 
     def fits(self, call: str) -> bool:
-        """Say whether `METHOD /path` is what it waits for."""
+        """Say whether `METHOD /path` matches."""
         return fnmatchcase(call, self.match)
 
 
 class Faults:
-    """Queued faults first, in order; then those by chance, seeded."""
+    """Queued faults first, in order; then those by probability, seeded."""
 
     def __init__(
         self, rates: Mapping[str, float], *, seed: int, seconds: float
@@ -93,21 +93,21 @@ class Faults:
         self.set_rates(rates)
 
     def queue(self, *faults: Fault) -> None:
-        """Let the next matching calls go wrong."""
+        """Queue faults for the next matching calls."""
         self._queue.extend(faults)
 
     def set_rates(self, rates: Mapping[str, float]) -> None:
-        """Replace the faults by chance: `kind` or `kind@METHOD /path` to 0..1."""
+        """Replace the probabilities: `kind` or `kind@METHOD /path` to 0..1."""
         self._rates = [(_to_fault(name), rate) for name, rate in rates.items()]
 
     def clear(self) -> None:
-        """Let nothing go wrong any more."""
+        """Remove all faults, queued and by probability."""
         self._queue.clear()
         self._rates.clear()
 
     @property
     def queued(self) -> tuple[Fault, ...]:
-        """What is still to come."""
+        """The faults still in the queue."""
         return tuple(self._queue)
 
     def pick(
@@ -115,7 +115,7 @@ class Faults:
     ) -> Fault | None:
         """Choose the fault for `METHOD /path` and take it off the queue.
 
-        Only kinds that the call can have come into question; others wait.
+        Kinds that the call cannot have stay in the queue.
         """
         fault = self._from_queue(call, can_have) or self._by_chance(call, can_have)
         if fault and fault.seconds is None:

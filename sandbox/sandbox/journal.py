@@ -1,4 +1,4 @@
-"""What was asked of the sandbox, and how often."""
+"""The journal: the last calls to both vendors, and counts of all of them."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from .messages import Json
-
 Side = Literal["lytics", "store"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One call: `rows` are those sent by a write or returned by a read.
+    """One call.
 
-    `endpoint` is method and path with ids left out, e.g. `GET /v2/segment/{id}`.
-    `extra_keys` names what a write sent that BigCommerce does not take.
+    `at` is seconds since 1970; `endpoint` is method and path with ids replaced,
+    e.g. `GET /v2/segment/{id}`; `rows` counts the rows a write sent or a read
+    returned; `extra_keys` names keys of a write that BigCommerce does not document.
     """
 
     n: int
@@ -37,12 +36,12 @@ class Entry:
     extra_keys: tuple[str, ...]
     body: bytes
 
-    def sent(self) -> Json:
-        """Read the rows that the call carried."""
+    def sent(self) -> Any:  # noqa: ANN401 - any JSON value
+        """Decode the body that the call sent."""
         return msgspec.json.decode(self.body)
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything but the body, which may hold people's data."""
+        """Everything but the body, which may hold personal data."""
         row = asdict(self)
         del row["body"]
         return row
@@ -72,7 +71,7 @@ class Journal:
         return list(self._entries)[at]
 
     def add(self, entry: Entry) -> None:
-        """Write a call down and tell the listeners; it bears the next number."""
+        """Record a call and pass it to the listeners."""
         self.total = entry.n
         self._entries.append(entry)
         self.counts[entry.endpoint] += 1
@@ -89,11 +88,11 @@ class Journal:
         return [entry for entry in self if entry.n > n]
 
     def subscribe(self, listener: Callable[[Entry], None]) -> None:
-        """Call `listener` after every call, before its answer goes out."""
+        """Call `listener` after every call, before its response is sent."""
         self._listeners.append(listener)
 
     def clear(self) -> None:
-        """Forget the calls and the counts; numbers go on."""
+        """Remove the calls and the counts; numbering continues."""
         self._entries.clear()
         self.counts.clear()
         self.statuses.clear()

@@ -1,4 +1,4 @@
-"""Everything that can be set on a sandbox, with the defaults."""
+"""The options of a sandbox and their defaults."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ NO_RATES: Mapping[str, float] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How a sandbox is seeded and which reading of the vendors' documents it takes.
+    """How a sandbox is seeded and which reading of the vendors' documents it follows.
 
-    Shares are fractions of `members` and give exact counts.
-    The README's table says what each one does.
+    Shares are fractions of `members` and give exact counts. The table in the README
+    describes each option.
     """
 
     # People.
@@ -59,7 +59,7 @@ class Options:
     store_token: str = STORE_TOKEN
     store_hash: str = STORE_HASH
 
-    # Lytics, and the readings of what its documents leave open.
+    # Lytics, and readings where its documents are unclear.
     lytics_forbidden: bool = False
     lytics_date_header: bool = True
     page_limit: int = 100
@@ -90,9 +90,8 @@ class Options:
     rate_headers: bool = True
     read_only_token: bool = False
     rows_per_call: int = 10
-    max_attributes: int = 50
 
-    # BigCommerce, the readings of what its documents leave open.
+    # BigCommerce: readings where its documents are unclear.
     overflow_status: int = 413
     url_limit: int = 2048
     in_list_limit: int = 0
@@ -108,21 +107,23 @@ class Options:
     accept_any_value: bool = False
     empty_value_removes: bool = False
     allow_duplicate_attributes: bool = False
-    attribute_rows_per_call: int = 10
     included_attributes_cap: int = 10
     values_touch_customer: bool = False
 
-    # Faults by chance: kind, or `kind@METHOD /path`, to a probability.
+    # Faults by probability: kind, or `kind@METHOD /path`, to 0..1.
     fault_rates: Mapping[str, float] = field(default_factory=lambda: NO_RATES)
     fault_seconds: float = 1.0
 
     def __post_init__(self) -> None:
         for name, choice in CHOICES.items():
             if getattr(self, name) not in get_args(choice):
-                raise ValueError(f"{name} is one of {', '.join(get_args(choice))}")
+                names = ", ".join(get_args(choice))
+                raise ValueError(f"{name} must be one of {names}")
         if min(self.members, self.others, self.newsletter) < 0:
-            raise ValueError("there cannot be fewer than 0 people")
+            raise ValueError("members, others and newsletter must be at least 0")
         if self.without_id + self.unknown_id + self.refused + self.shared_id > 1:
-            raise ValueError("the shares of members add up to more than 1")
+            raise ValueError(
+                "without_id, unknown_id, refused and shared_id add up to more than 1"
+            )
         if self.window_seconds <= 0:
             raise ValueError("window_seconds must be above 0")

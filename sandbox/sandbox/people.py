@@ -1,4 +1,7 @@
-"""Who the seeded people are: everything follows from the seed and an index."""
+"""The seeded people: everything about a person follows from the seed and an index.
+
+Lytics' profiles and the store's customers are both made from them, on demand.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +11,81 @@ from functools import cached_property
 from math import gcd
 from typing import TYPE_CHECKING
 
-from .names import COMPANIES, DOMAINS, FIRST, LAST
-
 if TYPE_CHECKING:
     from .options import Options
 
+SEEDED_AT = 1_735_689_600  # 2025-01-01T00:00:00Z: seeded profiles change in 2025.
+
+# Each name with its form in an email address.
+FIRST_NAMES = (
+    ("Ada", "ada"),
+    ("Ben", "ben"),
+    ("Chloé", "chloe"),
+    ("Diego", "diego"),
+    ("Elif", "elif"),
+    ("Farah", "farah"),
+    ("Grace", "grace"),
+    ("Henrik", "henrik"),
+    ("Ingrid", "ingrid"),
+    ("Jean-Luc", "jean-luc"),
+    ("Katarzyna", "katarzyna"),
+    ("Liam", "liam"),
+    ("Mary Ann", "maryann"),
+    ("Ngozi", "ngozi"),
+    ("Oliver", "oliver"),
+    ("Priya", "priya"),
+    ("Renée", "renee"),
+    ("Siobhán", "siobhan"),
+    ("Tomás", "tomas"),
+    ("Zoë", "zoe"),
+    ("明", "ming"),
+    ("Владимир", "vladimir"),
+    ("محمد", "mohammed"),
+    ("עמית", "amit"),
+    ("さくら", "sakura"),
+    ("Ελένη", "eleni"),
+    ("Kim 🌟", "kim"),
+)
+LAST_NAMES = (
+    ("O'Brien", "o'brien"),
+    ("D'Angelo", "dangelo"),
+    ("Smith", "smith"),
+    ("García Márquez", "garcia"),
+    ("Müller", "mueller"),
+    ("Nguyễn", "nguyen"),
+    ("van der Berg", "vanderberg"),
+    ("Øster", "oester"),
+    ("Kowalska", "kowalska"),
+    ("Okafor", "okafor"),
+    ("李", "li"),
+    ("Иванова", "ivanova"),
+    ("الأندلسي", "alandalusi"),
+    ("כהן", "cohen"),
+    ("山田", "yamada"),
+    ("Παπαδοπούλου", "papadopoulou"),
+    ("St. John-Smythe", "stjohn"),
+    ("Yıldız", "yildiz"),  # noqa: RUF001 - the dotless i is meant
+)
+COMPANIES = (
+    "Acme & Sons",
+    "Bäckerei Süß",
+    'The "Quoted" Company',
+    "Globex, Inc.",
+    "株式会社サンプル",
+    "شركة المثال",
+    "Rocket 🚀 Labs",
+    "Smith; Jones <Partners>",
+)
+DOMAINS = ("example.com", "example.org", "example.net")
+
+
 FIRST_ID = 1001  # The store's id of the person with index 0.
-TAKEN_OFFSET = 1_000_000_000  # Ids of customers who hold an address others want.
+TAKEN_OFFSET = 1_000_000_000  # Ids of customers whose email a member has in Lytics.
 MASK = (1 << 64) - 1
 
 
 class Kind(Enum):
-    """What happens to a person on the way to the store."""
+    """What prevents a member from being written to the store, if anything."""
 
     CLEAN = "clean"
     WITHOUT_ID = "without_id"
@@ -34,7 +100,7 @@ REFUSED = (Kind.BAD_EMAIL, Kind.TAKEN_EMAIL, Kind.LONG_COMPANY)
 
 
 def mix(seed: int, index: int) -> int:
-    """Scramble seed and index into 64 bits (splitmix64's finish)."""
+    """Hash seed and index into 64 bits (the finalizer of splitmix64)."""
     x = (seed * 0x9E3779B97F4A7C15 + index * 0xD1342543DE82EF95 + 0x2545F491) & MASK
     x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & MASK
     x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & MASK
@@ -42,7 +108,7 @@ def mix(seed: int, index: int) -> int:
 
 
 class Person:
-    """One seeded person; cheap to make, nothing is kept."""
+    """One seeded person; cheap to make, nothing is stored."""
 
     def __init__(self, people: People, index: int) -> None:
         self.people = people
@@ -51,44 +117,48 @@ class Person:
 
     @cached_property
     def kind(self) -> Kind:
-        """What happens to this person on the way to the store."""
+        """What prevents this person from being written to the store, if anything."""
         return self.people.kind(self.index)
 
     @property
-    def names(self) -> tuple[tuple[str, str], tuple[str, str]]:
-        """First and last name, each with its form for an address."""
-        return FIRST[self.bits % len(FIRST)], LAST[(self.bits >> 8) % len(LAST)]
+    def _first(self) -> tuple[str, str]:
+        return FIRST_NAMES[self.bits % len(FIRST_NAMES)]
+
+    @property
+    def _last(self) -> tuple[str, str]:
+        return LAST_NAMES[(self.bits >> 8) % len(LAST_NAMES)]
 
     @property
     def first_name(self) -> str:
-        """As Lytics and the store have it."""
-        return FIRST[self.bits % len(FIRST)][0]
+        """As in Lytics and in the store."""
+        return self._first[0]
 
     @property
     def last_name(self) -> str:
-        """As Lytics and the store have it."""
-        return LAST[(self.bits >> 8) % len(LAST)][0]
+        """As in Lytics and in the store."""
+        return self._last[0]
 
     @property
     def address(self) -> str:
-        """The person's own, legal address; holds the index, so it can be looked up."""
-        (_, first), (_, last) = self.names
-        return f"{first}.{last}.{self.index}@{DOMAINS[self.bits % 3]}"
+        """The person's own, valid email; it holds the index, so it can be looked up."""
+        name = f"{self._first[1]}.{self._last[1]}"
+        return f"{name}.{self.index}@{DOMAINS[self.bits % 3]}"
 
     @property
     def email(self) -> str:
-        """As Lytics has it: legal or not, taken by another customer or not."""
+        """As in Lytics: valid or not, taken by another customer or not."""
+        first = self._first[1]
         if self.kind is Kind.BAD_EMAIL:
-            return f"{self.names[0][1]}.{self.index}.example.com"
+            return f"{first}.{self.index}.example.com"
         if self.kind is Kind.TAKEN_EMAIL:
             return taken_address(self.index)
         if (self.bits >> 16) % 10 == 0:
-            return self.address.replace(self.names[0][1], self.names[0][1].title(), 1)
+            return self.address.replace(first, first.title(), 1)
         return self.address
 
     @property
     def store_email(self) -> str:
-        """As the store has it."""
+        """As in the store."""
         share = self.people.options.email_differing
         if self.kind is not Kind.WITHOUT_ID and (self.bits >> 20) % 1000 < share * 1000:
             return f"former.{self.index}@example.org"
@@ -96,22 +166,22 @@ class Person:
 
     @property
     def customer_id(self) -> int | None:
-        """The store's id as Lytics has it."""
+        """The store's customer id as in Lytics."""
         if self.kind is Kind.WITHOUT_ID:
             return None
         if self.kind is Kind.SHARES_ID:
-            return FIRST_ID + self.people.twin(self.index)
+            return FIRST_ID + self.people.shared_with(self.index)
         return FIRST_ID + self.index
 
     @property
     def differs(self) -> bool:
-        """The store has other values than Lytics."""
+        """The store's values differ from Lytics'."""
         share = self.people.options.differing
         return (self.bits >> 32) % 1000 < share * 1000
 
     @property
     def company(self) -> str | None:
-        """As Lytics has it."""
+        """As in Lytics."""
         if self.kind is Kind.LONG_COMPANY:
             return "An Uncommonly Long Company Name " * 9
         if self.bits >> 40 & 3 == 0:
@@ -120,20 +190,20 @@ class Person:
 
     @property
     def phone(self) -> str | None:
-        """As Lytics has it (numbers kept free for fiction)."""
+        """As in Lytics: a number reserved for fiction."""
         if self.bits >> 44 & 7 == 0:
             return None
         return f"+1 555 01{(self.bits >> 48) % 100:02d}"
 
 
 def taken_address(index: int) -> str:
-    """Name the address that person `index` wants and another customer has."""
+    """The email of person `index` in Lytics if another customer already has it."""
     return f"taken.{index}@example.com"
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A run of ranks that share a kind."""
+    """A range of ranks with the same kind."""
 
     kind: Kind
     start: int
@@ -141,7 +211,7 @@ class Block:
 
 
 class People:
-    """All seeded people; kinds are spread over the members in exact numbers."""
+    """All seeded people; each kind has an exact number of members."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -155,7 +225,7 @@ class People:
         return Person(self, index)
 
     def kind(self, index: int) -> Kind:
-        """Look the kind of person `index` up; those in no main audience are clean."""
+        """The kind of person `index`; people outside the main audience are clean."""
         block = self._block(index)
         if block is None:
             return Kind.CLEAN
@@ -163,15 +233,15 @@ class People:
             return Kind.CLEAN
         return block.kind
 
-    def twin(self, index: int) -> int:
-        """Find whose customer id person `index` shares."""
+    def shared_with(self, index: int) -> int:
+        """Find the person whose customer id person `index` has as well."""
         return (self._rank(index) - 1) * self._back % self.members
 
     def in_store(self, index: int) -> bool:
         """Say whether the store has a customer for person `index`."""
         kind = self.kind(index)
         if kind is Kind.WITHOUT_ID:
-            return self._rank(index) % 2 == 0  # These can be matched by their email.
+            return self._rank(index) % 2 == 0  # Half can be matched by their email.
         return kind not in {Kind.UNKNOWN_ID, Kind.SHARES_ID}
 
     def _rank(self, index: int) -> int:
@@ -197,7 +267,7 @@ def _coprime(members: int) -> int:
 def _blocks(options: Options) -> list[Block]:
     numbers = _numbers(options)
     room = options.members - sum(number for _, number in numbers)
-    at = 1 if room > 0 else 0  # The first member is clean where there is a choice.
+    at = 1 if room > 0 else 0  # The first member is clean unless all are special.
     blocks: list[Block] = []
     for kind, number in numbers:
         blocks.append(Block(kind, at, at + number))

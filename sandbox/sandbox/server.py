@@ -1,10 +1,11 @@
-"""The thin shell: from HTTP to the vendors and back."""
+"""Serving the vendors over HTTP: an ASGI app, and uvicorn's protocol in a thread."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
 import threading
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -13,27 +14,32 @@ from starlette.requests import Request as HttpRequest
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from .messages import Answer, to_request
+from .http import to_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from starlette.types import Receive, Scope, Send
 
-    from .messages import Request
-    from .vendor import Vendor
+    from .http import Request, Response, Vendor
 
 LOOPBACK = "127.0.0.1"
-BODILESS = frozenset({204, 304})
+BODILESS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 
 
-class Shell:
-    """An ASGI application over whoever answers for a path."""
+class App:
+    """An ASGI application: finds the vendor of a path and sends its response.
+
+    Args:
+        vendor_of: gives the vendor of a path, None for the control API.
+        control: handles a call of the control API.
+        latency: gives the seconds that a vendor's call takes.
+    """
 
     def __init__(
         self,
         vendor_of: Callable[[str], Vendor | None],
-        control: Callable[[Request], Answer],
+        control: Callable[[Request], Response],
         latency: Callable[[], float],
     ) -> None:
         self._vendor_of = vendor_of
@@ -53,12 +59,12 @@ class Shell:
         request = to_request(
             http.method, http.url.path, query, dict(http.headers), body
         )
-        answer = await self._answer(request)
-        if answer.delay:
-            await asyncio.sleep(answer.delay)
-        await _send(answer, send)
+        response = await self._handle(request)
+        if response.delay:
+            await asyncio.sleep(response.delay)
+        await _send(response, send)
 
-    async def _answer(self, request: Request) -> Answer:
+    async def _handle(self, request: Request) -> Response:
         vendor = self._vendor_of(request.path)
         if vendor is None:
             return self._control(request)
@@ -69,32 +75,32 @@ class Shell:
         return call.finish()
 
 
-async def _send(answer: Answer, send: Send) -> None:
-    if answer.ending == "cut":
-        # The bound method's owner is uvicorn's cycle: the one way to its socket.
+async def _send(response: Response, send: Send) -> None:
+    if response.ending == "cut":
+        # ASGI has no way to break a connection; `send` is a method of uvicorn's cycle.
         send.__self__.transport.abort()  # type: ignore[attr-defined]  # see above
         return
     headers = [
         (name.lower().encode(), value.encode("latin-1"))
-        for name, value in answer.headers.items()
+        for name, value in response.headers.items()
     ]
-    if answer.status not in BODILESS:
-        headers.append((b"content-length", str(len(answer.body)).encode()))
-    body = answer.body
-    if answer.ending == "truncated":
+    if response.status not in BODILESS:
+        headers.append((b"content-length", str(len(response.body)).encode()))
+    body = response.body
+    if response.ending == "truncated":
         body = body[: len(body) // 2]
     await send(
-        {"type": "http.response.start", "status": answer.status, "headers": headers}
+        {"type": "http.response.start", "status": response.status, "headers": headers}
     )
-    more = answer.ending == "truncated"
+    more = response.ending == "truncated"
     await send({"type": "http.response.body", "body": body, "more_body": more})
     if more:
         send.__self__.transport.close()  # type: ignore[attr-defined]  # as above
 
 
 def _bind(port: int) -> socket.socket:
-    # Uvicorn's own way to bind ends the process when the port is taken.
-    # The protocol is named, as asyncio sends small packets at once only then.
+    # uvicorn.Config.bind_socket exits the process when the port is in use.
+    # asyncio sets TCP_NODELAY only on sockets whose protocol is IPPROTO_TCP.
     tcp = socket.IPPROTO_TCP
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, tcp)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -109,11 +115,11 @@ def _bind(port: int) -> socket.socket:
 class Server:
     """Uvicorn's protocol in a thread, on a loopback port.
 
-    Uvicorn's own server takes a fifth of a second to stop, which hundreds of tests
-    would wait for; nothing here needs a graceful end.
+    `uvicorn.Server` takes 0.2 seconds to stop, too long for hundreds of tests, and
+    nothing here needs a graceful stop.
     """
 
-    def __init__(self, app: Shell, port: int) -> None:
+    def __init__(self, app: App, port: int) -> None:
         self._config = uvicorn.Config(
             app,
             http="h11",
@@ -126,18 +132,18 @@ class Server:
         self._socket = _bind(port)
         self.port: int = self._socket.getsockname()[1]
         self._loop = asyncio.new_event_loop()
-        self._over = asyncio.Event()
-        self._open = threading.Event()
+        self._stopping = asyncio.Event()
+        self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self) -> None:
-        """Serve until stopped; returns once connections are taken."""
+        """Start serving; returns once connections are accepted."""
         self._thread.start()
-        self._open.wait()
+        self._ready.wait()
 
     def stop(self) -> None:
-        """Break all connections and wait for the thread."""
-        self._loop.call_soon_threadsafe(self._over.set)
+        """Close all connections and wait for the thread to end."""
+        self._loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join()
 
     def _run(self) -> None:
@@ -153,8 +159,8 @@ class Server:
             lambda: H11Protocol(self._config, state, {}, self._loop),
             sock=self._socket,
         )
-        self._open.set()
-        await self._over.wait()
+        self._ready.set()
+        await self._stopping.wait()
         server.close()
         for connection in state.connections:
             if isinstance(connection, H11Protocol):

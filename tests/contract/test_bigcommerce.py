@@ -42,7 +42,7 @@ def box() -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="module")
 def contract(box: Sandbox) -> OpenAPI:
-    """Read the document, with its two known differences to real answers mended."""
+    """Read the document, with its two known deviations from real responses fixed."""
     if not DOCUMENT.exists():
         pytest.skip(
             f"BigCommerce's OpenAPI document is missing: {DOCUMENT} "

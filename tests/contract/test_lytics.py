@@ -22,7 +22,7 @@ TEXT = {"type": "string"}
 NUMBER = {"type": "number"}
 LIKE_NUMBER = {"anyOf": [NUMBER, {"type": "string", "pattern": r"^-?\d+(\.\d+)?$"}]}
 LIKE_BOOLEAN = {"enum": ["t", "f", True, False]}
-MOMENT = {
+TIMESTAMP = {
     "type": "string",
     "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$",
 }
@@ -54,8 +54,8 @@ AUDIENCE = {
     "table": {"const": "user"},
     "is_public": {"type": "boolean"},
     "author_id": TEXT,
-    "created": MOMENT,
-    "updated": MOMENT,
+    "created": TIMESTAMP,
+    "updated": TIMESTAMP,
     "created_ms": NUMBER,
     "modified_ms": NUMBER,
     "tags": {"type": "array"},
@@ -68,7 +68,7 @@ SIZE = {
     "name": TEXT,
     "slug_name": SLUG,
     "size": {"type": "integer"},
-    "timestamp": MOMENT,
+    "timestamp": TIMESTAMP,
 }
 COLUMN = {
     "as": TEXT,
@@ -86,18 +86,18 @@ VALUES: dict[str, dict[str, Any]] = {
     "int": {"anyOf": [{"type": "integer"}, {"type": "string", "pattern": r"^-?\d+$"}]},
     "number": LIKE_NUMBER,
     "float": LIKE_NUMBER,
-    "date": MOMENT,
-    "time": MOMENT,
-    "datetime": MOMENT,
+    "date": TIMESTAMP,
+    "time": TIMESTAMP,
+    "datetime": TIMESTAMP,
     "[]string": TEXTS,
     "ts[]string": TEXTS,
-    "[]time": {"type": "array", "items": MOMENT},
+    "[]time": {"type": "array", "items": TIMESTAMP},
     "map[string]int": map_of(LIKE_NUMBER),
     "map[string]intsum": map_of(LIKE_NUMBER),
     "map[string]number": map_of(LIKE_NUMBER),
     "map[string]string": map_of(TEXT),
     "map[string]bool": map_of(LIKE_BOOLEAN),
-    "map[string]time": map_of(MOMENT),
+    "map[string]time": map_of(TIMESTAMP),
     "map[string]value": map_of({}),
     "geolocation": {"type": "string", "pattern": r"^-?[\d.]+,-?[\d.]+$"},
     "membership": {},
@@ -144,7 +144,7 @@ def ask(box: Sandbox) -> Iterator[Ask]:
             ),
         ),
         ("/v2/schema/user/field", rows_of(id=TEXT, type=TEXT, shortdesc=TEXT)),
-        (f"/api/segment/{VIP}/scan", rows_of(_modified=MOMENT, _created=MOMENT)),
+        (f"/api/segment/{VIP}/scan", rows_of(_modified=TIMESTAMP, _created=TIMESTAMP)),
     ],
 )
 def test_an_answer_has_the_described_form(

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
-    from sandbox.messages import Json
+    from sandbox.http import Json
 
     from .wire import Asked
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from random import Random
 
-    from sandbox.messages import Json
+    from sandbox.http import Json
 
 PERSON = "jane.doe@example.com"
 TEXTS = (

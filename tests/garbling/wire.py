@@ -10,7 +10,7 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sandbox.messages import Answer, Json
+    from sandbox.http import Json, Response
 
 CLOSE = (b"Connection", b"close")
 FRAMING = {b"Content-Length", b"Transfer-Encoding"}
@@ -59,7 +59,7 @@ class Wire:
         return replace(self, headers=(*self.headers, CLOSE)).to_bytes()
 
 
-def to_wire(answer: Answer) -> Wire:
+def to_wire(answer: Response) -> Wire:
     """Take an answer of the sandbox."""
     return Wire(
         head=status_line(answer.status),

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Mapping
 
-    from sandbox.store import Store
+    from sandbox.bigcommerce.store import Store
 
 STREAMS = ("vip", "gold")
 FIRST = 2001

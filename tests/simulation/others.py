@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import random
 
-    from sandbox.store import Store
+    from sandbox.bigcommerce.store import Store
 
     from .cast import Cast
 
@@ -55,7 +55,7 @@ class Others:
         if self._store.attributes:
             number = self._chance.choice(list(self._store.attributes))
             self.dropped_attributes.add(self._store.attributes[number]["name"])
-            self._store.shelves.drop_attribute(number)
+            self._store.data.delete_attribute(number)
 
     def shrink(self) -> None:
         """The store's plan ends: fewer calls from now on."""

@@ -6,9 +6,9 @@ import random
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from sandbox.bigcommerce.store import Store
 from sandbox.faults import Faults
 from sandbox.journal import Journal
-from sandbox.store import Store
 
 from . import checks, trials
 from .cast import TYPES, audience_of

@@ -11,7 +11,7 @@ from .world import ViolationError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sandbox.store import Store
+    from sandbox.bigcommerce.store import Store
 
     from .process import Ended
     from .simulation import Simulation

@@ -13,8 +13,8 @@ from .cast import TYPES
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sandbox.messages import Request
-    from sandbox.store import Store
+    from sandbox.bigcommerce.store import Store
+    from sandbox.http import Request
 
     from .world import World
 

@@ -10,7 +10,7 @@ import requests
 from requests.structures import CaseInsensitiveDict
 from typing_extensions import override
 
-from sandbox.messages import Request, to_request
+from sandbox.http import Request, to_request
 from target_bigcommerce.api.session import open_session
 
 from .world import DeadError
@@ -18,8 +18,8 @@ from .world import DeadError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sandbox.messages import Answer
-    from sandbox.store import Store
+    from sandbox.bigcommerce.store import Store
+    from sandbox.http import Response
 
     from .watch import Watch
     from .world import World
@@ -81,7 +81,7 @@ class Wire:
             self._under_way -= 1
             strand.is_in_call = False
 
-    def _answer(self, request: Request) -> Answer:
+    def _answer(self, request: Request) -> Response:
         call = self._store.begin(request)
         try:
             self._world.pass_by(self._world.chance.uniform(0.0, 0.4))
@@ -119,7 +119,7 @@ class VirtualSession(requests.Session):
         return self._wire.carry(request, patience=how["timeout"][1])
 
 
-def _to_response(answer: Answer) -> requests.Response:
+def _to_response(answer: Response) -> requests.Response:
     response = requests.Response()
     response.status_code = answer.status
     response.headers = CaseInsensitiveDict(answer.headers)

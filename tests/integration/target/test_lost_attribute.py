@@ -30,7 +30,7 @@ def test_no_record_is_rejected_for_an_attribute_that_was_deleted(
     with LiveTarget(hurried, tmp_path) as target:
         target.send(schema(), record(1001), state(1))
         target.state()
-        box.store.shelves.drop_attribute(1)
+        box.store.data.delete_attribute(1)
         if fault:
             box.faults.queue(Fault(kind=fault, match=VALUES, times=9))
         target.send_quietly(record(1002), state(2))
@@ -56,7 +56,7 @@ def test_no_customer_is_rejected_whose_creation_names_a_deleted_attribute(
     with LiveTarget(creating, tmp_path) as target:
         target.send(schema(), record(1001), state(1))
         target.state()
-        box.store.shelves.drop_attribute(1)
+        box.store.data.delete_attribute(1)
         new = {"email": "new@shop.example", "first_name": "New", "last_name": "Comer"}
         target.send_quietly(record(None, **new), state(2))
 
@@ -71,7 +71,7 @@ def test_the_next_run_creates_a_deleted_attribute_anew(
     box: Sandbox, run: Callable[..., Run]
 ) -> None:
     run(schema(), record(1001))
-    box.store.shelves.drop_attribute(1)
+    box.store.data.delete_attribute(1)
 
     again = run(schema(), record(1002))
 

@@ -25,7 +25,7 @@ def test_three_calls_are_in_flight_and_never_more(
     most, quota = [0], edge.box.store.quota
     rows = [{"id": n, "notes": "x"} for n in sorted(edge.box.store.customers)[:120]]
     edge.box.journal.subscribe(
-        lambda _: most.append(1 + max(quota.flying.values(), default=0))
+        lambda _: most.append(1 + max(quota.in_flight.values(), default=0))
     )
 
     edge.client.update_customers(rows)

@@ -1,4 +1,4 @@
-"""Sandboxes that are not served, at a moment that stands still."""
+"""Sandboxes in process, on a clock that stands still."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from sandbox import Options, Sandbox
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sandbox.messages import Answer
+    from sandbox.http import Response
 
     MakeBox = Callable[..., Sandbox]
 
@@ -23,11 +23,11 @@ MISSING = "JSON data is missing or invalid"
 FAILED = "Upsert customer attribute values failed."
 
 
-def define(box: Sandbox, *rows: object) -> Answer:
+def define(box: Sandbox, *rows: object) -> Response:
     return box.store.call("POST", DEFINITIONS, list(rows))
 
 
-def put(box: Sandbox, *rows: object) -> Answer:
+def put(box: Sandbox, *rows: object) -> Response:
     return box.store.call("PUT", VALUES, list(rows))
 
 
@@ -35,7 +35,7 @@ def row(value: object = "x", customer: object = 1001, **more: object) -> dict[st
     return {"attribute_id": 1, "customer_id": customer, "value": value, **more}
 
 
-def refused(answer: Answer) -> tuple[str, dict[str, str]]:
+def refused(answer: Response) -> tuple[str, dict[str, str]]:
     assert answer.status == 422
     content = answer.json()
     return content["title"], content["errors"]

@@ -46,7 +46,7 @@ def python(code: str) -> list[str]:
     return [sys.executable, "-c", code]
 
 
-def test_run_sets_the_plugins_variables_and_passes_stdout_on() -> None:
+def test_run_sets_plugin_variables_and_leaves_stdout_alone() -> None:
     code = (
         "import os; print(*sorted(n for n in os.environ if n[:4] in ('TAP_', 'TARG')))"
     )
@@ -63,7 +63,7 @@ def test_run_sets_the_plugins_variables_and_passes_stdout_on() -> None:
     ]
 
 
-def test_run_tells_what_the_command_changed() -> None:
+def test_run_prints_what_the_command_changed() -> None:
     done = run("run", "--port=0", command=python(WRITES))
 
     lines = [line.split() for line in done.stderr.splitlines()]
@@ -80,11 +80,11 @@ def test_run_tells_what_the_command_changed() -> None:
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", 137),
     ],
 )
-def test_run_ends_with_the_command_s_status(code: str, status: int) -> None:
+def test_run_exits_with_the_command_s_status(code: str, status: int) -> None:
     assert run("run", "--port=0", command=python(code)).returncode == status
 
 
-def test_run_passes_a_signal_on() -> None:
+def test_run_forwards_signals() -> None:
     code = (
         "import signal, sys, time\n"
         "signal.signal(signal.SIGTERM, lambda *_: sys.exit(5))\n"
@@ -101,7 +101,7 @@ def test_run_passes_a_signal_on() -> None:
         assert it.wait(10) == 5
 
 
-def test_a_command_that_there_is_not_is_127() -> None:
+def test_missing_command_gives_127() -> None:
     done = run("run", "--port=0", command=["no-such-command"])
 
     assert done.returncode == 127
@@ -115,7 +115,7 @@ def test_run_needs_a_command() -> None:
     assert "run needs a command" in done.stderr
 
 
-def test_a_taken_port_is_told_and_another_is_used() -> None:
+def test_port_in_use_is_logged_and_replaced() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -125,11 +125,11 @@ def test_a_taken_port_is_told_and_another_is_used() -> None:
         done = run("run", f"--port={port}", command=python(code))
 
     assert done.returncode == 0
-    assert f"port {port} is taken" in done.stderr
+    assert f"port {port} is in use" in done.stderr
     assert not done.stdout.strip().endswith(f":{port}")
 
 
-def test_serve_stays_up_until_it_is_told_to_end() -> None:
+def test_serve_runs_until_terminated() -> None:
     words = [*SANDBOX, "serve", "--port=0", "--members=7", "--set=page_limit=3"]
     pipe = subprocess.PIPE
     with subprocess.Popen(words, stdout=pipe, stderr=pipe, encoding="utf-8") as it:
@@ -150,23 +150,21 @@ def test_serve_stays_up_until_it_is_told_to_end() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "complaint"),
+    ("words", "message"),
     [
-        (["--fault=418=0.1"], "no fault is called '418'"),
-        (["--set=colour=blue"], "no option is called 'colour'"),
-        (["--set=fault_rates={}"], "no option is called 'fault_rates'"),
-        (["--set=quota=many"], "quota is of type int"),
-        (["--set=scan_end=soon"], "scan_end is one of empty, missing"),
-        (["--members=-1"], "fewer than 0"),
+        (["--fault=418=0.1"], "unknown fault kind '418'"),
+        (["--set=colour=blue"], "unknown option 'colour'"),
+        (["--set=fault_rates={}"], "unknown option 'fault_rates'"),
+        (["--set=quota=many"], "quota must be of type int"),
+        (["--set=scan_end=soon"], "scan_end must be one of empty, missing"),
+        (["--members=-1"], "must be at least 0"),
         (["--window=0"], "window_seconds must be above 0"),
         (["--set=refused=0.99"], "add up to more than 1"),
     ],
 )
-def test_an_option_that_makes_no_sense_is_refused(
-    words: list[str], complaint: str
-) -> None:
+def test_invalid_option_is_a_usage_error(words: list[str], message: str) -> None:
     done = run("serve", *words)
 
     assert done.returncode == 2
-    assert complaint in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr

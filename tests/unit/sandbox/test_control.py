@@ -1,4 +1,4 @@
-"""The sandbox's own calls under `/_sandbox/`."""
+"""The control API under `/_sandbox/`."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ def box() -> Iterator[Sandbox]:
         yield box
 
 
-def look(box: Sandbox, path: str) -> dict[str, Any]:
+def get(box: Sandbox, path: str) -> dict[str, Any]:
     found: dict[str, Any] = requests.get(f"{box.url}/_sandbox/{path}", timeout=5).json()
     return found
 
 
-def tell(box: Sandbox, path: str, **what: object) -> requests.Response:
+def post(box: Sandbox, path: str, **what: object) -> requests.Response:
     return requests.post(f"{box.url}/_sandbox/{path}", json=what, timeout=5)
 
 
-def test_the_journal_tells_what_was_asked(box: Sandbox) -> None:
+def test_journal_lists_calls(box: Sandbox) -> None:
     box.lytics.call("GET", "/v2/segment/vip_customers")
     box.store.call("PUT", "/customers", [{"id": 1001, "company": "A", "odd": 1}])
 
-    journal = look(box, "journal")
+    journal = get(box, "journal")
 
     assert journal["total"] == 2
     assert journal["counts"] == {"GET /v2/segment/{id}": 1, "PUT /customers": 1}
@@ -55,51 +55,51 @@ def test_the_journal_tells_what_was_asked(box: Sandbox) -> None:
     }
 
 
-def test_the_journal_can_be_read_on_from_a_number(box: Sandbox) -> None:
+def test_journal_can_be_read_from_a_number(box: Sandbox) -> None:
     for _ in range(3):
         box.store.call("GET", "/customers")
 
-    assert [entry["n"] for entry in look(box, "journal?since=2")["entries"]] == [3]
+    assert [entry["n"] for entry in get(box, "journal?since=2")["entries"]] == [3]
 
 
-def test_the_store_can_be_looked_at_as_a_whole(box: Sandbox) -> None:
+def test_store_is_returned_as_a_whole(box: Sandbox) -> None:
     number = box.store.add_attribute("Tier")
     box.store.values[1001, number] = "gold"
 
-    store = look(box, "store")
+    store = get(box, "store")
 
     assert [row["id"] for row in store["customers"]] == list(box.store.customers)
     assert [row["name"] for row in store["attributes"]] == ["Tier"]
     assert [row["attribute_value"] for row in store["values"]] == ["gold"]
 
 
-def test_the_diff_and_its_mark_can_be_reached(box: Sandbox) -> None:
+def test_mark_starts_a_new_diff(box: Sandbox) -> None:
     box.store.call("PUT", "/customers", [{"id": 1001, "company": "A"}])
-    before = look(box, "diff")
+    before = get(box, "diff")
 
-    tell(box, "mark")
+    post(box, "mark")
 
     assert before["customers"]["updated"] == {"1001": ["company"]}
-    assert look(box, "diff")["customers"]["updated"] == {}
+    assert get(box, "diff")["customers"]["updated"] == {}
 
 
-def test_faults_can_be_queued_rated_and_cleared(box: Sandbox) -> None:
-    queued = tell(box, "faults", queue=[{"kind": "503", "times": 2}]).json()
-    tell(box, "faults", rates={"500": 1.0})
+def test_faults_are_queued_rated_and_cleared(box: Sandbox) -> None:
+    queued = post(box, "faults", queue=[{"kind": "503", "times": 2}]).json()
+    post(box, "faults", rates={"500": 1.0})
     statuses = [box.store.call("GET", "/customers").status for _ in range(3)]
 
-    tell(box, "faults", clear=True)
+    post(box, "faults", clear=True)
 
     assert queued == {"queued": 1}
     assert statuses == [503, 503, 500]
     assert box.store.call("GET", "/customers").status == 200
 
 
-def test_members_can_be_put_changed_and_let_in_and_out(box: Sandbox) -> None:
-    index = tell(box, "members", do="put", fields={"email": "a@example.com"}).json()
-    tell(box, "members", do="change", index=0, fields={"company": "New"})
-    tell(box, "members", do="leave", index=1)
-    tell(box, "members", do="enter", index=22, touch=False)
+def test_members_are_added_changed_and_moved(box: Sandbox) -> None:
+    index = post(box, "members", do="put", fields={"email": "a@example.com"}).json()
+    post(box, "members", do="change", index=0, fields={"company": "New"})
+    post(box, "members", do="leave", index=1)
+    post(box, "members", do="enter", index=22, touch=False)
 
     members = set(box.lytics.members())
 
@@ -107,10 +107,10 @@ def test_members_can_be_put_changed_and_let_in_and_out(box: Sandbox) -> None:
     assert box.lytics.member(0)["company"] == "New"
 
 
-def test_audiences_can_be_altered(box: Sandbox) -> None:
-    tell(box, "audiences", do="rename", slug="vip_customers", new="best")
-    tell(box, "audiences", do="invalidate", slug="best", reason="a field is gone")
-    tell(box, "audiences", do="delete", slug="nobody_yet")
+def test_audiences_are_edited(box: Sandbox) -> None:
+    post(box, "audiences", do="rename", slug="vip_customers", new="best")
+    post(box, "audiences", do="invalidate", slug="best", reason="a field is gone")
+    post(box, "audiences", do="delete", slug="nobody_yet")
 
     rows = box.lytics.call("GET", "/v2/segment").json()["data"]
 
@@ -118,19 +118,19 @@ def test_audiences_can_be_altered(box: Sandbox) -> None:
     assert found == {"newsletter_readers": "", "best": "a field is gone"}
 
 
-def test_the_clock_can_be_moved(box: Sandbox) -> None:
-    moved = tell(box, "clock", advance=60).json()
-    set_to = tell(box, "clock", set=5).json()
+def test_clock_is_moved(box: Sandbox) -> None:
+    moved = post(box, "clock", advance=60).json()
+    set_to = post(box, "clock", set=5).json()
 
     assert (moved, set_to) == ({"now": NOW + 60}, {"now": 5})
 
 
-def test_a_reset_begins_anew(box: Sandbox) -> None:
+def test_reset_restores_the_seeded_state(box: Sandbox) -> None:
     box.store.call("PUT", "/customers", [{"id": 1001, "company": "A"}])
 
-    tell(box, "reset")
+    post(box, "reset")
 
-    assert look(box, "journal")["total"] == 0
+    assert get(box, "journal")["total"] == 0
     assert box.store.customers[1001]["company"] != "A"
 
 
@@ -149,29 +149,29 @@ def test_a_reset_begins_anew(box: Sandbox) -> None:
         ("clock", {"advance": "long"}),
     ],
 )
-def test_what_makes_no_sense_is_a_400_that_says_why(
+def test_invalid_call_is_a_400_with_the_reason(
     box: Sandbox, path: str, what: dict[str, Any]
 ) -> None:
-    answer = tell(box, path, **what)
+    answer = post(box, path, **what)
 
     assert answer.status_code == 400
     assert answer.json()["error"]
 
 
-def test_a_body_that_is_no_object_is_a_400(box: Sandbox) -> None:
+def test_body_that_is_not_an_object_is_a_400(box: Sandbox) -> None:
     answer = requests.post(f"{box.url}/_sandbox/faults", data="[1]", timeout=5)
 
     assert answer.status_code == 400
 
 
-def test_an_unknown_call_is_told_what_there_is(box: Sandbox) -> None:
+def test_unknown_call_is_a_404_with_all_calls(box: Sandbox) -> None:
     answer = requests.get(f"{box.url}/_sandbox/what", timeout=5)
 
     assert answer.status_code == 404
     assert "GET /_sandbox/journal" in answer.json()["calls"]
 
 
-def test_the_sandbox_s_own_calls_are_in_no_journal(box: Sandbox) -> None:
-    look(box, "store")
+def test_control_calls_are_not_in_the_journal(box: Sandbox) -> None:
+    get(box, "store")
 
     assert len(box.journal) == 0

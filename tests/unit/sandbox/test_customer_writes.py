@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sandbox import Sandbox
-    from sandbox.messages import Answer
+    from sandbox.http import Response
 
     MakeBox = Callable[..., Sandbox]
 
@@ -20,15 +20,15 @@ GOOD = {"id": 1001, "company": "Good"}
 UNKNOWN = {"id": 7, "company": "Nobody's"}
 
 
-def put(box: Sandbox, *rows: object) -> Answer:
+def put(box: Sandbox, *rows: object) -> Response:
     return box.store.call("PUT", "/customers", list(rows))
 
 
-def post(box: Sandbox, *rows: object) -> Answer:
+def post(box: Sandbox, *rows: object) -> Response:
     return box.store.call("POST", "/customers", list(rows))
 
 
-def refused(answer: Answer) -> tuple[int, str, dict[str, str]]:
+def refused(answer: Response) -> tuple[int, str, dict[str, str]]:
     content: dict[str, Any] = answer.json()
     assert content["status"] == answer.status
     assert content["type"].startswith("https://developer.bigcommerce.com/")
@@ -187,7 +187,7 @@ def test_two_new_customers_cannot_share_an_address(box: Sandbox) -> None:
 
 @pytest.mark.parametrize("verb", [put, post])
 def test_more_than_ten_rows_are_refused(
-    box: Sandbox, verb: Callable[..., Answer]
+    box: Sandbox, verb: Callable[..., Response]
 ) -> None:
     answer = verb(box, *[{"id": n, **NEW} for n in range(1001, 1012)])
 

@@ -13,12 +13,12 @@ from sandbox import Options, Sandbox
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sandbox.messages import Answer
+    from sandbox.http import Response
 
     MakeBox = Callable[..., Sandbox]
 
 
-def read(box: Sandbox, **query: object) -> Answer:
+def read(box: Sandbox, **query: object) -> Response:
     return box.store.call("GET", "/customers", **query)
 
 

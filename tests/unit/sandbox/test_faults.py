@@ -1,4 +1,4 @@
-"""Faults: which call goes wrong, how, and what it leaves behind."""
+"""Faults: which call gets one, what it responds, and whether it is executed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sandbox import Sandbox
-    from sandbox.messages import Answer
+    from sandbox.http import Response
 
     MakeBox = Callable[..., Sandbox]
 
@@ -26,7 +26,7 @@ APPLIED = ["500_after", "502_after", "503_after", "504_after", "slow", "cut_afte
 APPLIED += ["truncated", "not_json", "empty_body", "row_missing"]
 
 
-def put(box: Sandbox) -> Answer:
+def put(box: Sandbox) -> Response:
     return box.store.call("PUT", "/customers", [ROW])
 
 
@@ -39,9 +39,7 @@ def test_every_kind_is_tested_here() -> None:
 
 
 @pytest.mark.parametrize("kind", NOT_APPLIED)
-def test_some_faults_keep_the_call_from_being_carried_out(
-    box: Sandbox, kind: str
-) -> None:
+def test_fault_without_execution(box: Sandbox, kind: str) -> None:
     box.faults.queue(Fault(kind=kind))
 
     answer = put(box)
@@ -52,7 +50,7 @@ def test_some_faults_keep_the_call_from_being_carried_out(
 
 
 @pytest.mark.parametrize("kind", APPLIED)
-def test_other_faults_only_spoil_the_answer(box: Sandbox, kind: str) -> None:
+def test_fault_after_execution(box: Sandbox, kind: str) -> None:
     box.faults.queue(Fault(kind=kind))
 
     answer = put(box)
@@ -74,7 +72,7 @@ def test_lytics_goes_wrong_in_the_same_ways(box: Sandbox, kind: str) -> None:
     assert box.lytics.call("GET", SCAN).status == 200
 
 
-def test_a_429_tells_how_long_to_wait_or_does_not(box: Sandbox) -> None:
+def test_429_comes_with_and_without_the_time_to_wait(box: Sandbox) -> None:
     kinds = ("429", "429_bare", "429_retry_after")
     box.faults.queue(*(Fault(kind=kind, seconds=7) for kind in kinds))
 
@@ -133,7 +131,7 @@ def test_a_page_can_point_to_itself(box: Sandbox) -> None:
     assert page["data"] == again["data"]
 
 
-def test_queued_faults_come_in_order_as_often_as_told(box: Sandbox) -> None:
+def test_queued_faults_come_in_order_and_number(box: Sandbox) -> None:
     box.faults.queue(
         Fault(kind="503", match="PUT /customers", times=2),
         Fault(kind="500", match="PUT /customers*"),
@@ -165,7 +163,7 @@ def test_faults_by_chance_come_over_the_options(make_box: MakeBox) -> None:
 
 
 def test_an_unknown_kind_is_refused_at_once() -> None:
-    with pytest.raises(ValueError, match="no fault is called"):
+    with pytest.raises(ValueError, match="unknown fault kind"):
         Fault(kind="418")
 
 

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox import Clock, Options, Sandbox
-from sandbox.filterql import FilterError, parse
-from sandbox.matching import Matcher, to_nanos
+from sandbox.lytics.filterql import FilterError, Matcher, parse, to_nanos
 
 if TYPE_CHECKING:
     from collections.abc import Callable

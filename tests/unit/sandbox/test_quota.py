@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox import Clock, Options, Sandbox
-from sandbox.messages import to_request
+from sandbox.http import to_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sandbox.vendor import Call
+    from sandbox.http import Call
 
     MakeBox = Callable[..., Sandbox]
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from sandbox import Fault, Options, Sandbox
-from sandbox.arguments import parser
+from sandbox.cli import build_parser
 from sandbox.control import Control
 from sandbox.faults import KINDS
-from sandbox.messages import to_request
+from sandbox.http import to_request
 
 README = Path(__file__).parents[3] / "sandbox" / "README.md"
 
@@ -29,33 +29,33 @@ def table(title: str) -> list[list[str]]:
 
 
 def test_every_option_is_in_the_table_with_its_default() -> None:
-    told = {name: ast.literal_eval(default) for name, default, _ in table("Options")}
+    listed = {name: ast.literal_eval(default) for name, default, _ in table("Options")}
 
     options = Options()
-    assert told == {
+    assert listed == {
         field.name: getattr(options, field.name) for field in fields(options)
     }
 
 
-def test_every_fault_is_in_the_table_with_whether_it_is_carried_out() -> None:
-    told = {kind: carried_out for kind, carried_out, _ in table("Faults")}
+def test_every_fault_is_in_the_table() -> None:
+    listed = {kind: executed for kind, executed, _ in table("Faults")}
 
-    assert told == {k: "no" if Fault(kind=k).before else "yes" for k in KINDS}
+    assert listed == {k: "no" if Fault(kind=k).before else "yes" for k in KINDS}
 
 
-def test_every_call_of_its_own_is_in_the_table() -> None:
-    told = {call for call, _ in table("Calls of its own")}
+def test_control_api_is_in_the_table() -> None:
+    listed = {call for call, _ in table("Control API")}
 
     control = Control(Sandbox(Options(members=1)))
-    calls = control.answer(to_request("GET", "/_sandbox/what")).json()["calls"]
-    assert told == set(calls)
+    calls = control.handle(to_request("GET", "/_sandbox/what")).json()["calls"]
+    assert listed == set(calls)
 
 
 def test_every_flag_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     text = README.read_text(encoding="utf-8")
 
     with pytest.raises(SystemExit):
-        parser().parse_args(["serve", "--help"])
+        build_parser().parse_args(["serve", "--help"])
 
     flags = re.findall(r"^  (--[a-z-]+)", capsys.readouterr().out, re.MULTILINE)
     assert len(flags) > 5

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.filterql import Compare, Exists, Group, Include, Not, parse
+from sandbox.lytics.filterql import Compare, Exists, Group, Include, Not, parse
 from tap_lytics import filterql
 from tap_lytics.errors import SettingsError
 

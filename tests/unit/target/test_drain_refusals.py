@@ -116,7 +116,7 @@ def test_an_attribute_deleted_meanwhile_ends_the_run_and_the_next_creates_it(
     put(box, 17)
     job = make_job(box, map_standard_fields=[])
     job.write({"id": 17})
-    box.store.shelves.drop_attribute(next(iter(box.store.attributes)))
+    box.store.data.delete_attribute(next(iter(box.store.attributes)))
 
     with pytest.raises(AttributeConflictError, match="LyticsAudience_vip_customers"):
         job.write({"id": 17})

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sandbox import Clock, Options, Sandbox
-from sandbox.messages import to_request
+from sandbox.http import to_request
 from target_bigcommerce.quota.limits import read_limits
 from target_bigcommerce.quota.pace import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sandbox.messages import Answer
+    from sandbox.http import Response
 
 WINDOW = 30.0
 QUOTA = 150
@@ -65,7 +65,7 @@ class Simulation:
             self.clock.set(at)
             act()
         self.clock.set(end)
-        self.store.settle()
+        self.store.catch_up()
 
     @property
     def used(self) -> int:
@@ -115,7 +115,7 @@ class Simulation:
 
         self._later(self._latency, leave)
 
-    def _land(self, window: int, answer: Answer) -> None:
+    def _land(self, window: int, answer: Response) -> None:
         self.pace.learn(self.clock.now(), read_limits(answer.headers), window)
         self.pace.end()
         self.statuses[answer.status] += 1

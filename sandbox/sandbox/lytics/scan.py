@@ -1,4 +1,4 @@
-"""Paging through members: pages, tokens and totals."""
+"""Scans: pages of matching profiles, their tokens and totals."""
 
 from __future__ import annotations
 
@@ -9,26 +9,27 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from .matching import Matcher
+from .filterql import Matcher
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .clock import Clock
+    from sandbox.clock import Clock
+    from sandbox.options import Options
+
     from .filterql import Node
-    from .options import Options
     from .population import Population
 
-REMEMBERED = 100  # Scans whose snapshot or place is kept.
+REMEMBERED = 100  # Scans whose snapshot or cursor is kept.
 STALE = "invalid start token"
 
 
 class StaleTokenError(Exception):
-    """The token is unknown, of another scan, or too old."""
+    """The token is unknown, belongs to another scan, or has expired."""
 
 
-class Place(msgspec.Struct, frozen=True, array_like=True):
-    """What a token holds: which scan, behind which position, since when."""
+class Cursor(msgspec.Struct, frozen=True, array_like=True):
+    """The content of a token: the scan, the last position, when the scan began."""
 
     scan: str
     number: int
@@ -40,7 +41,7 @@ class Place(msgspec.Struct, frozen=True, array_like=True):
 
 @dataclass(slots=True, kw_only=True)
 class Page:
-    """One answer of a scan; `token` None means that there is no more."""
+    """One page; `token` is None on the last one."""
 
     members: list[dict[str, Any]]
     total: int
@@ -49,14 +50,14 @@ class Page:
 
 @dataclass(slots=True)
 class Scans:
-    """The scans under way over one population."""
+    """The scans in progress over one population."""
 
     options: Options
     population: Population
     clock: Clock
     _number: int = 0
     _snapshots: dict[int, Population] = field(default_factory=dict)
-    _places: dict[int, Place] = field(default_factory=dict)
+    _cursors: dict[int, Cursor] = field(default_factory=dict)
     _totals: dict[tuple[str, int], int] = field(default_factory=dict)
 
     def page(
@@ -67,43 +68,48 @@ class Scans:
         limit: int,
         fields: Sequence[str] | None,
     ) -> Page:
-        """Read one page of the scan called `name` (its filter or audience)."""
-        place = self._resume(name, token) if token else self._begin(name)
-        people = self._snapshots.get(place.number, self.population)
+        """Read one page of the scan called `name` (its filter or audience).
+
+        Raises:
+            StaleTokenError: if the token is not one of this scan's.
+            FilterError: if the filter names an unknown field or audience.
+        """
+        cursor = self._resume(name, token) if token else self._begin(name)
+        people = self._snapshots.get(cursor.number, self.population)
         matcher = Matcher(node, people, self.clock.now())
         total = self._total(name, matcher, people)
-        if place.ended and self.options.scan_end == "empty_page":
+        if cursor.ended and self.options.scan_end == "empty_page":
             return Page(members=[], total=total, token=None)
-        found = list(islice(matcher.found(place.position), limit + 1))
-        last = found[:limit][-1][0] if found else place.position
-        after = Place(name, place.number, last, place.at, total)
+        found = list(islice(matcher.found(cursor.position), limit + 1))
+        last = found[:limit][-1][0] if found else cursor.position
+        after = Cursor(name, cursor.number, last, cursor.at, total)
         return Page(
             members=[people.profile(index, fields) for _, index in found[:limit]],
             total=total,
-            token=self._token(place, after, more=len(found) > limit),
+            token=self._token(cursor, after, more=len(found) > limit),
         )
 
-    def _begin(self, name: str) -> Place:
+    def _begin(self, name: str) -> Cursor:
         self._number += 1
         if self.options.scan_is_snapshot:
-            self._snapshots[self._number] = self.population.frozen()
+            self._snapshots[self._number] = self.population.snapshot()
             self._snapshots.pop(self._number - REMEMBERED, None)
-        self._places.pop(self._number - REMEMBERED, None)
-        return Place(name, self._number, None, self.clock.now(), -1)
+        self._cursors.pop(self._number - REMEMBERED, None)
+        return Cursor(name, self._number, None, self.clock.now(), -1)
 
-    def _resume(self, name: str, token: str) -> Place:
+    def _resume(self, name: str, token: str) -> Cursor:
         try:
-            place = msgspec.json.decode(base64.urlsafe_b64decode(token), type=Place)
+            cursor = msgspec.json.decode(base64.urlsafe_b64decode(token), type=Cursor)
         except ValueError as error:
             raise StaleTokenError(STALE) from error
         oldest = self.clock.now() - (self.options.token_seconds or float("inf"))
-        if place.scan != name or place.at < oldest:
+        if cursor.scan != name or cursor.at < oldest:
             raise StaleTokenError(STALE)
-        if self.options.scan_is_snapshot and place.number not in self._snapshots:
+        if self.options.scan_is_snapshot and cursor.number not in self._snapshots:
             raise StaleTokenError(STALE)
-        return self._places.get(place.number, place)
+        return self._cursors.get(cursor.number, cursor)
 
-    def _token(self, before: Place, after: Place, *, more: bool) -> str | None:
+    def _token(self, before: Cursor, after: Cursor, *, more: bool) -> str | None:
         end = self.options.scan_end
         if not more and end in {"empty", "missing"}:
             return None
@@ -114,8 +120,8 @@ class Scans:
             )
         if not self.options.same_token:
             return _encode(after)
-        self._places[after.number] = after
-        return _encode(Place(after.scan, after.number, None, after.at, 0))
+        self._cursors[after.number] = after
+        return _encode(Cursor(after.scan, after.number, None, after.at, 0))
 
     def _total(self, name: str, matcher: Matcher, people: Population) -> int:
         if matcher.is_cheap or "now" in name:
@@ -128,5 +134,5 @@ class Scans:
         return self._totals[key]
 
 
-def _encode(place: Place) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode(place)).decode()
+def _encode(cursor: Cursor) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode(cursor)).decode()

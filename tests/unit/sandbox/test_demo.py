@@ -1,4 +1,4 @@
-"""The demo's promises: kept ones pass, each broken one is named."""
+"""The demo's checks: an error names each expectation that is not met."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sandbox import Options, Sandbox
-from sandbox.proof import DemoError, changed, prove
+from sandbox.demo import DemoError, check_first_run, count_changes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,8 +34,8 @@ def box() -> Sandbox:
     return box
 
 
-def test_kept_promises_pass(box: Sandbox) -> None:
-    prove(box, SUMMARY)
+def test_expected_result_passes(box: Sandbox) -> None:
+    check_first_run(box, SUMMARY)
 
 
 @pytest.mark.parametrize(
@@ -44,11 +44,11 @@ def test_kept_promises_pass(box: Sandbox) -> None:
         ({"updated": 900, "unchanged": 40}, {}, "more than 900 customers updated"),
         ({"skipped": 0, "merged": 50}, {}, "without a customer id skipped"),
         ({"rejected": 0, "merged": 10}, {"unknown_customer": 0}, "records rejected"),
-        ({}, {"refused": 2}, "a reason for each"),
+        ({}, {"refused": 2}, "a reason for each reject"),
         ({"merged": 1}, {}, "an outcome for every record"),
     ],
 )
-def test_a_broken_promise_of_the_summary_is_named(
+def test_unexpected_summary_is_named(
     box: Sandbox, outcomes: dict[str, int], rejects: dict[str, int], missing: str
 ) -> None:
     summary = deepcopy(SUMMARY)
@@ -56,37 +56,37 @@ def test_a_broken_promise_of_the_summary_is_named(
     summary["rejects"] |= rejects
 
     with pytest.raises(DemoError, match=missing):
-        prove(box, summary)
+        check_first_run(box, summary)
 
 
-def test_an_attribute_that_says_something_else_is_seen(box: Sandbox) -> None:
+def test_wrong_attribute_value_is_named(box: Sandbox) -> None:
     box.store.values[1001, 1] = "somebody else"
 
     with pytest.raises(DemoError, match="set to the audience's slug"):
-        prove(box, SUMMARY)
+        check_first_run(box, SUMMARY)
 
 
-def test_an_updated_customer_without_the_slug_is_seen(box: Sandbox) -> None:
+def test_updated_customer_without_the_slug_is_named(box: Sandbox) -> None:
     last = max(box.store.customers)
     box.store.call("PUT", "/customers", [{"id": last, "company": "New"}])
 
     with pytest.raises(DemoError, match="set to the audience's slug"):
-        prove(box, SUMMARY)
+        check_first_run(box, SUMMARY)
 
 
-def test_whatever_a_call_changed_is_counted(box: Sandbox) -> None:
+def test_changes_of_calls_are_counted(box: Sandbox) -> None:
     box.store.mark()
     box.store.call("PUT", "/customers", [{"id": 1001, "company": "Newer"}])
     row = {"customer_id": 1001, "attribute_id": 1, "value": "another"}
     box.store.call("PUT", "/customers/attribute-values", [row])
     box.store.call("POST", "/customers/attributes", [{"name": "New", "type": "string"}])
 
-    assert changed(box) == 3
+    assert count_changes(box) == 3
 
 
-def test_a_call_that_changes_nothing_is_not_counted(box: Sandbox) -> None:
+def test_call_without_effect_is_not_counted(box: Sandbox) -> None:
     box.store.mark()
 
     box.store.call("PUT", "/customers", [{"id": 1001, "company": "New"}])
 
-    assert changed(box) == 0
+    assert count_changes(box) == 0

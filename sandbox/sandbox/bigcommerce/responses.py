@@ -1,20 +1,19 @@
-"""The forms of BigCommerce's answers."""
+"""Responses in BigCommerce's form: rows, and errors, which are raised."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .messages import Answer, json_answer
+from sandbox.http import Response, json_response
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 TYPE = "https://developer.bigcommerce.com/api-docs/getting-started/api-status-codes"
-BAD_JSON = "JSON data is missing or invalid"
 
 
 class RefusalError(Exception):
-    """A call that is answered with an error."""
+    """The call is refused; `response` gives the error to send."""
 
     def __init__(
         self, status: int, title: str, errors: Mapping[str, str] | None = None
@@ -24,19 +23,21 @@ class RefusalError(Exception):
         self.title = title
         self.errors = dict(errors or {})
 
-    def answer(self) -> Answer:
-        """Write it as BigCommerce does."""
-        return refusal(self.status, self.title, self.errors)
+    def response(self) -> Response:
+        """Build the response."""
+        return error_response(self.status, self.title, self.errors)
 
 
-def refusal(status: int, title: str, errors: Mapping[str, str] | None = None) -> Answer:
-    """Refuse a call."""
+def error_response(
+    status: int, title: str, errors: Mapping[str, str] | None = None
+) -> Response:
+    """Build an error response."""
     body = {"status": status, "title": title, "type": TYPE, "errors": errors or {}}
-    return json_answer(status, body)
+    return json_response(status, body)
 
 
-def success(
+def rows_response(
     rows: list[dict[str, Any]], meta: Mapping[str, Any] | None = None
-) -> Answer:
-    """Answer with rows."""
-    return json_answer(200, {"data": rows, "meta": meta or {}})
+) -> Response:
+    """Build a response with rows."""
+    return json_response(200, {"data": rows, "meta": meta or {}})

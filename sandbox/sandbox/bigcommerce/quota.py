@@ -1,4 +1,7 @@
-"""The store's request quota, its windows and its limit on calls in flight."""
+"""The store's rate limits: calls per window, and calls in flight.
+
+BigCommerce counts the calls of all apps of a store in fixed windows.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,12 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .clock import Clock
-    from .options import Options
+    from sandbox.clock import Clock
+    from sandbox.options import Options
 
 
 class Quota:
-    """Counts calls in fixed windows; another app can take its part evenly."""
+    """Counts calls in fixed windows; another app can call too, evenly spread."""
 
     def __init__(self, options: Options, clock: Clock) -> None:
         self._clock = clock
@@ -21,26 +24,26 @@ class Quota:
         self._other_seen = 0
         self.limit = options.quota
         self.seconds = options.window_seconds
-        self.most_in_flight = options.in_flight
+        self.max_in_flight = options.in_flight
         self.other_per_window = options.other_app_calls_per_window
         self.other_served = 0
         self.other_refused = 0
-        self.flying: Counter[str] = Counter()
+        self.in_flight: Counter[str] = Counter()
         self.used_by_window: dict[int, int] = {}
 
     @property
     def left(self) -> int:
-        """Calls left in this window."""
+        """The calls left in this window."""
         return max(0, self.limit - self._used)
 
     @property
     def reset_ms(self) -> int:
-        """Milliseconds to the next window; at least one."""
+        """Milliseconds until the next window, at least 1."""
         end = self._start + (self._window + 1) * self.seconds
         return max(1, round((end - self._clock.now()) * 1000))
 
-    def settle(self) -> None:
-        """Begin a new window if it is time, and let the other app call."""
+    def catch_up(self) -> None:
+        """Begin a new window if it is due, and count the other app's calls."""
         elapsed = max(0.0, self._clock.now() - self._start)
         window = int(elapsed // self.seconds)
         if window != self._window:
@@ -50,26 +53,26 @@ class Quota:
         self._other_calls(int(self.other_per_window * part))
 
     def spend(self) -> bool:
-        """Take one call from the window; False when it is spent."""
+        """Count a call in the window; False if none is left."""
         if self._used >= self.limit:
             return False
         self._used += 1
         self.used_by_window[self._window] = self.used_by_window.get(self._window, 0) + 1
         return True
 
-    def take_off(self, endpoint: str) -> bool:
-        """Count a call as under way; False when there are too many."""
-        if self.flying[endpoint] >= self.most_in_flight:
+    def acquire(self, endpoint: str) -> bool:
+        """Count a call as in flight; False if too many are."""
+        if self.in_flight[endpoint] >= self.max_in_flight:
             return False
-        self.flying[endpoint] += 1
+        self.in_flight[endpoint] += 1
         return True
 
-    def land(self, endpoint: str) -> None:
-        """End a call."""
-        self.flying[endpoint] -= 1
+    def release(self, endpoint: str) -> None:
+        """Count a call as no longer in flight."""
+        self.in_flight[endpoint] -= 1
 
     def headers(self) -> dict[str, str]:
-        """The four headers of every answer."""
+        """The four rate-limit headers of a response."""
         return {
             "X-Rate-Limit-Requests-Left": str(self.left),
             "X-Rate-Limit-Requests-Quota": str(self.limit),

@@ -1,30 +1,36 @@
-"""What tests and the control API can let happen in the account."""
+"""Changes to the account: members change, enter and leave; audiences are edited.
+
+Tests and the control API make them; no Lytics call of the sandbox writes.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .audiences import Audience, audience_id
-from .clock import NANOS, Clock
-from .fields import BASE
+from sandbox.clock import NANOS
+from sandbox.people import SEEDED_AT
+
+from .population import Audience, audience_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from threading import RLock
 
-    from .options import Options
+    from sandbox.clock import Clock
+    from sandbox.options import Options
+
     from .population import Population
 
 MAIN = "vip_customers"
 OTHER = "newsletter_readers"
-NOBODY = "nobody_yet"
+EMPTY = "nobody_yet"
 
 
-class Happenings:
-    """Members who change, enter and leave; audiences that are altered.
+class AccountEvents:
+    """The methods of an account that change its members and audiences.
 
-    Members are named by their index: the seeded ones of `vip_customers` are
-    0 to `members` - 1, later ones get the next free index.
+    Members are addressed by index: the seeded ones of `vip_customers` are 0 to
+    `members` - 1, new ones get the next free index. Times are seconds since 1970.
     """
 
     options: Options
@@ -38,7 +44,7 @@ class Happenings:
         return self.population.audiences
 
     def seed_audiences(self) -> None:
-        """Make the three audiences that every sandbox has."""
+        """Create the audiences that every sandbox has."""
         members, shared = self.options.members, self.options.newsletter // 2
         shared = min(shared, members)
         strangers = min(self.options.newsletter - shared, self.options.others)
@@ -48,20 +54,20 @@ class Happenings:
                 "Newsletter readers",
                 ((0, shared), (members, members + strangers)),
             ),
-            NOBODY: ("Nobody yet", ()),
+            EMPTY: ("Nobody yet", ()),
         }
-        for slug, (name, runs) in seeded.items():
-            self.add_audience(slug, name=name, runs=runs, at=BASE)
+        for slug, (name, ranges) in seeded.items():
+            self.add_audience(slug, name=name, ranges=ranges, at=SEEDED_AT)
 
     # Members.
 
     def member(self, index: int) -> dict[str, Any]:
-        """A member's whole profile as a scan would answer it now."""
+        """A member's whole profile as a scan returns it now."""
         with self.lock:
             return self.population.profile(index)
 
     def members(self, audience: str = MAIN) -> Iterator[int]:
-        """The indexes of an audience's members, in the scan's order."""
+        """The indexes of an audience's members, in scan order."""
         with self.lock:
             found = self.audiences[audience]
             order = self.population.order.after(None)
@@ -75,7 +81,7 @@ class Happenings:
         at: float | None = None,
         visible_after: float = 0.0,
     ) -> int:
-        """Add a person with these fields alone; gives the index."""
+        """Add a person with exactly these fields; returns the index."""
         with self.lock:
             index = self.population.add(fields, self._nanos(at))
             for slug in audiences:
@@ -90,14 +96,14 @@ class Happenings:
         at: float | None = None,
         visible_after: float = 0.0,
     ) -> None:
-        """Change fields (None takes one away); `_modified` becomes now or `at`.
+        """Change fields (None removes one) and set `_modified` to now or `at`.
 
-        Scans see it once `visible_after` seconds have passed.
+        Scans see the change after `visible_after` seconds.
         """
         nanos = self._nanos(at)
         with self.lock:
             self._check(index)
-            self.population.later(
+            self.population.apply_later(
                 visible_after, lambda: self.population.write(index, fields or {}, nanos)
             )
 
@@ -110,7 +116,7 @@ class Happenings:
         at: float | None = None,
         visible_after: float = 0.0,
     ) -> None:
-        """Let a member in; without `touch` by mere passing of time."""
+        """Add a person to an audience; `touch` sets `_modified`, as an event does."""
         with self.lock:
             self._move(audience, "enter", index)(visible_after)
             if touch:
@@ -125,7 +131,7 @@ class Happenings:
         at: float | None = None,
         visible_after: float = 0.0,
     ) -> None:
-        """Let a member out; without `touch` by mere passing of time."""
+        """Remove a person from an audience; `touch` sets `_modified`."""
         with self.lock:
             self._move(audience, "leave", index)(visible_after)
             if touch:
@@ -134,7 +140,7 @@ class Happenings:
     # Audiences.
 
     def find(self, name: str) -> Audience | None:
-        """Look an audience up by slug or id."""
+        """Find an audience by slug or id."""
         if name in self.audiences:
             return self.audiences[name]
         return next((a for a in self.audiences.values() if a.id == name), None)
@@ -144,11 +150,11 @@ class Happenings:
         slug: str,
         *,
         name: str = "",
-        runs: tuple[tuple[int, int], ...] = (),
+        ranges: tuple[tuple[int, int], ...] = (),
         at: float | None = None,
         kind: str = "segment",
     ) -> Audience:
-        """Save a new audience; `runs` are spans of indexes."""
+        """Add an audience; `ranges` are its seeded members' indexes."""
         now = self.clock.now() if at is None else at
         audience = Audience(
             slug=slug,
@@ -158,14 +164,14 @@ class Happenings:
             created=now,
             updated=now,
             kind=kind,
-            runs=tuple(run for run in runs if run[0] < run[1]),
+            ranges=tuple(each for each in ranges if each[0] < each[1]),
         )
         self.audiences[slug] = audience
         self.population.version += 1
         return audience
 
     def rename(self, slug: str, new: str) -> None:
-        """Give an audience another slug; the id stays."""
+        """Change an audience's slug; its id stays the same."""
         with self.lock:
             audience = self.audiences.pop(slug)
             audience.slug, audience.updated = new, self.clock.now()
@@ -179,23 +185,23 @@ class Happenings:
             self.population.version += 1
 
     def invalidate(self, slug: str, reason: str = "a field is gone") -> None:
-        """Make an audience invalid: its scans find nobody. An empty reason mends it."""
+        """Make an audience invalid: its scans are empty. No reason makes it valid."""
         with self.lock:
             self.audiences[slug].invalid_reason = reason
 
     def redefine(self, slug: str, at: float | None = None) -> None:
-        """Let the definition be changed now."""
+        """Change when the audience's definition was last edited: now or `at`."""
         with self.lock:
             self.audiences[slug].updated = self.clock.now() if at is None else at
 
     def _check(self, index: int) -> None:
         if not self.population.has(index):
-            raise LookupError(f"there is no member {index}")
+            raise LookupError(f"no member {index}")
 
     def _move(self, audience: str, verb: str, index: int) -> Callable[[float], None]:
         self._check(index)
         if audience not in self.audiences:
-            raise LookupError(f"there is no audience {audience!r}")
+            raise LookupError(f"no audience {audience!r}")
 
         def act() -> None:
             found = self.audiences.get(audience)
@@ -203,7 +209,7 @@ class Happenings:
                 getattr(found, verb)(index)
                 self.population.version += 1
 
-        return lambda seconds: self.population.later(seconds, act)
+        return lambda seconds: self.population.apply_later(seconds, act)
 
     def _nanos(self, at: float | None) -> int:
         return (

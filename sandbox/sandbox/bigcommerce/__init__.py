@@ -1,0 +1,3 @@
+"""The BigCommerce store."""
+
+from __future__ import annotations

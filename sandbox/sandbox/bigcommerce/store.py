@@ -1,0 +1,245 @@
+"""The BigCommerce store: who may call, how often, and which resource responds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import msgspec
+from typing_extensions import override
+
+from sandbox.faults import OF_SCANS
+from sandbox.http import JSON_TYPE, Request, Response, Vendor, corrupted, replaced
+
+from . import attributes, customers
+from .data import StoreData, blank_customer
+from .quota import Quota
+from .requests import read_rows
+from .responses import RefusalError, error_response
+
+if TYPE_CHECKING:
+    from sandbox.clock import Clock
+    from sandbox.faults import Fault, Faults
+    from sandbox.http import Json
+    from sandbox.journal import Journal, Side
+    from sandbox.options import Options
+
+    from .data import AttributeValues, Customers
+    from .requests import Row
+
+UNAUTHORIZED = (
+    "Unauthorized - the v3 Auth client ID or token in the request are not a valid "
+    "combination for this store."
+)
+NO_SCOPE = "You don't have a required scope to access the endpoint"
+Endpoint = Callable[[StoreData, Request], Response]
+ENDPOINTS: dict[str, dict[str, Endpoint]] = {
+    "/customers": {
+        "GET": lambda data, request: customers.read(data, request.query),
+        "PUT": lambda data, request: customers.update(data, request.body),
+        "POST": lambda data, request: customers.create(data, request.body),
+    },
+    "/customers/attributes": {
+        "GET": lambda data, request: attributes.read(data, request.query),
+        "POST": lambda data, request: attributes.create(data, request.body),
+        "PUT": lambda data, request: attributes.rename(data, request.body),
+        "DELETE": lambda data, request: attributes.delete(data, request.query),
+    },
+    "/customers/attribute-values": {
+        "GET": lambda data, request: attributes.read_values(data, request.query),
+        "PUT": lambda data, request: attributes.upsert_values(data, request.body),
+        "DELETE": lambda data, request: attributes.delete_values(data, request.query),
+    },
+}
+DOCUMENTED_KEYS: dict[tuple[str, str], frozenset[str]] = {
+    ("PUT", "/customers"): customers.PUT_KEYS,
+    ("POST", "/customers"): customers.POST_KEYS,
+    ("PUT", "/customers/attribute-values"): attributes.VALUE_KEYS,
+    ("POST", "/customers/attributes"): frozenset({"name", "type"}),
+}
+WITH_BODY = frozenset({"PUT", "POST"})
+
+
+class Store(Vendor):
+    """A BigCommerce store with seeded customers, called in process."""
+
+    side: ClassVar[Side] = "store"
+
+    def __init__(
+        self, options: Options, clock: Clock, faults: Faults, journal: Journal
+    ) -> None:
+        super().__init__(options, clock, faults, journal)
+        self.data = StoreData(options, clock)
+        self.quota = Quota(options, clock)
+        self._prefix = f"/stores/{options.store_hash}/v3"
+
+    # For tests: the content, and changes to it that no call makes.
+
+    @property
+    def customers(self) -> Customers:
+        """Customers by id; a row read by `[]` can be modified in place."""
+        return self.data.customers
+
+    @property
+    def attributes(self) -> dict[int, Row]:
+        """Attribute definitions by id."""
+        return self.data.attributes
+
+    @property
+    def values(self) -> AttributeValues:
+        """Attribute values by (customer id, attribute id)."""
+        return self.data.values
+
+    @property
+    def welcome_mails(self) -> int:
+        """The number of mails to customers that creations requested."""
+        return self.data.welcome_mails
+
+    def add_attribute(self, name: str, kind: str = "string") -> int:
+        """Add an attribute definition that the diff does not show; returns its id."""
+        with self.lock:
+            row = self.data.add_attribute(name, kind)
+            self.data.changes.attributes.pop(row["id"])
+            return int(row["id"])
+
+    def put_customer(self, customer_id: int, **fields: Json) -> None:
+        """Add or change a customer as another app would; the diff does not show it."""
+        with self.lock:
+            now = self.clock.now()
+            old = self.customers.peek(customer_id) or blank_customer(customer_id, now)
+            self.customers[customer_id] = {**old, **fields}
+
+    def call(
+        self, method: str, path: str, rows: object = None, **query: Json
+    ) -> Response:
+        """Call with the right token: `call("PUT", "/customers", rows)`.
+
+        The colon of a filter is written as two underscores: `id__in="1,2"`.
+        """
+        names = {name.replace("__", ":"): value for name, value in query.items()}
+        body = b"" if rows is None else msgspec.json.encode(rows)
+        headers = {"X-Auth-Token": self.options.store_token, "Content-Type": JSON_TYPE}
+        return self.handle(method, self._prefix + path, names, headers, body)
+
+    def diff(self) -> dict[str, Any]:
+        """What calls changed since the start or the last mark."""
+        with self.lock:
+            return self.data.diff()
+
+    def mark(self) -> None:
+        """Start a new diff."""
+        with self.lock:
+            self.data.changes.clear()
+
+    # The steps of a call.
+
+    @override
+    def catch_up(self) -> None:
+        self.quota.catch_up()
+
+    @override
+    def admit(self, request: Request) -> Response | None:
+        if request.headers.get("x-auth-token") != self.options.store_token:
+            return error_response(401, UNAUTHORIZED)
+        if not request.path.startswith(self._prefix + "/"):
+            return error_response(403, NO_SCOPE)
+        if not self.quota.spend():
+            return error_response(429, "Too many requests")
+        if not self.quota.acquire(f"{request.method} {request.path}"):
+            return error_response(429, "Too many requests")
+        return None
+
+    @override
+    def release(self, request: Request) -> None:
+        self.quota.release(f"{request.method} {request.path}")
+
+    @override
+    def execute(self, request: Request) -> Response:
+        try:
+            return self._endpoint(request)(self.data, request)
+        except RefusalError as error:
+            return error.response()
+
+    def _endpoint(self, request: Request) -> Endpoint:
+        if request.url_length > self.options.url_limit:
+            raise RefusalError(414, "URI Too Long")
+        methods = ENDPOINTS.get(self.short_path(request.path))
+        if methods is None:
+            raise RefusalError(404, "The requested resource was not found.")
+        if request.method not in methods:
+            raise RefusalError(405, "Method Not Allowed")
+        if request.method in WITH_BODY:
+            _check_content_type(request.headers)
+        if self.options.read_only_token and request.method != "GET":
+            raise RefusalError(403, NO_SCOPE)
+        return methods[request.method]
+
+    @override
+    def add_headers(self, response: Response, fault: str) -> Response:
+        if fault in {"429_bare", "429_retry_after"} or not self.options.rate_headers:
+            return response
+        limits = self.quota.headers()
+        if fault == "429":
+            limits["X-Rate-Limit-Requests-Left"] = "0"
+        return replace(response, headers={**response.headers, **limits})
+
+    @override
+    def can_have(self, kind: str, request: Request) -> bool:
+        return kind not in OF_SCANS
+
+    @override
+    def fault_response(self, fault: Fault) -> Response:
+        response = replaced(fault) or _status_response(fault)
+        if fault.kind == "429_retry_after":
+            wait = str(max(1, round(fault.seconds or 0)))
+            return replace(
+                response, headers={**response.headers, "X-Retry-After": wait}
+            )
+        return response
+
+    @override
+    def corrupt(self, response: Response, fault: Fault, request: Request) -> Response:
+        if fault.kind[:3].isdigit():
+            return _status_response(fault)
+        if fault.kind == "row_missing" and response.status == HTTPStatus.OK:
+            content = response.json()
+            content["data"] = content["data"][:-1]
+            return replace(response, body=msgspec.json.encode(content))
+        return corrupted(response, fault)
+
+    @override
+    def short_path(self, path: str) -> str:
+        _, found, rest = path.partition("/v3/")
+        return f"/{rest}" if found else path
+
+    @override
+    def endpoint(self, path: str) -> str:
+        return self.short_path(path)
+
+    @override
+    def extra_keys(self, request: Request) -> tuple[str, ...]:
+        path = self.short_path(request.path)
+        documented = DOCUMENTED_KEYS.get((request.method, path))
+        if documented is None:
+            return ()
+        try:
+            rows = read_rows(request.body)
+        except RefusalError:
+            return ()
+        keys = {key for row in rows if isinstance(row, dict) for key in row}
+        return tuple(sorted(keys - documented))
+
+
+def _check_content_type(headers: Mapping[str, str]) -> None:
+    if not headers.get("content-type", "").startswith(JSON_TYPE):
+        raise RefusalError(415, "Unsupported Media Type")
+
+
+def _status_response(fault: Fault) -> Response:
+    status = int(fault.kind[:3])
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or fault.kind == "429_bare":
+        return Response(status=status, headers={"Content-Type": "text/html"}, body=b"")
+    titles = {401: UNAUTHORIZED, 403: NO_SCOPE, 429: "Too many requests"}
+    return error_response(status, titles.get(status, "Locked"))

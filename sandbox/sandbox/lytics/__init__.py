@@ -1,0 +1,3 @@
+"""The Lytics account."""
+
+from __future__ import annotations
