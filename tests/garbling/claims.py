@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 
-from tap_lytics.answers import LONGEST_CURSOR
+from tap_lytics.client import MAX_CURSOR_LENGTH
 
 from .odd import PERSON
 from .wire import read
@@ -132,7 +132,9 @@ def _page(wire: Wire) -> tuple[int, str] | None:
     if not isinstance(data, list) or not all(isinstance(m, dict) for m in data):
         return None
     cursor = str(after or "")
-    is_cursor = type(after) in {str, int, type(None)} and len(cursor) <= LONGEST_CURSOR
+    is_cursor = (
+        type(after) in {str, int, type(None)} and len(cursor) <= MAX_CURSOR_LENGTH
+    )
     return (len(data), cursor) if is_cursor else None
 
 

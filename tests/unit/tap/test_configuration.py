@@ -9,21 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_lytics.configuration import PREFIX, from_environment, from_files
-from tap_lytics.errors import SettingsError
+from singer_kit.config import read_config_files, read_environment
+from singer_kit.errors import ConfigError
 from tap_lytics.settings import DECLARED
 from tap_lytics.tap import TapLytics
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+PREFIX = TapLytics.env_prefix()
 SCHEMA = deepcopy(DECLARED)
 TapLytics.append_builtin_config(SCHEMA)
 
 
 def read(**variables: str) -> dict[str, Any]:
     named = {PREFIX + name.upper(): text for name, text in variables.items()}
-    return from_environment(named, DECLARED)
+    return read_environment(named, DECLARED, PREFIX)
 
 
 @pytest.mark.parametrize(
@@ -51,29 +52,29 @@ def test_a_variable_is_read_as_its_settings_type(
 @pytest.mark.parametrize(
     ("name", "text", "demand"),
     [
-        ("page_size", "ten", "a whole number"),
-        ("page_size", "1.5", "a whole number"),
-        ("page_size", "1_0", "a whole number"),
-        ("page_size", "\u0661\u0660", "a whole number"),
-        ("page_size", "1" * 5000, "a whole number"),
+        ("page_size", "ten", "an integer"),
+        ("page_size", "1.5", "an integer"),
+        ("page_size", "1_0", "an integer"),
+        ("page_size", "\u0661\u0660", "an integer"),
+        ("page_size", "1" * 5000, "an integer"),
         ("existing_users", "maybe", "true or false"),
-        ("audiences", "vip,others", "a list as JSON"),
-        ("audiences", '["vip"', "a list as JSON"),
-        ("require_fields", "[" * 100_000, "a list as JSON"),
+        ("audiences", "vip,others", "an array in JSON"),
+        ("audiences", '["vip"', "an array in JSON"),
+        ("require_fields", "[" * 100_000, "an array in JSON"),
     ],
     ids=lambda text: text[:20],
 )
 def test_a_variable_that_cannot_be_read_is_named_with_what_it_takes(
     name: str, text: str, demand: str
 ) -> None:
-    with pytest.raises(SettingsError) as refusal:
+    with pytest.raises(ConfigError) as refusal:
         read(**{name: text})
 
     assert refusal.value.args == (f"{PREFIX}{name.upper()} must be {demand}.",)
 
 
 def test_all_that_cannot_be_read_is_told_at_once() -> None:
-    with pytest.raises(SettingsError) as refusal:
+    with pytest.raises(ConfigError) as refusal:
         read(page_size="ten", existing_users="maybe", audiences="[]")
 
     assert len(refusal.value.args) == 2
@@ -92,14 +93,14 @@ def test_whatever_a_variable_holds_is_read_or_told_without_it(
     variable = PREFIX + name.upper()
 
     try:
-        from_environment({variable: text}, SCHEMA)
-    except SettingsError as refusal:
+        read_environment({variable: text}, SCHEMA, PREFIX)
+    except ConfigError as refusal:
         [line] = refusal.args
         assert line.removeprefix(f"{variable} must be ") in {
-            "a whole number.",
+            "an integer.",
             "true or false.",
-            "a list as JSON.",
-            "an object as JSON.",
+            "an array in JSON.",
+            "an object in JSON.",
         }
 
 
@@ -108,7 +109,7 @@ def test_of_two_files_the_later_one_wins(tmp_path: Path) -> None:
     first.write_text('{"page_size": 10, "user_agent": "a"}', encoding="utf-8")
     second.write_text('{"page_size": 20}', encoding="utf-8-sig")
 
-    config = from_files([str(first), str(second)])
+    config = read_config_files([str(first), str(second)])
 
     assert config == {"page_size": 20, "user_agent": "a"}
 
@@ -118,12 +119,12 @@ def test_a_file_that_is_no_object_is_named(text: str, tmp_path: Path) -> None:
     path = tmp_path / "tap.json"
     path.write_bytes(text.encode(errors="surrogateescape"))
 
-    with pytest.raises(SettingsError, match=f"file {path} is not a JSON object"):
-        from_files([str(path)])
+    with pytest.raises(ConfigError, match=f"file {path} does not hold a JSON object"):
+        read_config_files([str(path)])
 
 
 def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
     path = tmp_path / "nowhere.json"
 
-    with pytest.raises(SettingsError, match=f"file {path} cannot be read: No such"):
-        from_files([str(path)])
+    with pytest.raises(ConfigError, match=f"file {path} cannot be read: No such"):
+        read_config_files([str(path)])

@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_lytics.errors import InterruptedByUserError, LedgerError
-from tap_lytics.ledger import Ledger
-from tap_lytics.ledger_file import Claim, open_file
-from tap_lytics.ledger_row import Row
-from tap_lytics.ledger_trouble import telling_of_trouble
+from singer_kit.errors import ShutdownRequestedError
+from tap_lytics.errors import LedgerError
+from tap_lytics.ledger import Ledger, LedgerClaim, LedgerRow, ledger_errors, open_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +22,7 @@ Job = Any  # Both of the conftest, which no module can import.
 Outlet = Any
 ID = "bigcommerce_customer_id"
 FULL = 2  # As SQLite numbers it: every commit waits until the disk has it.
-NO_CLAIM = Claim(ids=(), generation=0, audiences=())
+NO_CLAIM = LedgerClaim(ids=(), generation=0, audiences=())
 
 
 def applied(outlet: Outlet, store: set[str]) -> set[str]:
@@ -119,7 +117,7 @@ def test_a_commit_that_the_power_cut_in_two_loses_nobody(
             lengths.append(Path(f"{path}-wal").stat().st_size)
             if len(lengths) == at_write:
                 copy_of(path, "left")
-                raise InterruptedByUserError
+                raise ShutdownRequestedError
             super().write(records, version=version)
 
     store = applied(full_job.run(), set())
@@ -129,7 +127,7 @@ def test_a_commit_that_the_power_cut_in_two_loses_nobody(
     for index in range(5):
         full_job.box.lytics.leave(index)
     outlet = CutOff()
-    with pytest.raises(InterruptedByUserError):
+    with pytest.raises(ShutdownRequestedError):
         full_job.run(outlet)
     store = applied(outlet, store)
     tear(path, "left", at=lengths[-2] + int(written * (lengths[-1] - lengths[-2])))
@@ -180,27 +178,29 @@ def test_a_database_that_can_grow_no_further_is_told_and_keeps_what_it_had(
 ) -> None:
     connection = open_file(path, NO_CLAIM)
     ledger = Ledger(connection, claimed=0)
-    audience = ledger.begin("an id", "vip_customers", [ID], keeps=False)
+    audience = ledger.start_audience(
+        "an id", "vip_customers", [ID], keeps_members=False
+    )
     covered = ledger.commit()
     [pages] = connection.execute("PRAGMA page_count").fetchone()
     connection.execute(f"PRAGMA max_page_count = {pages + 3}")
 
     with (
         pytest.raises(LedgerError, match=r"ledger_path.*full.*Make room"),
-        telling_of_trouble(path),
+        ledger_errors(path),
     ):
         ledger.put(audience, (row(number) for number in range(10_000)))
     ledger.close()
 
-    claim = Claim(ids=(ledger.id,), generation=covered, audiences=("an id",))
+    claim = LedgerClaim(ids=(ledger.id,), generation=covered, audiences=("an id",))
     again = Ledger(open_file(path, claim), claimed=covered)
-    assert again.enroll("an id", "vip_customers", [ID], covered) == audience
-    assert again.present(audience, 0) == []
+    assert again.resume_audience("an id", "vip_customers", [ID], covered) == audience
+    assert again.members(audience, 0) == []
     again.close()
 
 
-def row(number: int) -> Row:
-    return Row(
+def row(number: int) -> LedgerRow:
+    return LedgerRow(
         member=number.to_bytes(16, "big"),
         digest=None,
         required="[]",

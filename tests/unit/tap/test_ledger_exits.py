@@ -11,7 +11,7 @@ from lytics_in_process import ID, is_scan
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tap_lytics.transport import Call
+    from tap_lytics.transport import ApiRequest
 
     MakeJob = Callable[..., Any]
 
@@ -149,18 +149,18 @@ def test_who_moves_in_the_scan_while_another_leaves_is_not_told_as_left(
     job.run()
     job.days_later()
     first, *_, last = job.box.lytics.members()
-    scans: list[Call] = []
+    scans: list[ApiRequest] = []
 
-    def happen(call: Call) -> None:
+    def happen(call: ApiRequest) -> None:
         scans.extend([call] if is_scan(call) else [])
         if is_scan(call) and len(scans) == 3:
             job.box.lytics.leave(first, touch=False)  # Seen already.
             job.box.lytics.change(last)  # Moves to where the scan was already.
 
-    job.transport.before = happen
+    job.sender.before = happen
 
     assert not job.run().exits()
-    job.transport.before = lambda _: None
+    job.sender.before = lambda _: None
     job.days_later()
     assert job.run().exits() == [job.customer(first)]
 

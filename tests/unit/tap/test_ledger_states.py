@@ -98,7 +98,7 @@ def test_a_first_scan_cut_off_flags_the_rest_as_there_from_the_start_too(
     job: Job, collected: type[Any]
 ) -> None:
     outlet = collected()
-    with job.transport.cut_off(at_scan=4):
+    with job.sender.cut_off(at_scan=4):
         job.run(outlet)
     job.state = outlet.states[-1]
 
@@ -114,7 +114,7 @@ def test_who_was_told_in_a_run_cut_off_is_told_when_they_leave(
     job.clock.advance(60)
     job.box.lytics.enter(job.stranger())
     outlet = collected()
-    with job.transport.cut_off(at_scan=2):
+    with job.sender.cut_off(at_scan=2):
         job.run(outlet)
     job.clock.advance(60)
     job.box.lytics.leave(job.stranger())
@@ -141,7 +141,7 @@ def test_who_left_in_a_run_cut_off_and_comes_back_is_sent_again(
     for index in (1, 2):
         job.box.lytics.leave(index)
     outlet = collected()
-    with job.transport.cut_off(at_scan=3):  # No change; then the second leaver.
+    with job.sender.cut_off(at_scan=3):  # No change; then the second leaver.
         job.run(outlet)
     [told] = outlet.exits()
     job.clock.advance(60)

@@ -87,7 +87,7 @@ def test_a_cut_off_scan_goes_on_at_the_page_behind_its_state(
 ) -> None:
     job = make_job(existing_users=True)
     outlet = collected()
-    with job.transport.cut_off(at_scan=4):
+    with job.sender.cut_off(at_scan=4):
         job.run(outlet)
     job.state = outlet.states[-1]
     job.clock.advance(600)

@@ -8,13 +8,13 @@ import pytest
 from lytics_in_process import is_scan
 from twisted_scans import Twisted, ends_at
 
-from tap_lytics.errors import InterruptedByUserError
+from singer_kit.errors import ShutdownRequestedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tap_lytics.transport import Call
+    from tap_lytics.transport import ApiRequest
 
     MakeJob = Callable[..., Any]
 
@@ -42,7 +42,7 @@ def test_a_scan_that_is_short_is_told_and_made_once_more(
     assert between["last_whole_scan"] is None
     [line] = said
     assert "5 of the 25 members" in line
-    assert "once more" in line
+    assert "another full sync" in line
     assert len(second) == EVERYBODY
     assert job.state["last_whole_scan"]
     assert job.state["short_scans"] is None
@@ -114,14 +114,14 @@ def test_a_total_that_always_lies_does_not_make_every_pass_a_whole_scan(
     twisted = Twisted(job)
     twisted.twist = lambda _, content: content.update(total=content["total"] + 9)
 
-    job.run(passes=6)
+    job.run(syncs=6)
     early = twisted.begun
     job.days_later()
-    job.run(passes=6)
+    job.run(syncs=6)
 
     assert early == 2
     assert twisted.begun == early + bool(interval)
-    assert ["once more" in line for line in told(caplog)][:2] == [True, False]
+    assert ["another full sync" in line for line in told(caplog)][:2] == [True, False]
 
 
 def test_an_audience_without_totals_is_believed(
@@ -143,13 +143,13 @@ def test_who_changed_while_the_scan_ran_is_read_again_and_not_taken_for_lost(
     job = make_job(existing_users=True, options={"changed_members_move": move})
     movers = iter(range(EVERYBODY))
 
-    def change(call: Call) -> None:
+    def change(call: ApiRequest) -> None:
         index = next(movers, None) if is_scan(call) else None
         if index is not None:
             job.clock.advance(1)
             job.box.lytics.change(EVERYBODY - 1 - index, {"company": "New"})
 
-    job.transport.before = change
+    job.sender.before = change
 
     sent = job.run().sent()
 
@@ -170,10 +170,10 @@ def test_a_scan_that_was_stopped_counts_whom_it_had_read(
 
     def stop(number: int, _: object) -> None:
         if number == 4:
-            raise InterruptedByUserError
+            raise ShutdownRequestedError
 
     twisted.twist = stop
-    with pytest.raises(InterruptedByUserError):
+    with pytest.raises(ShutdownRequestedError):
         job.run(outlet)
     job.state = outlet.states[-1]
     twisted.twist = ends_at(5 if is_short_now else 0)

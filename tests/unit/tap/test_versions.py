@@ -12,7 +12,7 @@ from tap_lytics.errors import AudienceError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tap_lytics.transport import Call
+    from tap_lytics.transport import ApiRequest
 
     MakeJob = Callable[..., Any]
 
@@ -61,12 +61,12 @@ def test_an_audience_that_turns_invalid_while_it_is_scanned_activates_nothing(
     job = make_job(existing_users=True, emit_exits=True)
     outlet, pages = collected(), []
 
-    def spoil(call: Call) -> None:
+    def spoil(call: ApiRequest) -> None:
         pages.extend([call] if is_scan(call) else [])
         if len(pages) == 3:
             job.box.lytics.invalidate("vip_customers")
 
-    job.transport.before = spoil
+    job.sender.before = spoil
     with pytest.raises(AudienceError, match="invalid"):
         job.run(outlet)
 
@@ -82,7 +82,7 @@ def test_a_resumed_scan_activates_nothing_unless_it_began_afresh(
 ) -> None:
     job = make_job(existing_users=True, emit_exits=True)
     outlet = collected()
-    with job.transport.cut_off(at_scan=4):
+    with job.sender.cut_off(at_scan=4):
         job.run(outlet)
     job.state = outlet.states[-1]
     if not cursor_is_known:
