@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from singer_sdk import Stream
 from singer_sdk.helpers.conform import TypeConformanceLevel
@@ -21,7 +21,7 @@ from singer_kit.errors import ConfigError, ShutdownRequestedError
 from singer_kit.stream_maps import apply_stream_map
 
 from .ledger import ledger_errors
-from .output import LineWriter, StreamOutput
+from .output import StreamOutput
 from .records import (
     DELETED_AT,
     KEY,
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     from .catalog import AudienceEntry
     from .ledger import Ledger
+    from .output import LineWriter
     from .records import Record
     from .sync import AudienceSync, RunContext
 
@@ -163,9 +164,6 @@ class AudienceStream(Stream):
 
     @cached_property
     def _sync(self) -> AudienceSync:
-        writer = self._plugin.message_writer
-        if not isinstance(writer, LineWriter):
-            raise TypeError("The tap writes only through its own LineWriter.")
         return build_sync(
             self._run,
             slug=self.name,
@@ -176,7 +174,7 @@ class AudienceStream(Stream):
                 self.tap_state.get("bookmarks", {}), self._plugin.streams
             ),
             output=StreamOutput(
-                writer,
+                cast("LineWriter", self._plugin.message_writer),
                 self.stream_maps,
                 write_state=self._write_state,
                 count=self._count,

@@ -76,7 +76,7 @@ def test_a_signal_ends_a_call_that_hangs_at_once(
 
 @pytest.mark.parametrize(
     ("option", "status", "told"),
-    [("", 0, "no member was read yet"), ("--discover", 1, "Stopped by a signal.")],
+    [("", 0, "before any member was read"), ("--discover", 1, "Stopped by a signal.")],
 )
 def test_a_signal_before_the_first_page_leaves_the_state_as_it_was(
     option: str,
