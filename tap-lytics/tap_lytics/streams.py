@@ -8,6 +8,7 @@ at once.
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
@@ -147,7 +148,8 @@ class AudienceStream(Stream):
     def _run_sync(self) -> None:
         state = StreamState.read(self.name, self.stream_state)
         try:
-            with ledger_errors(self._run.settings.ledger_path or ""):
+            path = self._run.settings.ledger_path
+            with nullcontext() if path is None else ledger_errors(path):
                 self._sync.run(state)
         except ShutdownRequestedError:
             self.logger.info("Stopped by a signal after the last page written.")
