@@ -80,8 +80,8 @@ DECLARED = th.PropertiesList(
         default=24,
         title="Full sync interval",
         description="Run a full sync when the last one is older than this. Only a full"
-        " sync finds members who entered or left because time passed. 0 turns repeated"
-        " full syncs off.",
+        " sync finds members who entered or left because time passed. 0 disables the"
+        " interval.",
     ),
     th.Property(
         "overlap_minutes",
