@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from contextlib import suppress
 from typing import Any
 
 import pytest
-import requests
-import urllib3
 from hypothesis import given
 from hypothesis import strategies as st
 
-from singer_kit import http
 from singer_kit.errors import UnexpectedResponseError
 from tap_lytics.client import (
     Page,
@@ -123,24 +119,3 @@ def test_a_status_of_no_use_is_told_without_the_answer() -> None:
         read_page(CALL, said("secret", 204))
 
     assert "secret" not in str(error.value)
-
-
-def test_an_endless_response_is_not_read_to_its_end(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    response = requests.Response()
-    response.raw = urllib3.HTTPResponse(
-        io.BytesIO(b"x" * 300_000), preload_content=False
-    )
-
-    monkeypatch.setattr(http, "MAX_BODY_BYTES", 200_000)
-
-    assert http._read_body(response) is None
-
-
-@pytest.mark.parametrize("place", ["http://[", "//[x", "\xff\xfe", "x" * 9000])
-def test_a_place_to_go_to_is_not_even_read(place: str) -> None:
-    response = requests.Response()
-    response.status_code, response.headers["Location"] = 302, place
-
-    assert http._Session().get_redirect_target(response) is None
