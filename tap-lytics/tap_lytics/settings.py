@@ -49,7 +49,7 @@ DECLARED = th.PropertiesList(
         default=False,
         title="Existing users",
         description="Send the members who are in the audience when the job first runs."
-        " If false, the first run sends nobody and only sets the starting point.",
+        " If false, the first run sends no records and only sets the starting point.",
     ),
     th.Property(
         "start_date",

@@ -72,7 +72,7 @@ class ApiRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiResponse:
-    """A response below 500, with Lytics' own clock if it told the time."""
+    """A response below 500, with the time by Lytics' clock if it has a Date."""
 
     status: int
     body: bytes

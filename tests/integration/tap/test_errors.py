@@ -1,4 +1,4 @@
-"""Each expected error is one line that tells what to do, with status 1."""
+"""Each expected error is one line that says what to do, with status 1."""
 
 from __future__ import annotations
 
@@ -116,11 +116,11 @@ def test_a_map_that_fails_is_told_and_quotes_neither_itself_nor_a_member(
 
 
 @pytest.mark.parametrize(
-    ("happening", "told"),
+    ("happening", "expected"),
     [("delete", "no audience"), ("rename", "renamed to"), ("invalidate", "invalid")],
 )
 def test_an_audience_that_is_not_what_it_was_ends_the_run(
-    happening: str, told: str, sandbox: Sandbox, config_of: Config
+    happening: str, expected: str, sandbox: Sandbox, config_of: Config
 ) -> None:
     config = config_of(sandbox)
     catalog = json.loads(run_tap(config, args=["--discover"]).stdout)
@@ -129,7 +129,7 @@ def test_an_audience_that_is_not_what_it_was_ends_the_run(
 
     error = error_of(run_tap(config, catalog=catalog))
 
-    assert told in error
+    assert expected in error
 
 
 def test_settings_of_the_wrong_type_are_named_and_never_quoted(

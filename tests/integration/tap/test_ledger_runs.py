@@ -22,7 +22,7 @@ ID = "bigcommerce_customer_id"
 
 @pytest.fixture
 def exits(tmp_path: Path) -> dict[str, Any]:
-    """The settings of a job that tells who left."""
+    """The settings of a job that reports exits."""
     return {
         "ledger_path": str(tmp_path / "members.ledger"),
         "require_fields": [ID],

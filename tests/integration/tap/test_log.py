@@ -45,5 +45,5 @@ def test_no_persons_data_is_logged(
     run = run_tap(config_of(box))
 
     assert "orders_count" in run.stderr
-    for told in ("a person's secret", "example.com", "@"):
-        assert told not in run.stderr
+    for secret in ("a person's secret", "example.com", "@"):
+        assert secret not in run.stderr

@@ -92,8 +92,8 @@ def test_a_killed_scan_goes_on_behind_the_last_page_that_the_state_covers(
     box = make_sandbox(members=PAGES * 10, latency_ms=2)
     config = config_of(box, page_size=10)
     tap = start_tap(config)
-    moment = random.Random(seed).randrange(12, PAGES * 10)  # noqa: S311 - a moment
-    tap.read("RECORD", moment)
+    position = random.Random(seed).randrange(12, PAGES * 10)  # noqa: S311 - a position
+    tap.read("RECORD", position)
     tap.end(signal.SIGKILL)
 
     rest = run_tap(config, state=tap.state)

@@ -60,26 +60,28 @@ def test_any_bytes_are_read_or_asked_for_again(reading: Any, body: bytes) -> Non
 
 
 @pytest.mark.parametrize(
-    ("told", "cursor"),
+    ("sent", "cursor"),
     [('"b"', "b"), ("7", "7"), ("0", ""), ("null", ""), ('""', "")],
 )
-def test_a_cursor_is_a_text_or_a_number(told: str, cursor: str) -> None:
-    page = read_page(CALL, said(f'{{"data": [], "total": 3, "_next": {told}}}'))
+def test_a_cursor_is_a_text_or_a_number(sent: str, cursor: str) -> None:
+    page = read_page(CALL, said(f'{{"data": [], "total": 3, "_next": {sent}}}'))
 
     assert page == Page(members=[], next=cursor, total=3)
 
 
 @pytest.mark.parametrize(
-    "told", ["true", "1.5", "[]", '["b"]', "{}", f'"{"x" * 9000}"'], ids=lambda t: t[:5]
+    "sent",
+    ["true", "1.5", "[]", '["b"]', "{}", f'"{"x" * 9000}"'],
+    ids=lambda t: t[:5],
 )
-def test_any_other_cursor_is_none(told: str) -> None:
+def test_any_other_cursor_is_none(sent: str) -> None:
     with pytest.raises(MalformedResponseError):
-        read_page(CALL, said(f'{{"data": [], "_next": {told}}}'))
+        read_page(CALL, said(f'{{"data": [], "_next": {sent}}}'))
 
 
-@pytest.mark.parametrize("told", ["-1", "true", "1.5", '"3"', "null", "[]"])
-def test_a_total_that_counts_nothing_is_none(told: str) -> None:
-    assert read_page(CALL, said(f'{{"data": [{{}}], "total": {told}}}')).total is None
+@pytest.mark.parametrize("sent", ["-1", "true", "1.5", '"3"', "null", "[]"])
+def test_a_total_that_counts_nothing_is_none(sent: str) -> None:
+    assert read_page(CALL, said(f'{{"data": [{{}}], "total": {sent}}}')).total is None
 
 
 @pytest.mark.parametrize(

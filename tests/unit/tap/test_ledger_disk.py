@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     MakeJob = Callable[..., Any]
 
 Job = Any  # Both of the conftest, which no module can import.
-Outlet = Any
+Output = Any
 ID = "bigcommerce_customer_id"
 FULL = 2  # As SQLite numbers it: every commit waits until the disk has it.
 NO_CLAIM = LedgerClaim(ids=(), generation=0, audiences=())
 
 
-def applied(outlet: Outlet, store: set[str]) -> set[str]:
-    """Give the customers of a store to which an outlet's records were written."""
+def applied(output: Output, store: set[str]) -> set[str]:
+    """Give the customers of a store to which an output's records were written."""
     customers = set(store)
-    for record in outlet.records:
+    for record in output.records:
         act = customers.discard if record["_sdc_deleted_at"] else customers.add
         act(record[ID])
     return customers
@@ -63,10 +63,10 @@ def test_a_state_is_written_when_the_ledger_has_what_it_covers(
             found.extend(copy.execute("SELECT generation FROM about").fetchone())
             copy.close()
 
-    outlet = full_job.run(Looking())
+    output = full_job.run(Looking())
 
     assert len(found) > 4
-    assert found == [state["ledger_generation"] for state in outlet.states]
+    assert found == [state["ledger_generation"] for state in output.states]
 
 
 def test_records_are_written_when_the_ledger_has_them(
@@ -81,9 +81,9 @@ def test_records_are_written_when_the_ledger_has_them(
             found.extend(copy.execute("SELECT count(*) FROM member").fetchone())
             copy.close()
 
-    outlet = full_job.run(Looking())
+    output = full_job.run(Looking())
 
-    assert len(outlet.records) == 25
+    assert len(output.records) == 25
     assert found[::2] == [5, 10, 15, 20, 25, 25]
 
 
@@ -126,10 +126,10 @@ def test_a_commit_that_the_power_cut_in_two_loses_nobody(
         full_job.box.lytics.enter(full_job.stranger(number))
     for index in range(5):
         full_job.box.lytics.leave(index)
-    outlet = CutOff()
+    output = CutOff()
     with pytest.raises(ShutdownRequestedError):
-        full_job.run(outlet)
-    store = applied(outlet, store)
+        full_job.run(output)
+    store = applied(output, store)
     tear(path, "left", at=lengths[-2] + int(written * (lengths[-1] - lengths[-2])))
     for number in range(20):
         full_job.box.lytics.leave(full_job.stranger(number))

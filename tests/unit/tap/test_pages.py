@@ -96,9 +96,9 @@ def test_a_scan_that_goes_in_circles_ends_in_doubt(
 
 
 def test_new_members_under_old_cursors_are_no_circle(shutdown: ShutdownSignal) -> None:
-    told = iter([page("b", str(n)) for n in range(40)] + [page("", "last")])
+    pages_of_new = iter([page("b", str(n)) for n in range(40)] + [page("", "last")])
     client: LyticsClient = Fixed({})  # type: ignore[assignment]  # it has pages as well
-    client.page = lambda *_: next(told)  # type: ignore[method-assign]  # see above
+    client.page = lambda *_: next(pages_of_new)  # type: ignore[method-assign]  # see above
 
     pages = list(ScanPages(client, Scan(slug="vip"), shutdown))
 

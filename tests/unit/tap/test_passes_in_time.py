@@ -24,8 +24,8 @@ def test_in_one_process_nobody_is_sent_twice_within_the_overlap(
     make_job: MakeJob, collected: type[Any]
 ) -> None:
     job = make_job(overlap_minutes=30)
-    outlet = job.run()
-    job.state = outlet.states[-1]
+    output = job.run()
+    job.state = output.states[-1]
     for index in range(25):
         job.clock.advance(10)
         job.box.lytics.change(index, {"company": f"Company {index}"})
@@ -34,10 +34,10 @@ def test_in_one_process_nobody_is_sent_twice_within_the_overlap(
         job.clock.advance(20)
 
     job.sender.before = minute
-    outlet = job.run(collected(), syncs=90)
+    output = job.run(collected(), syncs=90)
 
-    assert set(outlet.sent().values()) == {1}
-    assert len(outlet.sent()) == 25
+    assert set(output.sent().values()) == {1}
+    assert len(output.sent()) == 25
 
 
 def test_a_member_who_changes_twice_within_the_overlap_is_sent_twice(
@@ -53,9 +53,9 @@ def test_a_member_who_changes_twice_within_the_overlap_is_sent_twice(
             job.box.lytics.change(4, {"company": name})
 
     job.sender.before = change
-    outlet = job.run(collected(), syncs=4)
+    output = job.run(collected(), syncs=4)
 
-    assert [r["company"] for r in outlet.records] == ["One", "Two"]
+    assert [r["company"] for r in output.records] == ["One", "Two"]
 
 
 def test_a_late_write_is_not_missed(make_job: MakeJob) -> None:
@@ -154,8 +154,8 @@ def test_clocks_far_apart_are_told_once(
 
     job.run(syncs=3)
 
-    told = [r for r in caplog.records if "clocks" in r.message]
-    assert len(told) == 1
+    warnings = [r for r in caplog.records if "clocks" in r.message]
+    assert len(warnings) == 1
     assert job.state["bookmark"] == "2026-03-01T08:00:00Z", "by Lytics' clock"
 
 

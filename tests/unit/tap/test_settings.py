@@ -1,4 +1,4 @@
-"""Settings are declared once; what is wrong with them is told without their values."""
+"""Settings are declared once; errors do not quote their values."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_names_are_kept_once_and_in_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("config", "told"),
+    ("config", "expected"),
     [
         ({"api_token": ""}, "api_token is missing"),
         ({"api_token": None}, "api_token is missing"),
@@ -89,11 +89,13 @@ def test_names_are_kept_once_and_in_order() -> None:
         ({"emit_changes": False}, "emit_changes false needs ledger_path"),
     ],
 )
-def test_what_is_wrong_is_told_in_one_line(config: dict[str, Any], told: str) -> None:
+def test_what_is_wrong_is_told_in_one_line(
+    config: dict[str, Any], expected: str
+) -> None:
     found = errors_of(**config)
 
     assert len(found) == 1
-    assert told in found[0]
+    assert expected in found[0]
     assert "\n" not in found[0]
 
 
@@ -126,10 +128,10 @@ def test_what_fits_together_is_taken(config: dict[str, Any]) -> None:
 def test_no_value_is_ever_quoted() -> None:
     secret = "s3cret value"
 
-    told = errors_of(api_token=secret, start_date=secret, api_url=secret)
+    errors = errors_of(api_token=secret, start_date=secret, api_url=secret)
 
-    assert len(told) == 3
-    assert not any(secret in line for line in told)
+    assert len(errors) == 3
+    assert not any(secret in line for line in errors)
 
 
 def test_an_unknown_setting_is_told_with_the_one_that_was_meant() -> None:
@@ -142,7 +144,7 @@ NOW = datetime(2026, 1, 31, 8, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("config", "told"),
+    ("config", "expected"),
     [
         ({"start_date": "2026-01-31T08:00:01Z"}, 1),
         ({"start_date": "2026-01-31T08:00:00Z"}, 0),
@@ -153,14 +155,14 @@ NOW = datetime(2026, 1, 31, 8, tzinfo=UTC)
     ],
 )
 def test_a_start_date_in_the_future_is_doubted(
-    config: dict[str, Any], told: int
+    config: dict[str, Any], expected: int
 ) -> None:
     whole = {**GOOD, **config}
     assert errors_in(whole) == []
 
     lines = list(settings_warnings(whole, NOW))
 
-    assert len(lines) == told
+    assert len(lines) == expected
     assert all("start_date" in line for line in lines)
 
 

@@ -1,4 +1,4 @@
-"""Whole scans that a run did not end: when the next one goes on, and when it cannot."""
+"""Full syncs that a run did not end: when the next one goes on, and when it cannot."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     MakeJob = Callable[..., Any]
 
 Job = Any  # Both of the conftest, which no module can import.
-Outlet = Any
+Output = Any
 ID = "bigcommerce_customer_id"
 EVERYBODY = 25
 PAGES = 3  # Of five members.
 
 
-def cut_off(job: Job, outlet: Outlet, *, loses_page: bool = False) -> None:
+def cut_off(job: Job, output: Output, *, loses_page: bool = False) -> None:
     """Run until three pages are written; the next may be fetched, but not written."""
     asked: list[ApiRequest] = []
 
@@ -37,8 +37,8 @@ def cut_off(job: Job, outlet: Outlet, *, loses_page: bool = False) -> None:
 
     job.sender.before = cut
     with pytest.raises(ShutdownRequestedError):
-        job.run(outlet)
-    job.state, job.sender.before = outlet.states[-1], lambda _: None
+        job.run(output)
+    job.state, job.sender.before = output.states[-1], lambda _: None
     job.clock.advance(600)
 
 
@@ -123,14 +123,14 @@ def test_a_scan_whose_cursors_are_all_the_same_begins_afresh(
 ) -> None:
     kept = {"ledger_path": str(tmp_path / "ledger")} if has_ledger else {}
     job = make_job(existing_users=True, options={"same_token": True}, **kept)
-    outlet = collected()
-    cut_off(job, outlet, loses_page=True)
+    output = collected()
+    cut_off(job, output, loses_page=True)
     asked = starts_asked(job)
     caplog.set_level("INFO")
 
     rest = job.run().sent()
 
-    covered = {r["email"] for r in outlet.records[: outlet.covered]}
+    covered = {r["email"] for r in output.records[: output.covered]}
     assert asked[0] == ""
     assert len(covered | set(rest)) == EVERYBODY
     assert len(rest) == EVERYBODY - (len(covered) if has_ledger else 0)

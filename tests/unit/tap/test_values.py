@@ -54,12 +54,12 @@ def is_utc(value: object) -> bool:
 
 INTEGERS = st.integers(-(2**63), 2**63 - 1)
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
-MOMENTS = st.datetimes(datetime(1, 1, 3), datetime(9999, 12, 29)).map(  # noqa: DTZ001 - the zone is text
+INSTANTS = st.datetimes(datetime(1, 1, 3), datetime(9999, 12, 29)).map(  # noqa: DTZ001 - the zone is text
     lambda at: f"{at:%H:%M:%S}".join([f"{at.year:04}-{at:%m-%d}T", ""])
 )
 ZONES = st.sampled_from(["Z", "+00:00", "-07:00", "+05:30", ""])
 FRACTIONS = st.from_regex(r"(\.[0-9]{1,9})?", fullmatch=True)
-TIMES = st.builds("{}{}{}".format, MOMENTS, FRACTIONS, ZONES)
+TIMES = st.builds("{}{}{}".format, INSTANTS, FRACTIONS, ZONES)
 DESCRIBED: dict[str, st.SearchStrategy[Any]] = {
     "string": st.text(),
     "bool": st.sampled_from(["t", "f", True, False]),
@@ -132,12 +132,12 @@ def test_a_moment_stays_the_same_moment(at: datetime, zone: str) -> None:
     aware = datetime.fromisoformat(text)
     if aware.tzinfo is None:
         aware = aware.replace(tzinfo=UTC)
-    told = record["it"].replace("Z", "+00:00")
-    assert datetime.fromisoformat(told) == aware
+    text = record["it"].replace("Z", "+00:00")
+    assert datetime.fromisoformat(text) == aware
 
 
 @pytest.mark.parametrize(
-    ("lytics_type", "value", "told"),
+    ("lytics_type", "value", "expected"),
     [
         ("string", 7, "7"),
         ("string", True, "true"),
@@ -159,10 +159,12 @@ def test_a_moment_stays_the_same_moment(at: datetime, zone: str) -> None:
         ("geolocation", "45.5,-122.6", "45.5,-122.6"),
     ],
 )
-def test_values_are_converted(lytics_type: str, value: object, told: object) -> None:
+def test_values_are_converted(
+    lytics_type: str, value: object, expected: object
+) -> None:
     record, _ = record_of(lytics_type, value)
 
-    assert record["it"] == told
+    assert record["it"] == expected
 
 
 @pytest.mark.parametrize(
@@ -219,13 +221,13 @@ def test_a_number_that_is_none_to_most_readers_is_left_out(value: int) -> None:
 
 
 def test_only_the_first_contradiction_of_a_field_is_told() -> None:
-    told: list[tuple[str, str, str]] = []
-    counter = MismatchCounter(report=lambda *what: told.append(what))
+    reported: list[tuple[str, str, str]] = []
+    counter = MismatchCounter(report=lambda *what: reported.append(what))
 
     counter.add("age", "int", "forty")
     counter.add("age", "int", "fifty")
 
-    assert told == [("age", "int", "str")]
+    assert reported == [("age", "int", "str")]
     assert counter.counts["age"] == 2
 
 
