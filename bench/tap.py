@@ -2,8 +2,8 @@
 
 All three read the same pages from a server that only hands out what it rendered
 before, so what is compared is the tap alone. Each is a process, and its processor time
-counts, so that nobody else's load does: the least of a few runs, less that of a run
-over one page.
+counts, so that other processes' load does not: the least of a few runs, less that of
+a run over one page.
 """
 
 from __future__ import annotations

@@ -6,25 +6,27 @@ import json
 import sys
 from pathlib import Path
 
-from tap_lytics.client import Client, Scan
-from tap_lytics.interrupt import Interrupt
-from tap_lytics.scan import Pages
+from singer_kit.http import HttpSession
+from singer_kit.shutdown import ShutdownSignal
+from tap_lytics.client import LyticsClient, Scan
+from tap_lytics.scan import ScanPages
 from tap_lytics.transport import Transport
 
 
 def main() -> None:
     """Fetch every page, one ahead, as the tap does."""
     config = json.loads(Path(sys.argv[-1]).read_text(encoding="utf-8"))
-    interrupt = Interrupt()
-    transport = Transport(
+    shutdown = ShutdownSignal()
+    session = HttpSession(
         base_url=config["api_url"],
+        token_header="Authorization",  # noqa: S106 - a header's name
         token=config["api_token"],
         user_agent="bench",
-        timeout=60,
-        sleep=interrupt.wait,
+        timeout_seconds=60,
     )
+    transport = Transport(session, sleep=shutdown.wait)
     scan = Scan(slug=config["audiences"][0])
-    for _ in Pages(Client(transport), scan, interrupt):
+    for _ in ScanPages(LyticsClient(transport), scan, shutdown):
         pass
 
 

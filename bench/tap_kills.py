@@ -1,4 +1,4 @@
-"""Kill -9 at random moments of a scan of 50 pages, and what the next run repeats.
+"""Kill -9 at random members of a scan of 50 pages, and what the next run repeats.
 
 python -m bench.tap_kills [KILLS]
 """
@@ -44,9 +44,9 @@ def keys(messages: list[dict[str, Any]]) -> list[str]:
     return [m["record"]["_member_id"] for m in messages if m["type"] == "RECORD"]
 
 
-def kill_once(config: Path, state: Path, moment: int) -> tuple[int, int, int]:
+def kill_once(config: Path, state: Path, member: int) -> tuple[int, int, int]:
     """Kill and go on; gives who is missing, who came again, and what was lost."""
-    first = read(config, None, moment)
+    first = read(config, None, member)
     last = max((n for n, m in enumerate(first) if m["type"] == "STATE"), default=-1)
     covered = set(keys(first[: last + 1]))
     state.write_text(json.dumps(first[last]["value"] if covered else {}))
@@ -58,7 +58,7 @@ def kill_once(config: Path, state: Path, moment: int) -> tuple[int, int, int]:
 def main() -> None:
     """Kill, count and print."""
     kills = int(sys.argv[1]) if len(sys.argv) > 1 else KILLS
-    chance = random.Random(1)  # noqa: S311 - moments, repeatable
+    chance = random.Random(1)  # noqa: S311 - repeatable
     box = Sandbox(Options(members=PAGES * PAGE))
     with box, tempfile.TemporaryDirectory() as name:
         config, state = Path(name, "config.json"), Path(name, "state.json")
@@ -66,11 +66,11 @@ def main() -> None:
         config.write_text(json.dumps(settings), encoding="utf-8")
         worst = 0
         for number in range(kills):
-            moment = chance.randrange(1, PAGES * PAGE)
-            missing, again, lost = kill_once(config, state, moment)
+            member = chance.randrange(1, PAGES * PAGE)
+            missing, again, lost = kill_once(config, state, member)
             worst = max(worst, lost)
             print(
-                f"kill {number + 1:2} at member {moment:4}: {missing} missing,"
+                f"kill {number + 1:2} at member {member:4}: {missing} missing,"
                 f" {again} of the covered again, {lost} read twice"
             )
     print(f"at most {worst / PAGE:.1f} pages lost")

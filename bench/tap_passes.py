@@ -1,9 +1,9 @@
-"""Memory and open files of one tap over many passes, while members move and change.
+"""Memory and open files of one tap over many syncs, while members move and change.
 
 python -m bench.tap_passes [PASSES]
 
-The tap looks every second, which the sandbox lives as a minute: a thousand passes go
-over the overlap dozens of times, and scan the whole audience every four hours.
+The tap looks every second, which the sandbox lives as a minute: a thousand syncs go
+over the overlap dozens of times, and run a full sync every four hours.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MEMBERS, OTHERS = 1000, 500
 CHANGES = 20  # Between two passes; half of them are moves.
 MINUTE = 60.0
 TOLD_EVERY = 100
-WARM = 0.3  # Of the passes: by then the overlap and a whole scan lie behind.
+WARM = 0.3  # Of the passes: by then the overlap and a full sync lie behind.
 SETTINGS = {
     "existing_users": True,
     "poll_interval_seconds": 1,
@@ -64,7 +64,7 @@ class Vitals:
 
 
 def look(pid: int, *, passes: int, records: int) -> Vitals:
-    """Read what the kernel tells of a process."""
+    """Read the kernel's figures of a process."""
     folder = Path("/proc", str(pid))
     rows = (folder / "status").read_text(encoding="utf-8").splitlines()
     sizes = {row.split(":")[0]: row.split()[1] for row in rows if row.startswith("Vm")}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from singer_sdk import Stream
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.io_base import SingerWriter
 from typing_extensions import override
@@ -12,9 +13,9 @@ from tap_lytics.streams import AudienceStream
 from tap_lytics.tap import TapLytics
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Sequence
 
-    from singer_sdk.helpers.types import Context, Record
+    from singer_sdk.helpers.types import Context
 
 
 class SdkStream(AudienceStream):
@@ -23,8 +24,10 @@ class SdkStream(AudienceStream):
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.RECURSIVE
 
     @override
-    def get_records(self, context: Context | None) -> Iterator[Record]:
-        yield from self._tried_records()
+    def _sync_records(
+        self, context: Context | None = None, *, write_messages: bool = True
+    ) -> Generator[dict[str, Any], Any, Any]:
+        return Stream._sync_records(self, context, write_messages=write_messages)  # noqa: SLF001 - what is measured
 
 
 class SdkTap(TapLytics):
@@ -38,7 +41,11 @@ class SdkTap(TapLytics):
 
     @override
     def discover_streams(self) -> Sequence[AudienceStream]:
-        return [SdkStream(self, entry, self._around) for entry in self._entries]
+        run = self._run_context
+        return [
+            SdkStream(self, entry, run, open_ledger=lambda: None)
+            for entry in self._entries
+        ]
 
 
 if __name__ == "__main__":

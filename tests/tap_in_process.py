@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from typing_extensions import override
 
-from tap_lytics.interrupt import Interrupt
+from singer_kit.shutdown import ShutdownSignal
 from tap_lytics.tap import TapLytics
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ COLLECT_EVERY = 100
 RUNS = itertools.count(1)
 
 
-class HastyInterrupt(Interrupt):
-    """Waits for answers, but for no time; keeps how long it would have."""
+class HastyShutdown(ShutdownSignal):
+    """Waits for responses, but for no time; keeps how long it would have."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,27 +43,17 @@ class HastyInterrupt(Interrupt):
 class HastyTap(TapLytics):
     """The tap in no time."""
 
-    interrupt_class = HastyInterrupt
     opened: ClassVar[list[HastyTap]] = []
 
     def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401 - the tap's
         self.opened.append(self)
-        super().__init__(**kwargs)
+        self.hasty = HastyShutdown()
+        super().__init__(shutdown=self.hasty, **kwargs)
 
-    @property
-    def naps(self) -> list[float]:
-        """How long it would have waited, each time."""
-        interrupt = self._interrupt
-        assert isinstance(interrupt, HastyInterrupt)
-        return interrupt.naps
-
-    def close(self) -> None:
-        """Give back what a process of its own would by its end."""
-        self._interrupt.close()
-        if "_around" in self.__dict__:
-            session = self._around.client._transport._session
-            session.close()
-            session.adapters.clear()  # A call ahead may still try; to no end.
+    def end(self) -> None:
+        """Close what a process of its own would by its end."""
+        self.close()
+        self.hasty.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +95,7 @@ def run_hasty_tap(args: Sequence[str]) -> Ended:
             status=status,
             stdout=stdout.getvalue(),
             log=heard.lines,
-            naps=[nap for each in HastyTap.opened for nap in each.naps],
+            naps=[nap for each in HastyTap.opened for nap in each.hasty.naps],
         )
 
 
@@ -141,7 +131,7 @@ def _one_tap(heard: _Heard) -> Iterator[None]:
         yield
     finally:
         while HastyTap.opened:
-            HastyTap.opened.pop().close()
+            HastyTap.opened.pop().end()
         root.removeHandler(heard)
         root.setLevel(level)
         logging.captureWarnings(capture=False)

@@ -6,49 +6,62 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from lytics_in_process import is_scan
+from lytics_in_process import is_scan, read_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tap_lytics.transport import Answer, Call
+    from singer_kit.http import HttpResponse
+    from tap_lytics.transport import ApiRequest
 
 Job = Any  # Of a conftest, which no module can import.
 
 
 class Twisted:
-    """A transport whose answers to scans are not as Lytics gave them.
+    """An HTTP sender whose responses to scans are not as Lytics gave them.
 
-    `twist` gets the number of a page asked for, from 1, and its content.
+    `twist` gets the number of a page requested, from 1, and its content.
     """
 
     def __init__(self, job: Job) -> None:
-        self._honest = job.transport
+        self._honest = job.sender
         self.twist: Callable[[int, dict[str, Any]], object] = lambda *_: None
         self.asked_twice: set[int] = set()
-        self.scans: list[Call] = []
-        job.transport = self
+        self.scans: list[ApiRequest] = []
+        job.sender = self
 
-    def send(self, call: Call, read: Callable[[Answer], Any]) -> Any:  # noqa: ANN401 - what was read
-        """Answer with a twist."""
-        if not is_scan(call):
-            return self._honest.send(call, read)
-        self.scans.append(call)
-        number = len(self.scans)
-        if number in self.asked_twice:
-            self._honest.send(call, lambda answer: answer)  # Its answer is lost.
-        return self._honest.send(call, lambda answer: read(self._spoilt(answer)))
+    def send(
+        self, method: str, target: str, *, body: bytes | None, content_type: str
+    ) -> HttpResponse:
+        """Respond with a twist."""
+
+        def send() -> HttpResponse:
+            response: HttpResponse = self._honest.send(
+                method, target, body=body, content_type=content_type
+            )
+            return response
+
+        request = read_request(method, target, body)
+        if not is_scan(request):
+            return send()
+        self.scans.append(request)
+        if len(self.scans) in self.asked_twice:
+            send()  # Its response is lost.
+        return self._spoilt(send())
+
+    def close(self) -> None:
+        """Nothing is open."""
 
     @property
     def begun(self) -> int:
-        """How many whole scans began at their first page."""
+        """How many full syncs started at their first page."""
         firsts = [c for c in self.scans if not (c.query or {}).get("start")]
         return len([call for call in firsts if "_modified" not in (call.body or "")])
 
-    def _spoilt(self, answer: Answer) -> Answer:
-        content = json.loads(answer.body)
+    def _spoilt(self, response: HttpResponse) -> HttpResponse:
+        content = json.loads(response.body)
         self.twist(len(self.scans), content)
-        return replace(answer, body=json.dumps(content).encode())
+        return replace(response, body=json.dumps(content).encode())
 
 
 def ends_at(page: int) -> Callable[[int, dict[str, Any]], object]:

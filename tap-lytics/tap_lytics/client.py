@@ -1,146 +1,441 @@
-"""What the tap asks of Lytics: audiences, fields and pages of members."""
+"""The Lytics API as the tap uses it: audiences, fields, pages of members, FilterQL.
+
+Callers see neither URLs nor response bodies: what a response lacks or gets wrong is
+filled in or raised as an error here.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from functools import partial
-from typing import TYPE_CHECKING
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from .answers import Page, to_list, to_one, to_page, to_table
-from .errors import AudienceError, ProtocolError, StaleCursorError
-from .transport import Answer, Call, Transport
+import msgspec
+
+from singer_kit.errors import ConfigError, UnexpectedResponseError
+
+from .errors import AudienceError, MalformedResponseError, StaleCursorError
+from .transport import ApiRequest, ApiResponse, Transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from .account import Audience, Field
-
-STALE = frozenset({400, 404, 410})  # Seen, or plausible, for a cursor no longer known.
+BUILT_IN = ("_created", "_modified")  # On every profile, even if no schema names them.
+STALE_CURSOR = frozenset(
+    {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
+)
+NO_SUCH_AUDIENCE = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND})
 TOKEN = re.compile(r"[A-Za-z0-9_=-]{1,200}")
+MAX_CURSOR_LENGTH = 6000  # Characters: servers refuse URLs over 8 KB.
 MAX_LIST_PAGES = 100  # Far above the 500 audiences that an account can have.
+SLUG = re.compile(r"[a-z0-9_]+")
+PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# Words that FilterQL reads as its own wherever they stand without backticks.
+KEYWORD = re.compile(
+    "alias|all|and|any|as|between|by|contains|exclude|exists|false|filter|from|group"
+    "|having|in|include|intersects|into|is|like|limit|not|null|now|offset|or|order"
+    "|select|true|using|where|with",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """An audience as it is now, and when that was by Lytics' own clock."""
+class Audience:
+    """A saved audience, which Lytics' API calls a segment."""
+
+    id: str
+    slug: str
+    name: str
+    updated: str
+    is_invalid: bool
+    size: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudienceSnapshot:
+    """An audience, and the time of the response by Lytics' clock."""
 
     audience: Audience
-    at: datetime | None
+    date: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """A field of the account's user table, with its Lytics type."""
+
+    name: str
+    type: str
+    label: str = ""
+    is_identity: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scan:
-    """What to scan: a saved audience, or everybody whom a filter lets pass."""
+    """What to scan: a saved audience, or everybody who matches a filter."""
 
     slug: str
     filter: str | None = None
     fields: tuple[str, ...] = ()
     limit: int = 100
 
-    @property
-    def what(self) -> str:
-        """The scan in the words of an error."""
-        kind = "the scan" if self.filter is None else "the filtered scan"
+    def __str__(self) -> str:
+        kind = "scan" if self.filter is None else "filtered scan"
         return f"{kind} of audience {self.slug}"
 
 
-class Client:
-    """Lytics' API, as far as the tap needs it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A page of profiles. An empty `next` ends the scan."""
+
+    members: list[dict[str, Any]]
+    next: str
+    total: int | None
+
+
+class LyticsClient:
+    """Lytics' API. Every method raises what `Transport.send` raises."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
 
     def audiences(self) -> list[Audience]:
         """List the account's audiences."""
         return list({each.id: each for each in self._listed()}.values())
 
-    def look(self, name: str) -> Look | None:
-        """Look at one audience, by slug or id; None if there is none of that name."""
-        call = Call(
+    def audience(self, name: str) -> AudienceSnapshot | None:
+        """Get one audience by slug or id; None if there is none of that name."""
+        request = ApiRequest(
             method="GET",
             path=f"/v2/segment/{quote(name, safe='')}",
             query={"sizes": "true"},
-            what=f"the look at audience {name}",
         )
 
-        def read(answer: Answer) -> Look | None:
-            if answer.status in {400, 404}:
+        def read(response: ApiResponse) -> AudienceSnapshot | None:
+            if response.status in NO_SUCH_AUDIENCE:
                 return None
-            audience = to_one(call, answer)
-            return None if audience is None else Look(audience=audience, at=answer.at)
+            found = read_audience(request, response)
+            if found is None:
+                return None
+            return AudienceSnapshot(audience=found, date=response.date)
 
-        return self._transport.send(call, read)
+        return self._transport.send(request, read)
 
     def fields(self) -> tuple[Field, ...]:
         """List the fields of the account's user table, identities first."""
-        call = Call(
-            method="GET", path="/api/schema/user", what="the account's user fields"
-        )
-        return self._transport.send(call, partial(to_table, call))
+        request = ApiRequest(method="GET", path="/api/schema/user")
+        return self._transport.send(request, partial(read_fields, request))
 
     def page(self, scan: Scan, cursor: str) -> Page:
-        """Fetch one page; an empty cursor fetches the first.
+        """Fetch one page. An empty cursor fetches the first.
 
         Raises:
-            StaleCursorError: when Lytics does not take the cursor.
-            AudienceError: when the audience went away meanwhile.
-            ProtocolError: for a refused filter, or a page malformed on every try.
+            StaleCursorError: when Lytics does not accept the cursor.
+            AudienceError: when the audience is gone.
+            UnexpectedResponseError: for a refused filter, or a page that was malformed
+                on every attempt.
         """
-        call = _scan_call(scan, cursor)
+        request = _scan_request(scan, cursor)
 
-        def read(answer: Answer) -> Page:
-            if answer.status in STALE and cursor:
+        def read(response: ApiResponse) -> Page:
+            if response.status in STALE_CURSOR and cursor:
                 raise StaleCursorError(
-                    f"Lytics does not take the cursor of {call.what}."
+                    f"{request} returned {response.status}: Lytics no longer accepts"
+                    " the cursor."
                 )
-            if answer.status == 404:  # noqa: PLR2004
+            if response.status == HTTPStatus.NOT_FOUND:
                 raise AudienceError(
-                    f"The audience {scan.slug} went away while it was scanned."
+                    f"{request} returned 404: audience {scan.slug} disappeared during"
+                    " the run. Check it in Lytics."
                 )
-            return to_page(call, answer)
+            return read_page(request, response)
 
-        return self._transport.send(call, read)
+        return self._transport.send(request, read)
 
     def _listed(self) -> Iterator[Audience]:
-        cursor, asked = "", {""}
-        while len(asked) <= MAX_LIST_PAGES:
+        cursor, requested = "", {""}
+        while len(requested) <= MAX_LIST_PAGES:
             query = {"table": "user", "kind": "segment", "sizes": "true"}
-            call = Call(
+            request = ApiRequest(
                 method="GET",
                 path="/v2/segment",
                 query={**query, "start": cursor} if cursor else query,
-                what="the list of audiences",
             )
-            audiences, cursor = self._transport.send(call, partial(to_list, call))
+            audiences, cursor = self._transport.send(
+                request, partial(read_audiences, request)
+            )
             yield from audiences
-            if cursor in asked:  # None, or one that leads back.
+            if cursor in requested:  # Empty, or a loop.
                 return
-            asked.add(cursor)
-        raise ProtocolError(
-            f"Lytics' list of audiences has no end: {MAX_LIST_PAGES} pages came of it."
+            requested.add(cursor)
+        raise UnexpectedResponseError(
+            f"GET /v2/segment did not end after {MAX_LIST_PAGES} pages. Name the"
+            " audiences to export in the setting audiences."
         )
 
 
-def _scan_call(scan: Scan, cursor: str) -> Call:
+def _scan_request(scan: Scan, cursor: str) -> ApiRequest:
     query = {"limit": str(scan.limit)}
     if cursor:
         query["start"] = cursor
     if scan.fields:
         query["fields"] = ",".join(scan.fields)
-    # Nobody can say what a server puts into a cursor: only what looks like a token is
-    # told.
-    told = f" at cursor {cursor}" if TOKEN.fullmatch(cursor) else " at a later page"
-    what = scan.what + (told if cursor else " at its first page")
+    # A server may put anything into a cursor; only what looks like a token is logged.
+    later = f"cursor {cursor}" if TOKEN.fullmatch(cursor) else "a later page"
+    page = later if cursor else "first page"
     if scan.filter is None:
         path = f"/api/segment/{quote(scan.slug, safe='')}/scan"
-        return Call(method="GET", path=path, query=query, what=what)
-    return Call(
+        return ApiRequest(method="GET", path=path, query=query, detail=page)
+    return ApiRequest(
         method="POST",
         path="/api/segment/scan",
         query={"table": "user", **query},
-        what=what,
         body=scan.filter,
+        detail=f"audience {scan.slug}, {page}",
     )
+
+
+# Responses.
+
+
+def read_page(request: ApiRequest, response: ApiResponse) -> Page:
+    """Read a page of a scan."""
+    content = _content(request, response)
+    members, total = content.get("data"), content.get("total")
+    if members is None and total == 0:
+        members = []  # Go writes a nil slice as null.
+    if not isinstance(members, list) or not all(isinstance(m, dict) for m in members):
+        raise _malformed(request, response)
+    return Page(
+        members=members,
+        next=_cursor(request, response, content),
+        total=total if type(total) is int and total >= 0 else None,
+    )
+
+
+def read_audiences(
+    request: ApiRequest, response: ApiResponse
+) -> tuple[list[Audience], str]:
+    """Read a page of the list of audiences, and the cursor of the next one."""
+    content = _content(request, response)
+    rows = content.get("data")
+    if rows is None:
+        rows = []
+    if not isinstance(rows, list):
+        raise _malformed(request, response)
+    found = [to_audience(row) for row in rows if is_audience(row)]
+    return found, _cursor(request, response, content)
+
+
+def read_audience(request: ApiRequest, response: ApiResponse) -> Audience | None:
+    """Read one audience; None for a segment of another kind."""
+    row = _content(request, response).get("data")
+    return to_audience(row) if isinstance(row, dict) and is_audience(row) else None
+
+
+def read_fields(request: ApiRequest, response: ApiResponse) -> tuple[Field, ...]:
+    """Read the account's user fields."""
+    table = _content(request, response).get("data")
+    try:
+        return to_fields(table)
+    except (TypeError, ValueError):
+        raise _malformed(request, response) from None
+
+
+def is_audience(row: object) -> bool:
+    """Whether a segment is an audience: not a goal, list, aspect…, and of users."""
+    return (
+        isinstance(row, Mapping)
+        and _is_name(row.get("id"))
+        and _is_name(row.get("slug_name"))
+        and row.get("kind") in (None, "", "segment")
+        and row.get("table") in (None, "", "user")
+    )
+
+
+def to_audience(row: Mapping[str, Any]) -> Audience:
+    """Read one row of audiences, which may lack a name, time or size."""
+    slug, size = str(row["slug_name"]), row.get("size")
+    name, updated = row.get("name"), row.get("updated") or row.get("modified_ms")
+    return Audience(
+        id=str(row["id"]),
+        slug=slug,
+        name=str(name) if _is_name(name) else slug,
+        updated=str(updated) if _is_name(updated) else "",
+        is_invalid=row.get("invalid") is True,
+        size=size if type(size) is int and size >= 0 else None,
+    )
+
+
+def to_fields(table: object) -> tuple[Field, ...]:
+    """Read the columns of `GET /api/schema/user`, identities first in Lytics' order.
+
+    `_created` and `_modified` are added when the schema lacks them.
+
+    Raises:
+        ValueError: when it is not such a table, or has no fields.
+    """
+    columns, by_fields = _table(table)
+    marked = [row["as"] for row in columns if row.get("is_by") is True]
+    identities = tuple(dict.fromkeys([*by_fields, *marked]))
+    rows = {row["as"]: row for row in columns}
+    found = [_to_field(n, rows.get(n, {}), is_identity=True) for n in identities]
+    found += [
+        _to_field(name, row, is_identity=False)
+        for name, row in rows.items()
+        if name not in identities
+    ]
+    extra = [Field(name=n, type="date") for n in BUILT_IN if n not in rows]
+    return (*found, *extra)
+
+
+def _content(request: ApiRequest, response: ApiResponse) -> Mapping[str, Any]:
+    if response.status != HTTPStatus.OK:
+        raise UnexpectedResponseError(
+            f"{request} returned {response.status}, which Lytics does not document."
+            " Check api_url and the settings of the audience."
+        )
+    try:
+        content = msgspec.json.decode(response.body)
+    except (ValueError, RecursionError):  # Not JSON, not UTF-8, or nested too deeply.
+        content = None
+    if not isinstance(content, dict):
+        raise _malformed(request, response)
+    return content
+
+
+def _cursor(
+    request: ApiRequest, response: ApiResponse, content: Mapping[str, Any]
+) -> str:
+    cursor = content.get("_next")
+    if cursor is None:
+        return ""
+    if type(cursor) is int:
+        cursor = str(cursor or "")
+    if not isinstance(cursor, str) or len(cursor) > MAX_CURSOR_LENGTH:
+        raise _malformed(request, response)
+    return cursor
+
+
+def _malformed(request: ApiRequest, response: ApiResponse) -> MalformedResponseError:
+    return MalformedResponseError(
+        f"{request} returned {response.status} with a malformed body."
+    )
+
+
+def _table(table: object) -> tuple[list[Mapping[str, Any]], list[str]]:
+    parts = table if isinstance(table, Mapping) else {}
+    columns, by_fields = parts.get("columns"), parts.get("by_fields") or []
+    if not isinstance(columns, list) or not isinstance(by_fields, list):
+        raise ValueError("not a table of fields")  # noqa: TRY004 - of a response
+    named = [
+        row for row in columns if isinstance(row, Mapping) and _is_text(row.get("as"))
+    ]
+    if not named or not all(map(_is_text, by_fields)):
+        raise ValueError("no names of fields")
+    return named, by_fields
+
+
+def _to_field(name: str, row: Mapping[str, Any], *, is_identity: bool) -> Field:
+    fallback = "string" if is_identity else ""
+    lytics_type, label = row.get("type"), row.get("shortdesc")
+    return Field(
+        name=name,
+        type=str(lytics_type) if _is_text(lytics_type) else fallback,
+        label=str(label) if _is_text(label) else "",
+        is_identity=is_identity,
+    )
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _is_name(value: object) -> bool:
+    return _is_text(value) or type(value) is int
+
+
+# FilterQL. Names are escaped, or refused if they cannot be.
+
+
+def members_filter(slug: str, *, required: Sequence[str] = ()) -> str:
+    """Select the audience's members who have all of the required fields."""
+    return _filter([f"INCLUDE {audience_name(slug)}", *_exists(required)])
+
+
+def changed_members_filter(
+    slug: str, since: datetime, *, required: Sequence[str] = ()
+) -> str:
+    """Select the members whose profile changed at or after `since`."""
+    included = [f"INCLUDE {audience_name(slug)}", *_exists(required)]
+    return _filter([*included, _modified_since(since)])
+
+
+def changed_non_members_filter(
+    slug: str, since: datetime, *, required: Sequence[str] = ()
+) -> str:
+    """Select everybody outside the audience whose profile changed since."""
+    excluded = [f"NOT INCLUDE {audience_name(slug)}", *_exists(required)]
+    return _filter([*excluded, _modified_since(since)])
+
+
+def audience_name(slug: str) -> str:
+    """Write an audience's slug.
+
+    Raises:
+        ConfigError: for a slug that Lytics would not generate.
+    """
+    if not SLUG.fullmatch(slug):
+        raise ConfigError(
+            f"{slug!r} is not an audience slug: Lytics generates them from a-z, 0-9 and"
+            " _. Rename the audience in Lytics."
+        )
+    return field_name(slug)
+
+
+def field_name(name: str) -> str:
+    """Write a field's name, in backticks where FilterQL could misread it.
+
+    Raises:
+        ConfigError: for a name that could end its own backticks.
+    """
+    if not name or set("`\\") & set(name) or not name.isprintable():
+        raise ConfigError(
+            f"The field {name!r} cannot be used in a filter: its name is empty or"
+            " contains a backtick, a backslash or a control character. Remove it from"
+            " require_fields."
+        )
+    if PLAIN_NAME.fullmatch(name) and not KEYWORD.fullmatch(name):
+        return name
+    return f"`{name}`"
+
+
+def time_literal(at: datetime) -> str:
+    """Write a time in UTC, in quotes.
+
+    It is rounded down to whole seconds, so that a bookmark skips no part of a second.
+    """
+    text = at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds")
+    return f'"{text}Z"'
+
+
+def _filter(conditions: Sequence[str]) -> str:
+    only = conditions[0] if len(conditions) == 1 else f"AND ({', '.join(conditions)})"
+    return f"FILTER {only} FROM user"
+
+
+def _exists(fields: Sequence[str]) -> list[str]:
+    return [f"EXISTS {field_name(name)}" for name in fields]
+
+
+def _modified_since(since: datetime) -> str:
+    return f"_modified >= {time_literal(since)}"

@@ -1,62 +1,35 @@
-"""What can go wrong, named by what to do about it; every message speaks to the user."""
+"""The tap's own errors, beside those of `singer_kit.errors`, by what the caller does.
+
+PluginError                       print its lines, exit with status 1
+├── AudienceError                 stop: the audience is gone, renamed or invalid
+├── StateError                    stop: the state was not written by this tap
+├── LedgerError                   stop: the ledger belongs to another job or is unusable
+├── StaleCursorError              restart the scan at its first page, once
+└── RetriableError                retry
+    └── MalformedResponseError    retry; after the last attempt it is
+                                  UnexpectedResponseError
+"""
 
 from __future__ import annotations
 
-
-class LyticsError(Exception):
-    """Root of the tap's own errors. Print the message alone and exit with status 1."""
+from singer_kit.errors import PluginError, RetriableError
 
 
-class SettingsError(LyticsError):
-    """The settings cannot work. Name the setting and what it takes; never its value."""
+class AudienceError(PluginError):
+    """The audience is gone, renamed, invalid or unknown. Nothing of it is sent."""
 
 
-class AuthError(LyticsError):
-    """Lytics does not know the token, or its role does not reach. Do not retry."""
+class StateError(PluginError):
+    """The given state was not written by this tap. Nothing is read."""
 
 
-class AudienceError(LyticsError):
-    """The audience is gone, renamed, invalid or unknown. Export nothing of it."""
+class LedgerError(PluginError):
+    """The ledger cannot be used by this job. Nothing is sent."""
 
 
-class LyticsUnavailableError(LyticsError):
-    """Every try failed. Stop; the state stays at the last good page."""
+class StaleCursorError(PluginError):
+    """Lytics no longer accepts the cursor of a scan."""
 
 
-class ProtocolError(LyticsError):
-    """Lytics answered what its documents do not allow. Stop, do not guess."""
-
-
-class StaleCursorError(LyticsError):
-    """Lytics no longer knows the scan's cursor. Scan from the first page, once."""
-
-
-class StateError(LyticsError):
-    """The state given is not one of this tap. Stop, before anything is lost."""
-
-
-class LedgerError(LyticsError):
-    """The ledger is not this job's alone, or cannot be used. Stop, sending nothing."""
-
-
-class OutputError(LyticsError):
-    """The tap's output goes nowhere any more. Stop."""
-
-
-class InterruptedByUserError(LyticsError):
-    """A signal came. Begin nothing new, keep what was written, end."""
-
-
-class RetriableError(Exception):
-    """This try failed; the next may not. Never leaves the transport."""
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        retry_after: float | None = None,
-        finally_: type[LyticsError] = LyticsUnavailableError,
-    ) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
-        self.finally_ = finally_
+class MalformedResponseError(RetriableError):
+    """The body of a response is not what Lytics documents, or was cut short."""

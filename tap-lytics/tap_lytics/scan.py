@@ -1,111 +1,248 @@
-"""The pages of a scan, one after the other, the next one fetched ahead."""
+"""Reading an audience's members page by page, the next page fetched ahead.
+
+Hides cursors: when a scan ends although Lytics gives another cursor, when it restarts,
+and which cursor another run may resume from.
+"""
 
 from __future__ import annotations
 
 import logging
+import time
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from .answers import Page
-from .errors import ProtocolError, StaleCursorError
-from .prefetch import Ahead
+from singer_kit.errors import UnexpectedResponseError
+from singer_kit.shutdown import BackgroundCall
+
+from .client import (
+    Page,
+    Scan,
+    changed_members_filter,
+    changed_non_members_filter,
+    members_filter,
+)
+from .errors import StaleCursorError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import datetime
 
-    from .client import Client, Scan
-    from .interrupt import Interrupt
+    from singer_kit.shutdown import ShutdownSignal
+
+    from .client import LyticsClient
+    from .records import Member, RecordBuilder
+    from .settings import Settings
 
 MAX_IDLE_PAGES = 10  # In a row, while there is still a cursor.
+PROGRESS_SECONDS = 10.0  # At least, between two lines in the log.
 
 logger = logging.getLogger("tap-lytics.scan")
 
 
-class Pages:
-    """A scan under way. While a page is worked on, the next one is being fetched.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberPage:
+    """The members of a page.
 
-    Never more than one page ahead: the next is asked for when this one is handed out.
+    `cursor` is that of the next page, empty if another run cannot resume there;
+    `starts` how often the scan started at its first page; `gave_up` whether it ended
+    although Lytics gave another cursor.
+    """
+
+    members: list[Member]
+    cursor: str
+    is_last: bool
+    total: int | None
+    starts: int
+    gave_up: bool
+
+
+class AudienceReader:
+    """Reads the members of one audience.
+
+    Args:
+        client: the Lytics API.
+        shutdown: interrupts requests.
+        slug: the audience's slug.
+        builder: makes the records.
+        settings: `require_fields` and `page_size`.
+        logger: gets the progress.
+
+    Raises:
+        ConfigError: when a slug or field cannot stand in a filter.
     """
 
     def __init__(
-        self, client: Client, scan: Scan, interrupt: Interrupt, *, cursor: str = ""
+        self,
+        client: LyticsClient,
+        shutdown: ShutdownSignal,
+        *,
+        slug: str,
+        builder: RecordBuilder,
+        settings: Settings,
+        logger: logging.Logger,
+    ) -> None:
+        self._client = client
+        self._shutdown = shutdown
+        self._slug = slug
+        self._builder = builder
+        self._required = settings.require_fields
+        self._page_size = settings.page_size
+        self._logger = logger
+        # Fails now and not in a later sync, which is the first to need a filter.
+        members_filter(slug, required=self._required)
+
+    def members(
+        self, *, cursor: str = "", size: int | None = None
+    ) -> Iterator[MemberPage]:
+        """Read all members, from the cursor's page on.
+
+        Raises:
+            UnexpectedResponseError: when Lytics refuses a second cursor.
+            ShutdownRequestedError: when a signal arrives.
+        """
+        required = self._required
+        text = members_filter(self._slug, required=required) if required else None
+        size = None if required else size  # The size is that of the whole audience.
+        yield from self._pages(self._scan(text), cursor=cursor, size=size)
+
+    def changed_members(self, since: datetime) -> Iterator[MemberPage]:
+        """Read the members whose profile changed since."""
+        text = changed_members_filter(self._slug, since, required=self._required)
+        yield from self._pages(self._scan(text))
+
+    def changed_non_members(self, since: datetime) -> Iterator[list[str]]:
+        """Read the keys of profiles that changed since and are not members."""
+        text = changed_non_members_filter(self._slug, since, required=self._required)
+        scan = self._scan(text, fields=self._builder.key_query_fields)
+        for page in ScanPages(self._client, scan, self._shutdown):
+            yield [self._builder.key(profile) for profile in page.members]
+
+    def _scan(self, text: str | None, *, fields: tuple[str, ...] | None = None) -> Scan:
+        return Scan(
+            slug=self._slug,
+            filter=text,
+            fields=self._builder.query_fields if fields is None else fields,
+            limit=self._page_size,
+        )
+
+    def _pages(
+        self, scan: Scan, *, cursor: str = "", size: int | None = None
+    ) -> Iterator[MemberPage]:
+        pages = ScanPages(self._client, scan, self._shutdown, cursor=cursor)
+        progress = Progress(self._logger, size=size)
+        for page in pages:
+            yield MemberPage(
+                members=self._builder.members(page.members),
+                cursor=pages.resumable_cursor(page),
+                is_last=not page.next,
+                total=page.total,
+                starts=pages.starts,
+                gave_up=pages.gave_up,
+            )
+            progress.add(len(page.members), total=page.total)
+        self._logger.info("%s.", progress)
+
+
+class ScanPages:
+    """The pages of a scan. While one is processed, the next is fetched.
+
+    Never more than one page ahead: the next is requested when this one is handed out.
+    """
+
+    def __init__(
+        self,
+        client: LyticsClient,
+        scan: Scan,
+        shutdown: ShutdownSignal,
+        *,
+        cursor: str = "",
     ) -> None:
         self._client = client
         self._scan = scan
-        self._interrupt = interrupt
-        self._cursor = cursor
-        self.starts = 0 if cursor else 1  # How often it began at the first page.
-        self.asked = cursor  # The cursor of the page handed out last.
-        self.gave_up = False  # Whether it ended where Lytics gave no end.
+        self._shutdown = shutdown
+        self._first_cursor = cursor
+        self._cursor = cursor  # That of the page handed out last.
+        self.starts = 0 if cursor else 1  # How often it started at the first page.
+        self.gave_up = False  # Whether it ended although there was another cursor.
 
     def __iter__(self) -> Iterator[Page]:
-        """Hand out the pages; a cursor that Lytics forgot begins afresh, once.
+        """Iterate over the pages. A cursor that Lytics forgot restarts the scan, once.
 
         Raises:
-            ProtocolError: when the second cursor is not taken either.
-            InterruptedByUserError: when a stop is wished for.
+            UnexpectedResponseError: when the second cursor is not accepted either.
+            ShutdownRequestedError: when a signal arrives.
         """
         try:
-            yield from self._pages(self._cursor)
+            yield from self._pages(self._first_cursor)
         except StaleCursorError as stale:
-            logger.warning("%s The scan begins afresh at its first page.", stale)
+            logger.warning("%s The scan restarts at its first page.", stale)
             self.starts += 1
-            yield from self._afresh()
+            yield from self._restarted()
 
-    def _afresh(self) -> Iterator[Page]:
+    def resumable_cursor(self, page: Page) -> str:
+        """Give the cursor with which another run finds the next page, if there is one.
+
+        A cursor that is the same on every page does not say where the scan is: Lytics
+        keeps that position, and moves it when the next page is requested.
+        """
+        return "" if page.next == self._cursor else page.next
+
+    def _restarted(self) -> Iterator[Page]:
         try:
             yield from self._pages("")
         except StaleCursorError as stale:
-            raise ProtocolError(
-                f"{stale} It was the second time in this scan, so it ends here."
+            raise UnexpectedResponseError(
+                f"{stale} This is the second time in one scan, so the run ends. Run"
+                " again, and ask Lytics' support if that does not help."
             ) from None
 
     def _pages(self, cursor: str) -> Iterator[Page]:
-        page, idle = self._fetch(cursor).result(), Idleness()
-        self.asked = cursor
+        page, idle = self._fetch(cursor).result(), IdlePages()
+        self._cursor = cursor
         while True:
             ahead = self._fetch(page.next) if page.next else None
             yield page
             if ahead is None:
                 return
             previous, page = page, ahead.result()
-            self.asked = previous.next
+            self._cursor = previous.next
             if _is_repeated(previous, page):
                 return
-            if idle.is_reached(page):
-                yield self._given_up()
+            if idle.is_limit_reached(page):
+                yield self._give_up()
                 return
 
-    def _given_up(self) -> Page:
+    def _give_up(self) -> Page:
         self.gave_up = True
         logger.warning(
-            "%d pages in a row brought nobody new, so %s is taken for over although"
-            " Lytics gave another cursor. If members are missing, ask Lytics.",
+            "The last %d pages of the %s had no new members, so it ends although Lytics"
+            " returned another cursor. If members are missing, ask Lytics' support.",
             MAX_IDLE_PAGES,
-            self._scan.what,
+            self._scan,
         )
-        return Page(members=[], next="", total=None)  # Whoever lacks may be a member.
+        return Page(members=[], next="", total=None)  # Not seen is not left.
 
-    def _fetch(self, cursor: str) -> Ahead[Page]:
+    def _fetch(self, cursor: str) -> BackgroundCall[Page]:
         call = partial(self._client.page, self._scan, cursor)
-        return Ahead(call, self._interrupt)
+        return BackgroundCall(call, self._shutdown)
 
 
-class Idleness:
-    """Notices a scan without an end: pages that are empty, or that came before.
+class IdlePages:
+    """Detects a scan without an end by pages that are empty or came before.
 
-    Tokens tell nothing: Lytics may give the same one again and again.
+    Cursors cannot tell: Lytics may return the same one with every page.
     """
 
     def __init__(self) -> None:
         self._came: set[int] = set()
         self._in_row = 0
 
-    def is_reached(self, page: Page) -> bool:
-        """Take a page; say whether it was one too many without anybody new."""
-        mark = _marks(page)
-        is_idle = not page.members or mark in self._came
-        self._came.add(mark)
+    def is_limit_reached(self, page: Page) -> bool:
+        """Add a page; whether it is one too many without new members."""
+        fingerprint = _page_fingerprint(page)
+        is_idle = not page.members or fingerprint in self._came
+        self._came.add(fingerprint)
         self._in_row = self._in_row + 1 if is_idle else 0
         return self._in_row == MAX_IDLE_PAGES
 
@@ -113,16 +250,44 @@ class Idleness:
 def _is_repeated(previous: Page, page: Page) -> bool:
     if previous.next != page.next or not page.members:
         return False
-    return list(map(_mark, previous.members)) == list(map(_mark, page.members))
+    fingerprints = [list(map(_fingerprint, p.members)) for p in (previous, page)]
+    return fingerprints[0] == fingerprints[1]
 
 
-def _marks(page: Page) -> int:
-    """Know a page by some of its members; all of them would cost too much."""
+def _page_fingerprint(page: Page) -> int:
+    # Of some members: all of them would cost too much.
     members = page.members
     some = members[:1] + members[len(members) // 2 :][:1] + members[-1:]
-    return hash((len(members), *map(_mark, some)))
+    return hash((len(members), *map(_fingerprint, some)))
 
 
-def _mark(member: Mapping[str, object]) -> int:
-    """Know a member by the values that can be compared however deep others are."""
+def _fingerprint(member: Mapping[str, object]) -> int:
+    # Of the values that can be hashed, however deep the others are.
     return hash(tuple(v for v in member.values() if isinstance(v, (str, int, float))))
+
+
+class Progress:
+    """Counts members and logs how far a scan is, at most every 10 seconds."""
+
+    def __init__(self, logger: logging.Logger, *, size: int | None) -> None:
+        self._logger = logger
+        self._size = size
+        self._read = 0
+        self._began = self._logged = time.monotonic()
+
+    def add(self, members: int, *, total: int | None = None) -> None:
+        """Add a page. Its total replaces the audience's size."""
+        self._read += members
+        self._size = self._size if total is None else total
+        now = time.monotonic()
+        if now - self._logged >= PROGRESS_SECONDS:
+            self._logged = now
+            self._logger.info("%s.", self)
+
+    def __str__(self) -> str:
+        seconds = max(time.monotonic() - self._began, 1e-9)
+        rate = f"{self._read / seconds:,.0f} per second"
+        if not self._size:
+            return f"Read {self._read:,} members, {rate}"
+        percent = min(100 * self._read / self._size, 100)
+        return f"Read {self._read:,} of {self._size:,} members, {percent:.0f} %, {rate}"

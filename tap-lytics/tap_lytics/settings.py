@@ -1,4 +1,4 @@
-"""The tap's settings: declared once, read once."""
+"""The tap's settings: declared, checked beyond their schema, and typed, once each."""
 
 from __future__ import annotations
 
@@ -8,16 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 from singer_sdk import typing as th
 
-from .errors import SettingsError
-from .moments import to_moment
+from singer_kit.config import (
+    connection_errors,
+    connection_settings,
+    token_errors,
+    typed_values,
+)
+
+from .records import parse_timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 WEEK_SECONDS = 7 * 24 * 3600
 WEEK_MINUTES = 7 * 24 * 60
 YEAR_HOURS = 366 * 24
-PAGE_LIMIT = 100  # Lytics answers with no more, however much is asked for.
+MAX_PAGE_SIZE = 100  # Lytics returns no more, however many are requested.
 
 DECLARED = th.PropertiesList(
     th.Property(
@@ -26,125 +32,156 @@ DECLARED = th.PropertiesList(
         required=True,
         secret=True,
         title="API token",
-        description="Lytics access token, sent as it is in the header Authorization."
-        " Its role must be able to read segments, tables and schemas.",
+        description="Lytics access token, sent as is in the Authorization header. Its"
+        " role must be able to read segments, tables and schemas.",
     ),
     th.Property(
         "audiences",
         th.ArrayType(th.StringType),
         default=[],
         title="Audiences",
-        description="Slugs or ids of the audiences to export. Empty: discovery lists"
-        " every audience (up to 20), and a sync names them and ends.",
+        description="Slugs or ids of the audiences to export. If empty, discovery lists"
+        " up to 20 audiences, and a sync fails with their names.",
     ),
     th.Property(
         "existing_users",
         th.BooleanType,
         default=False,
         title="Existing users",
-        description="Send who is already in the audience when the job first runs."
-        " If false, the first run sets the starting point and says how many it left"
-        " out.",
+        description="Send the members who are in the audience when the job first runs."
+        " If false, the first run sends no records and only sets the starting point.",
     ),
     th.Property(
         "start_date",
         th.DateTimeType,
         title="Start date",
-        description="With existing_users false: the starting point instead of the"
-        " first run's time, so that a lost state does not move it.",
+        description="Starting point to use instead of the time of the first run if"
+        " existing_users is false. It survives the loss of the state.",
     ),
     th.Property(
         "require_fields",
         th.ArrayType(th.StringType),
         default=[],
         title="Required fields",
-        description="Only members that have all of these fields; Lytics filters them,"
-        " so that the others cost nothing.",
+        description="Export only members who have all of these fields. Lytics filters"
+        " them, so other members cost no requests.",
     ),
     th.Property(
         "poll_interval_seconds",
         th.IntegerType(minimum=0, maximum=WEEK_SECONDS),
         default=0,
         title="Poll interval",
-        description="0: one pass, then exit. Otherwise keep running, and look for"
-        " changes every so many seconds.",
+        description="Keep running and sync again at this interval. 0 syncs once and"
+        " exits.",
     ),
     th.Property(
         "full_scan_interval_hours",
         th.IntegerType(minimum=0, maximum=YEAR_HOURS),
         default=24,
-        title="Whole scan interval",
-        description="A pass later than this after the last whole scan scans the whole"
-        " audience again, which finds who entered or left by mere passing of time."
-        " 0: never.",
+        title="Full sync interval",
+        description="Run a full sync when the last one is older than this. Only a full"
+        " sync finds members who entered or left because time passed. 0 disables the"
+        " interval.",
     ),
     th.Property(
         "overlap_minutes",
         th.IntegerType(minimum=0, maximum=WEEK_MINUTES),
         default=30,
         title="Overlap",
-        description="How far a pass for changes reaches back behind the bookmark."
-        " Lytics computes membership behind the events and calls less than 30 minutes"
-        " unreliable.",
+        description="Lookback window subtracted from the bookmark on every incremental"
+        " sync. Lytics computes membership with a delay and calls windows under 30"
+        " minutes unreliable.",
     ),
     th.Property(
         "ledger_path",
         th.StringType,
         title="Ledger",
-        description="A SQLite file in which the tap keeps the audience's members: it"
-        " makes who entered, who changed and who left exact. One file per job.",
+        description="SQLite file in which the tap records the audience's members, so"
+        " that it knows exactly who entered, changed and left. Use one file per job.",
     ),
     th.Property(
         "emit_changes",
         th.BooleanType,
         default=True,
         title="Send changes",
-        description="If false, with a ledger: send only who entered (and left), not"
-        " who changed.",
+        description="Send members whose profile changed. If false, which needs a"
+        " ledger, send only members who entered (and left).",
     ),
     th.Property(
         "emit_exits",
         th.BooleanType,
         default=False,
         title="Send exits",
-        description="Also report members who left. Needs a ledger and require_fields,"
-        " or no ledger and existing_users.",
+        description="Also report members who left. Needs ledger_path and"
+        " require_fields, or existing_users without a ledger.",
     ),
     th.Property(
         "page_size",
-        th.IntegerType(minimum=1, maximum=PAGE_LIMIT),
-        default=PAGE_LIMIT,
+        th.IntegerType(minimum=1, maximum=MAX_PAGE_SIZE),
+        default=MAX_PAGE_SIZE,
         title="Page size",
         description="Members per request, at most 100.",
     ),
-    th.Property(
-        "api_url",
-        th.StringType,
-        default="https://api.lytics.io",
-        title="API URL",
-        description="Where Lytics is. https only, except on a loopback address.",
-    ),
-    th.Property(
-        "request_timeout_seconds",
-        th.IntegerType(minimum=1, maximum=3600),
-        default=60,
-        title="Request timeout",
-        description="How long one request may wait for an answer before it is tried"
-        " again.",
-    ),
-    th.Property(
-        "user_agent",
-        th.StringType,
-        default="tap-lytics",
-        title="User agent",
-        description="Sent in the header User-Agent.",
+    *connection_settings(
+        api_url="https://api.lytics.io",
+        api_url_description="Base URL of the Lytics API. Must be https, except for a"
+        " loopback address.",
+        user_agent="tap-lytics",
     ),
 ).to_dict()
 
 
+def settings_errors(config: Mapping[str, Any], env_prefix: str) -> Iterator[str]:
+    """List what is wrong with a configuration that satisfies the schema."""
+    yield from token_errors("api_token", config["api_token"], "Lytics", env_prefix)
+    yield from connection_errors(config)
+    try:
+        parse_timestamp(config.get("start_date") or "1970-01-01")
+    except ValueError:
+        yield "start_date must be a date or time such as 2026-01-31T08:00:00Z."
+    for name in ("audiences", "require_fields"):
+        if not all(config[name]):
+            yield f"{name} has an empty entry."
+    yield from _combination_errors(config)
+
+
+def settings_warnings(config: Mapping[str, Any], now: datetime) -> Iterator[str]:
+    """List what is unlikely to be intended in a valid configuration."""
+    start = config.get("start_date")
+    if start and parse_timestamp(start) > now and not config["existing_users"]:
+        yield (
+            "start_date is in the future and is ignored: the time of the first run is"
+            " the starting point."
+        )
+
+
+def _combination_errors(config: Mapping[str, Any]) -> Iterator[str]:
+    ledger = bool(config.get("ledger_path"))
+    if config["emit_exits"] and ledger and not config["require_fields"]:
+        yield (
+            "emit_exits with ledger_path needs require_fields: the record of an exit"
+            " holds the values of these fields, such as the customer id."
+        )
+    if config["emit_exits"] and not ledger and not config["existing_users"]:
+        yield (
+            "emit_exits needs ledger_path, or existing_users true: exits are found by"
+            " full syncs, and there are none without either setting."
+        )
+    if config["emit_exits"] and not ledger and not config["full_scan_interval_hours"]:
+        yield (
+            "emit_exits without ledger_path needs full_scan_interval_hours above 0:"
+            " only full syncs find exits, and there would be no second one."
+        )
+    if not config["emit_changes"] and not ledger:
+        yield (
+            "emit_changes false needs ledger_path: only a ledger can distinguish"
+            " members who entered from members who changed."
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The settings after validation; nothing reads the configuration beyond here."""
+    """The typed settings. Nothing reads the configuration after this."""
 
     api_token: str
     api_url: str
@@ -153,7 +190,7 @@ class Settings:
     start_date: datetime | None
     require_fields: tuple[str, ...]
     poll_interval_seconds: int
-    full_scan_interval: timedelta
+    full_sync_interval: timedelta
     overlap: timedelta
     ledger_path: str | None
     emit_changes: bool
@@ -164,52 +201,36 @@ class Settings:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Settings:
-        """Read a configuration that was validated and has its defaults.
-
-        Raises:
-            SettingsError: when it was not, with all that is wrong.
-        """
-        try:
-            return cls._read(config)
-        except (KeyError, TypeError, ValueError):
-            raise SettingsError("The settings were not validated.") from None
-
-    @classmethod
-    def _read(cls, config: Mapping[str, Any]) -> Settings:
-        start, names = config.get("start_date"), ("audiences", "require_fields")
-        lists: dict[str, Any] = {
-            name: tuple(dict.fromkeys(config.get(name) or ())) for name in names
-        }
-        plain = ("api_token", "user_agent", "existing_users", "emit_changes")
-        counts = ("poll_interval_seconds", "page_size", "request_timeout_seconds")
-        read: dict[str, Any] = {name: config[name] for name in (*plain, "emit_exits")}
-        read |= {name: int(config[name]) for name in counts}
+        """Type a configuration that was validated and has its defaults."""
+        values = typed_values(config, DECLARED)
+        for name in ("audiences", "require_fields"):
+            values[name] = tuple(dict.fromkeys(values[name]))
+        start, hours = values["start_date"], values.pop("full_scan_interval_hours")
         return cls(
-            **read,
-            **lists,
-            api_url=config["api_url"].rstrip("/"),
-            start_date=to_moment(start) if start else None,
-            full_scan_interval=timedelta(hours=int(config["full_scan_interval_hours"])),
-            overlap=timedelta(minutes=int(config["overlap_minutes"])),
-            ledger_path=config.get("ledger_path") or None,
+            **values
+            | {
+                "start_date": parse_timestamp(start) if start else None,
+                "full_sync_interval": timedelta(hours=hours),
+                "overlap": timedelta(minutes=values.pop("overlap_minutes")),
+            }
         )
 
     @property
-    def has_whole_scans(self) -> bool:
-        """Whether passes ever scan the whole audience, not only changes."""
+    def has_full_syncs(self) -> bool:
+        """Whether full syncs ever run."""
         return self.existing_users or self.ledger_path is not None
 
     @property
-    def repeats_passes(self) -> bool:
-        """Whether a pass may follow another one in one process."""
-        return self.poll_interval_seconds > 0 or self.versions_scans
+    def may_repeat_syncs(self) -> bool:
+        """Whether a sync may follow another in the same process."""
+        return self.poll_interval_seconds > 0 or self.reports_exits_by_version
 
     @property
-    def versions_scans(self) -> bool:
-        """Whether exits are told by a version at the end of a whole scan."""
+    def reports_exits_by_version(self) -> bool:
+        """Whether exits are reported by ACTIVATE_VERSION after a full sync."""
         return self.emit_exits and self.ledger_path is None
 
     @property
-    def records_exits(self) -> bool:
-        """Whether exits are told by records."""
+    def reports_exits_by_record(self) -> bool:
+        """Whether exits are reported by records with `_sdc_deleted_at`."""
         return self.emit_exits and self.ledger_path is not None

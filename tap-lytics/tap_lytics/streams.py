@@ -1,10 +1,16 @@
-"""A stream: the members of one audience."""
+"""A stream: the members of one audience. The seam to the SDK's record loop.
+
+`_sync_records` is a private name of the SDK, overridden because `Stream.sync` is final
+and there is no public hook that lets a stream write many records, and its own STATE,
+at once.
+"""
 
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from singer_sdk import Stream
 from singer_sdk.helpers.conform import TypeConformanceLevel
@@ -12,35 +18,41 @@ from singer_sdk.singerlib import Schema
 from singer_sdk.singerlib.catalog import Metadata
 from typing_extensions import override
 
-from .errors import InterruptedByUserError, SettingsError
-from .ledger_roster import LedgerRoster
-from .ledger_trouble import telling_of_trouble
-from .lookout import Lookout
-from .members import Contradictions, Shape
-from .outlet import LineWriter, StreamOutlet
-from .passes import AudiencePasses
-from .reader import Reader, Surroundings
-from .roster import Overlap
-from .schema import DELETED_AT, KEY, TIME, stream_schema
-from .state import Place, formers
-from .stream_maps import mapped
+from singer_kit.errors import ConfigError, ShutdownRequestedError
+from singer_kit.stream_maps import apply_stream_map
+
+from .ledger import ledger_errors
+from .output import StreamOutput
+from .records import (
+    DELETED_AT,
+    KEY,
+    TIME,
+    MismatchCounter,
+    RecordBuilder,
+    stream_schema,
+)
+from .state import StreamState, absent_streams
+from .sync import build_sync
 
 if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Iterator
+    from collections.abc import Callable, Generator, Iterator
 
-    from singer_sdk import Tap, metrics
-    from singer_sdk.helpers.types import Context, Record
+    from singer_sdk import Tap
+    from singer_sdk.helpers.types import Context
+    from singer_sdk.metrics import Counter
     from singer_sdk.singerlib import Catalog, MetadataMapping
 
-    from .catalog import Entry
-    from .roster import Roster
+    from .catalog import AudienceEntry
+    from .ledger import Ledger
+    from .output import LineWriter
+    from .records import Record
+    from .sync import AudienceSync, RunContext
 
 AUTOMATIC = Metadata.InclusionType.AUTOMATIC
 
 
-def tell_exits(catalog: Catalog) -> None:
-    """Give a catalog the property that tells exits, whatever was selected in it."""
+def add_exit_property(catalog: Catalog) -> None:
+    """Give every stream of a catalog `_sdc_deleted_at`, whatever was selected."""
     for entry in catalog.values():
         properties = entry.schema.properties or {}
         properties.setdefault(DELETED_AT, Schema.from_dict(TIME.schema))
@@ -49,16 +61,32 @@ def tell_exits(catalog: Catalog) -> None:
 
 
 class AudienceStream(Stream):
-    """The members of one audience; named by its slug."""
+    """The members of one audience, named by its slug.
 
-    # The record's values are made to fit its schema by this tap.
+    Args:
+        tap: the tap.
+        entry: the audience and its fields.
+        run: what the run shares.
+        open_ledger: opens the ledger of the run, once; None without ledger_path.
+    """
+
+    # The values already fit the schema.
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE
 
-    def __init__(self, tap: Tap, entry: Entry, around: Surroundings) -> None:
+    def __init__(
+        self,
+        tap: Tap,
+        entry: AudienceEntry,
+        run: RunContext,
+        *,
+        open_ledger: Callable[[], Ledger | None],
+    ) -> None:
+        self._plugin = tap
         self._entry = entry
-        self._around = around
-        self._with_exits = around.settings.records_exits
-        self._counter: metrics.Counter | None = None
+        self._run = run
+        self._open_ledger = open_ledger
+        self._with_exits = run.settings.reports_exits_by_record
+        self._counter: Counter | None = None
         schema = stream_schema(entry.fields, with_exits=self._with_exits)
         super().__init__(tap, schema=schema, name=entry.slug)
         self.primary_keys = [KEY]
@@ -77,126 +105,119 @@ class AudienceStream(Stream):
         return False  # The SDK would write them before the records.
 
     @override
-    def get_record_counter(self, **kwargs: Any) -> metrics.Counter:
-        self._counter = super().get_record_counter(**kwargs)
-        return self._counter
-
-    @override
     def log(
         self, message: str, *args: Any, level: int = logging.INFO, **kwargs: Any
     ) -> None:
-        if level < logging.ERROR:  # The SDK's only one announces an error that follows.
+        if (
+            level < logging.ERROR
+        ):  # The SDK's only one announces the error that follows.
             super().log(message, *args, level=level, **kwargs)
 
     @override
     def get_records(self, context: Context | None) -> Iterator[Record]:
-        if self.ABORT_AT_RECORD_COUNT is not None:
-            yield from self._tried_records()
-        elif not self._around.interrupt.is_set:
-            self._pass()
+        """Read members, sending and saving nothing: the SDK's `--test` writes them."""
+        for record in self._sync.sample():
+            for stream_map in self.stream_maps:
+                # Fails with a clear error; the SDK's would quote the expression.
+                apply_stream_map(stream_map, record)
+            yield record
 
-    def _pass(self) -> None:
-        place = Place.read(self.name, self.stream_state)
+    @override
+    def _sync_records(
+        self, context: Context | None = None, *, write_messages: bool = True
+    ) -> Generator[dict[str, Any], Any, Any]:
+        """Run the sync that is due, which writes its records and states itself.
+
+        Only `--test` takes the SDK's way, record by record from `get_records`.
+        """
+        if self._is_test:
+            yield from super()._sync_records(context, write_messages=write_messages)
+            return
+        with self.get_record_counter() as counter, self.get_sync_timer() as timer:
+            counter.with_context({})
+            timer.with_context({})
+            self._counter = counter
+            if not self._run.shutdown.is_set:
+                self._run_sync()
+        self.finalize_state_progress_markers()  # Writes the state, as the SDK's does.
+
+    @property
+    def _is_test(self) -> bool:
+        return self.ABORT_AT_RECORD_COUNT is not None
+
+    def _run_sync(self) -> None:
+        state = StreamState.read(self.name, self.stream_state)
         try:
-            with telling_of_trouble(self._around.settings.ledger_path or ""):
-                self._passes.run(place)
-        except InterruptedByUserError:
-            self.logger.info("Stopped by a signal, behind the last page written.")
+            path = self._run.settings.ledger_path
+            with nullcontext() if path is None else ledger_errors(path):
+                self._sync.run(state)
+        except ShutdownRequestedError:
+            self.logger.info("Stopped by a signal after the last page written.")
         finally:
-            self._tell_of_contradictions()
+            self._log_mismatches()
 
-    def _tried_records(self) -> Iterator[Record]:
-        """Read as many as a test of the tap wants; sends and keeps nothing else."""
-        self._lookout.look(None)
-        for batch in self._reader.whole():
-            for member in batch.members:
-                for way in self.stream_maps:
-                    mapped(way, dict(member.record))  # The SDK would quote a failure.
-                yield member.record
-
-    def _keep(self, place: Place) -> None:
-        place.write(self.stream_state)
-        self._tap.state_writer.write_state(self.tap_state)
+    def _write_state(self, state: StreamState) -> None:
+        state.write(self.stream_state)
+        self._plugin.state_writer.write_state(self.tap_state)
 
     def _count(self, records: int) -> None:
         if self._counter:
             self._counter.increment(records)
 
     @cached_property
-    def _passes(self) -> AudiencePasses:
-        writer = self._tap.message_writer
-        if not isinstance(writer, LineWriter):
-            raise TypeError("The tap writes through its own LineWriter only.")
-        return AudiencePasses(
-            self._reader,
-            around=self._around,
-            lookout=self._lookout,
-            outlet=StreamOutlet(
-                writer, self.stream_maps, keep=self._keep, count=self._count
+    def _sync(self) -> AudienceSync:
+        return build_sync(
+            self._run,
+            slug=self.name,
+            audience_id=self._entry.audience_id,
+            builder=self._builder,
+            ledger=None if self._is_test else self._open_ledger(),
+            absent_streams=absent_streams(
+                self.tap_state.get("bookmarks", {}), self._plugin.streams
             ),
-            roster=self._roster,
+            output=StreamOutput(
+                cast("LineWriter", self._plugin.message_writer),
+                self.stream_maps,
+                write_state=self._write_state,
+                count=self._count,
+            ),
             logger=self.logger,
         )
 
     @cached_property
-    def _roster(self) -> Roster:
-        settings = self._around.settings
-        if settings.ledger_path is None:
-            return Overlap(settings.overlap, is_repeated=settings.repeats_passes)
-        return LedgerRoster(
-            self._around.ledger(), slug=self.name, shape=self._shape, settings=settings
-        )
-
-    @cached_property
-    def _lookout(self) -> Lookout:
-        return Lookout(
-            self._around.client,
-            self._around.interrupt,
-            slug=self.name,
-            audience_id=self._entry.audience_id,
-            formers=formers(self.tap_state.get("bookmarks", {}), self._tap.streams),
-        )
-
-    @cached_property
-    def _reader(self) -> Reader:
-        return Reader(
-            self._around, slug=self.name, shape=self._shape, logger=self.logger
-        )
-
-    @cached_property
-    def _shape(self) -> Shape:
+    def _builder(self) -> RecordBuilder:
         fields = {field.name: field for field in self._entry.fields}
-        names = self._around.settings.require_fields
+        names = self._run.settings.require_fields
         missing = [name for name in names if name not in fields]
         if missing:
-            raise SettingsError(
-                f"require_fields names {', '.join(missing)}, which the account has not:"
-                " nobody would be sent. Correct the name or take it out."
+            raise ConfigError(
+                f"require_fields names {', '.join(missing)}, which the Lytics account"
+                " does not have, so no member would be sent. Correct or remove it."
             )
-        return Shape(
+        return RecordBuilder(
             [f for f in fields.values() if self.mask[("properties", f.name)]],
             identities=self._entry.identities,
-            contradictions=self._contradictions,
+            mismatches=self._mismatches,
             with_exits=self._with_exits,
             required=[fields[name] for name in names],
         )
 
     @cached_property
-    def _contradictions(self) -> Contradictions:
-        return Contradictions(tell=self._tell_of_contradiction)
+    def _mismatches(self) -> MismatchCounter:
+        return MismatchCounter(report=self._log_mismatch)
 
-    def _tell_of_contradiction(self, name: str, lytics_type: str, came: str) -> None:
+    def _log_mismatch(self, name: str, lytics_type: str, python_type: str) -> None:
         self.logger.warning(
-            "The field %s is of the Lytics type %s, but a member has a value (%s) that"
-            " contradicts it. Such values are left out of the records and counted.",
+            "Field %s has the Lytics type %s, but a member has a value of another type"
+            " (%s). Such values are omitted from the records and counted.",
             name,
             lytics_type,
-            came,
+            python_type,
         )
 
-    def _tell_of_contradictions(self) -> None:
-        counts: Counter[str] = self._contradictions.counts
+    def _log_mismatches(self) -> None:
+        counts = self._mismatches.counts
         if counts:
             listed = ", ".join(f"{name} {n:,}" for name, n in sorted(counts.items()))
-            self.logger.warning("Values left out as contradicting: %s.", listed)
+            self.logger.warning("Values omitted because of their type: %s.", listed)
             counts.clear()

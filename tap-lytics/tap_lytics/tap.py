@@ -1,10 +1,15 @@
-"""The tap: its settings, its streams and its runs."""
+"""The tap: settings, catalog and state in, and runs of one or many syncs."""
 
 from __future__ import annotations
 
 import gc
+import json
+import os
+import sys
 import time
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, closing, nullcontext
+from copy import deepcopy
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,43 +18,56 @@ from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from singer_sdk.singerlib import Catalog
 from typing_extensions import override
 
-from . import catalog as catalogs
-from .client import Client
-from .command import OneLineCommand, read_json
-from .configured import ConfiguredTap
-from .discovery import discover, slugs
-from .errors import InterruptedByUserError, SettingsError
-from .given_state import bookmarks
-from .interrupt import Interrupt
-from .ledger_file import open_ledger
-from .outlet import LineWriter
-from .prefetch import ask
-from .reader import Surroundings
-from .settings import Settings
-from .stream_maps import usable_maps
-from .streams import AudienceStream, tell_exits
-from .transport import Transport
+from singer_kit.errors import ConfigError, OutputError, ShutdownRequestedError
+from singer_kit.plugin import SingerPlugin
+from singer_kit.shutdown import ShutdownSignal, call_interruptibly
+from singer_kit.stream_maps import checked_stream_maps
+
+from .catalog import (
+    add_types,
+    annotate,
+    discover,
+    list_slugs,
+    read_entries,
+    select_entries,
+)
+from .ledger import open_ledger
+from .output import LineWriter
+from .settings import DECLARED, Settings, settings_errors, settings_warnings
+from .state import read_bookmarks
+from .streams import AudienceStream, add_exit_property
+from .sync import build_run, utc_now
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from types import FrameType
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import IO
 
-    import click
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
-    from singer_sdk.plugin_base import _ConfigInput
 
-    from .catalog import Entry
+    from singer_kit.errors import PluginError
+    from singer_kit.http import HttpSender
+
+    from .catalog import AudienceEntry
     from .ledger import Ledger
+    from .sync import RunContext
 
 COLLECT_EVERY = 100_000  # Objects: the members of some twenty pages.
 
 
-class TapLytics(ConfiguredTap):
-    """Singer tap for the members of Lytics audiences."""
+class TapLytics(SingerPlugin, Tap):
+    """Singer tap for the members of Lytics audiences.
+
+    Args:
+        catalog: the Singer catalog; without one, the audiences are discovered.
+        shutdown: set by the signal handlers.
+        sender: makes HTTP requests; see `build_run`.
+        clock: this machine's clock; see `build_run`.
+        kwargs: those of the SDK's `Tap`.
+    """
 
     name = "tap-lytics"
     package_name = "tap-lytics"
+    config_jsonschema: ClassVar[dict[str, Any]] = deepcopy(DECLARED)  # The SDK adds.
     capabilities: ClassVar[list[CapabilitiesEnum]] = [
         TapCapabilities.CATALOG,
         TapCapabilities.STATE,
@@ -59,119 +77,140 @@ class TapLytics(ConfiguredTap):
         PluginCapabilities.FLATTENING,
         PluginCapabilities.STRUCTURED_LOGGING,
     ]
-    dynamic_catalog = True  # And so --discover has its settings validated, too.
+    dynamic_catalog = True  # Makes the SDK validate the settings of --discover as well.
     message_writer_class = LineWriter
-    interrupt_class: ClassVar[type[Interrupt]] = Interrupt  # All waits go through it.
+    stdout_hint = "It carries the records: pipe it to a target, or into a file."
 
     def __init__(
         self,
         *,
         catalog: Mapping[str, Any] | Catalog | None = None,
+        shutdown: ShutdownSignal | None = None,
+        sender: HttpSender | None = None,
+        clock: Callable[[], datetime] = utc_now,
         **kwargs: Any,  # noqa: ANN401 - the SDK's
     ) -> None:
-        self._interrupt = self.interrupt_class()
-        self._held = ExitStack()
+        self.shutdown = shutdown or ShutdownSignal()
+        self._sender = sender
+        self._clock = clock
+        self._resources = ExitStack()
         given = catalog.to_dict() if isinstance(catalog, Catalog) else catalog
-        self._given = None if given is None else catalogs.read(given)
+        self._given = None if given is None else read_entries(given)
         super().__init__(catalog=catalog, **kwargs)  # type: ignore[arg-type]  # a mapping is enough
+
+    # Settings.
+
+    @classmethod
+    @override
+    def settings_errors(cls, config: Mapping[str, Any]) -> Iterable[str]:
+        return settings_errors(config, cls.env_prefix())
+
+    @classmethod
+    @override
+    def settings_warnings(cls, config: Mapping[str, Any]) -> Iterable[str]:
+        return settings_warnings(config, datetime.now(UTC))
+
+    @cached_property
+    def _run_context(self) -> RunContext:
+        run = build_run(
+            Settings.from_config(self.config),
+            shutdown=self.shutdown,
+            sender=self._sender,
+            clock=self._clock,
+        )
+        self._resources.callback(run.client.close)
+        return run
 
     # State and catalog.
 
     @override
     def load_state(self, state: dict[str, Any]) -> None:
-        super().load_state({"bookmarks": bookmarks(state)})
+        super().load_state({"bookmarks": read_bookmarks(state)})
 
     @override
     def setup_mapper(self) -> None:
-        if self.input_catalog is not None and self._around.settings.records_exits:
-            tell_exits(self.input_catalog)
-        _ = self.catalog  # Asks Lytics: what fails there is not the maps' fault.
-        with usable_maps() if self.config.get("stream_maps") else nullcontext():
+        settings = self._run_context.settings
+        if self.input_catalog is not None and settings.reports_exits_by_record:
+            add_exit_property(self.input_catalog)
+        _ = self.catalog  # Calls Lytics, whose errors are not those of stream_maps.
+        with checked_stream_maps() if self.config.get("stream_maps") else nullcontext():
             super().setup_mapper()
 
     @property
     @override
     def catalog_dict(self) -> dict[str, Any]:
-        return catalogs.annotate(super().catalog_dict, self._entries)
+        return annotate(super().catalog_dict, self._entries)
 
     @override
     def discover_streams(self) -> Sequence[AudienceStream]:
-        around = self._around
-        return [AudienceStream(self, entry, around) for entry in self._entries]
+        run = self._run_context
+        return [
+            AudienceStream(self, entry, run, open_ledger=lambda: self._ledger)
+            for entry in self._entries
+        ]
 
     @cached_property
-    def _entries(self) -> tuple[Entry, ...]:
-        client, names = self._around.client, self._around.settings.audiences
+    def _entries(self) -> tuple[AudienceEntry, ...]:
+        client, names = self._run_context.client, self._run_context.settings.audiences
         if self._given is None:
-            return discover(client, self._interrupt, names)
-        entries = catalogs.chosen(self._given, names)
+            return discover(client, self.shutdown, names)
+        entries = select_entries(self._given, names)
         if all(entry.is_typed for entry in entries):
             return entries
-        fields = ask(client.fields, self._interrupt)
-        return tuple(catalogs.typed(entry, fields) for entry in entries)
+        fields = call_interruptibly(client.fields, self.shutdown)
+        return tuple(add_types(entry, fields) for entry in entries)
 
     @cached_property
-    def _around(self) -> Surroundings:
-        settings = Settings.from_config(self.config)
-        transport = Transport(
-            base_url=settings.api_url,
-            token=settings.api_token,
-            user_agent=settings.user_agent,
-            timeout=settings.request_timeout_seconds,
-            sleep=self._interrupt.wait,
-        )
-        return Surroundings(
-            client=Client(transport),
-            settings=settings,
-            interrupt=self._interrupt,
-            ledger=lambda: self._ledger,
-        )
-
-    @cached_property
-    def _ledger(self) -> Ledger:
+    def _ledger(self) -> Ledger | None:
+        path = self._run_context.settings.ledger_path
+        if path is None:
+            return None
         ledger = open_ledger(
-            self._around.settings.ledger_path or "",
+            path,
             self.state.get("bookmarks", {}).values(),
             [entry.audience_id for entry in self._entries if entry.audience_id],
         )
-        self._held.callback(ledger.close)
+        self._resources.callback(ledger.close)
         return ledger
 
     # Runs.
 
     def run(self) -> None:
-        """Make one pass over every audience, or one after the other until a signal."""
-        self._refuse_everything()
+        """Sync every audience once, or repeatedly until a signal arrives."""
+        self._require_audiences()
         # Members are trees: the collector finds nothing in them, and takes its time.
         gc.freeze()
         gc.set_threshold(COLLECT_EVERY)
-        with self._held:
+        with closing(self):
             self._run()
 
+    def close(self) -> None:
+        """Close the ledger and the connections."""
+        self._resources.close()
+
     def _run(self) -> None:
-        interval = self._around.settings.poll_interval_seconds
+        interval = self._run_context.settings.poll_interval_seconds
         while True:
             began = time.monotonic()
             self.sync_all()
-            if self._interrupt.is_set or not interval:
+            if self.shutdown.is_set or not interval:
                 return
-            gc.collect()  # Calls that failed left errors in circles, with their frames.
+            gc.collect()  # Failed requests leave errors in cycles with their frames.
             rest = interval - (time.monotonic() - began)
             try:
-                self._interrupt.wait(max(rest, 0))
-            except InterruptedByUserError:
+                self.shutdown.wait(max(rest, 0))
+            except ShutdownRequestedError:
                 return
 
-    def _refuse_everything(self) -> None:
-        if not self._around.settings.audiences:
-            audiences = ask(self._around.client.audiences, self._interrupt)
-            raise SettingsError(
-                f"Set audiences to those to export; there are {slugs(audiences)}."
+    def _require_audiences(self) -> None:
+        if not self._run_context.settings.audiences:
+            audiences = call_interruptibly(
+                self._run_context.client.audiences, self.shutdown
             )
-
-    @override
-    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
-        self._interrupt.set(signum)
+            raise ConfigError(
+                "Set audiences to those to export. The account has"
+                f" {list_slugs(audiences)}."
+            )
 
     # The command line.
 
@@ -182,7 +221,7 @@ class TapLytics(ConfiguredTap):
         *,
         about: bool = False,
         about_format: str | None = None,
-        config: _ConfigInput | None = None,
+        config: Any = None,
         state: IO[str] | None = None,
         catalog: IO[str] | None = None,
     ) -> None:
@@ -191,15 +230,29 @@ class TapLytics(ConfiguredTap):
         try:
             tap = cls(
                 config=config.config if config else {},
-                state=read_json(state, "state") or {},
-                catalog=read_json(catalog, "catalog"),
+                state=_read_json(state, "--state") or {},
+                catalog=_read_json(catalog, "--catalog"),
                 parse_env_config=bool(config and config.parse_env),
             )
             tap.run()
-        except InterruptedByUserError:  # A pass that has begun ends by itself.
-            cls.logger.info("Stopped by a signal; no member was read yet.")
+        except ShutdownRequestedError:  # A sync that has started handles it itself.
+            cls.logger.info("Stopped by a signal before any member was read.")
 
     @classmethod
     @override
-    def get_singer_command(cls) -> click.Command:
-        return OneLineCommand.of(super().get_singer_command(), cls.logger)
+    def after_error(cls, error: PluginError) -> None:
+        if isinstance(error, OutputError) and sys.stdout is not None:
+            # At exit the interpreter flushes stdout, and would report the error again.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _read_json(file: IO[str] | None, option: str) -> dict[str, Any] | None:
+    if file is None:
+        return None
+    try:
+        content = json.load(file)
+    except (ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict):
+        raise ConfigError(f"The file given with {option} does not hold a JSON object.")
+    return content

@@ -1,179 +1,181 @@
-"""One request to Lytics, tried until it is answered or there is no hope."""
+"""One request to Lytics: which responses are errors, and which are retried."""
 
 from __future__ import annotations
 
 import logging
+import random
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlencode
 
-import requests
-import tenacity
-import urllib3
+from singer_kit.errors import (
+    AuthError,
+    NoResponseError,
+    RetriableError,
+    RetriesExhaustedError,
+    UnexpectedResponseError,
+)
+from singer_kit.http import (
+    MAX_ATTEMPTS,
+    HttpSession,
+    call_with_retries,
+    exponential_backoff,
+    parse_http_date,
+    parse_retry_after,
+)
 
-from .errors import AuthError, ProtocolError, RetriableError
-from .headers import retry_after, to_date
-from .session import open_session, read_body
+from .errors import MalformedResponseError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
+    from singer_kit.http import HttpResponse, HttpSender
+
+    from .settings import Settings
+
 T = TypeVar("T")
 
-MAX_TRIES = 10  # As Lytics' own client.
-LONGEST_WAIT_SECONDS = 60.0
-REFUSALS = {
-    401: "the setting api_token holds a wrong or expired token. Make one in Lytics"
-    " under Account > Security.",
-    403: "the role of the token in the setting api_token does not reach; it must be"
-    " able to read segments, tables and schemas.",
+AUTH_ERRORS = {
+    HTTPStatus.UNAUTHORIZED: "the token is invalid or expired. Create one under Account"
+    " > Security and set api_token.",
+    HTTPStatus.FORBIDDEN: "the role of the token is too small. Set api_token to one"
+    " whose role can read segments, tables and schemas.",
 }
-TRANSIENT = frozenset({408, 425, 429})
+TRANSIENT = frozenset(
+    {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
+)
 
 logger = logging.getLogger("tap-lytics.transport")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """What is asked: where, how, and what for, in the words of an error."""
+class ApiRequest:
+    """A request, which names itself in logs and errors by method, path and `detail`."""
 
     method: str
     path: str
-    what: str
     query: Mapping[str, str] = field(default_factory=dict)
     body: str | None = None
+    detail: str = ""
+
+    def __str__(self) -> str:
+        name = f"{self.method} {self.path}"
+        return f"{name} ({self.detail})" if self.detail else name
+
+    @property
+    def target(self) -> str:
+        """The path and the encoded query."""
+        return f"{self.path}?{urlencode(self.query)}" if self.query else self.path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What came back, whatever its status below 500."""
+class ApiResponse:
+    """A response below 500, with the time by Lytics' clock if it has a Date."""
 
     status: int
     body: bytes
-    at: datetime | None
+    date: datetime | None
 
 
 class Transport:
-    """Sends calls; retries what may pass, gives back what is for the client to judge.
+    """Sends requests, and retries what may succeed on another attempt.
 
     Args:
-        base_url: what stands before every path.
-        token: sent in `Authorization`.
-        user_agent: sent in `User-Agent`.
-        timeout: seconds for a connection, and again for each wait for an answer.
-        sleep: waits between two tries; raises when the user wants to stop.
-        wait: how long to wait before the next try, by the number of tries made.
+        sender: makes one attempt.
+        sleep: waits between two attempts; raises to end the run.
     """
 
-    def __init__(
-        self,
-        *,
-        base_url: str,
-        token: str,
-        user_agent: str,
-        timeout: float,
-        sleep: Callable[[float], None],
-        wait: tenacity.wait.wait_base | None = None,
-    ) -> None:
-        self._base_url = base_url
-        self._timeout = timeout
+    def __init__(self, sender: HttpSender, *, sleep: Callable[[float], None]) -> None:
+        self._sender = sender
         self._sleep = sleep
-        self._backoff = wait or tenacity.wait_random_exponential(
-            max=LONGEST_WAIT_SECONDS
-        )
-        self._session = open_session(token, user_agent)
-        # Proxies and certificates: read from the environment once, not with every call.
-        # Plain http is for this machine: a proxy would carry the token away.
-        self._environment = self._session.merge_environment_settings(
-            base_url, {"http": ""}, stream=True, verify=None, cert=None
-        )
 
-    def send(self, call: Call, read: Callable[[Answer], T]) -> T:
-        """Send a call until `read` makes something of its answer.
+    def send(self, request: ApiRequest, read: Callable[[ApiResponse], T]) -> T:
+        """Send a request until `read` accepts its response.
 
-        `read` raises RetriableError for an answer that another try may better.
+        `read` raises RetriableError for a response worth another attempt.
 
         Raises:
             AuthError: for a 401 or 403.
-            LyticsUnavailableError: when all tries failed.
-            InterruptedByUserError: when a wait between two tries was.
+            RetriesExhaustedError: when all attempts failed.
+            UnexpectedResponseError: for a redirect, or a response that was malformed
+                on the last attempt.
+            ShutdownRequestedError: when a signal ended a wait.
         """
-        retrying = tenacity.Retrying(
-            sleep=self._sleep,
-            stop=tenacity.stop_after_attempt(MAX_TRIES),
-            wait=self._wait,
-            retry=tenacity.retry_if_exception_type(RetriableError),
-            before_sleep=_tell_of_retry,
-            reraise=True,
-        )
         try:
-            return retrying(lambda: read(self._try_once(call)))
-        except RetriableError as last:
-            raise last.finally_(
-                f"{last} Gave up after {MAX_TRIES} tries; what was read so far is in"
-                " the state, and the next run goes on from there."
-            ) from None
+            return call_with_retries(
+                lambda: read(self._attempt(request)),
+                retry_on=RetriableError,
+                sleep=self._sleep,
+                wait=_seconds_to_wait,
+                on_retry=_log_retry,
+                hint="what was read so far is in the state, and the next run continues"
+                " from there.",
+            )
+        except RetriesExhaustedError as error:
+            if isinstance(error.__context__, MalformedResponseError):
+                raise UnexpectedResponseError(*error.args) from None
+            raise
 
-    def _try_once(self, call: Call) -> Answer:
+    def close(self) -> None:
+        """Close the connections."""
+        self._sender.close()
+
+    def _attempt(self, request: ApiRequest) -> ApiResponse:
+        body = None if request.body is None else request.body.encode()
         try:
-            with self._session.send(
-                self._session.prepare_request(self._request(call)),
-                timeout=self._timeout,
-                allow_redirects=False,
-                **self._environment,
-            ) as response:
-                return _admit(call, response, read_body(response))
-        except (
-            requests.RequestException,
-            urllib3.exceptions.HTTPError,
-            ValueError,
-        ) as e:
-            # Its text holds the address with the cursor; its kind says enough.
-            raise RetriableError(
-                f"No answer from Lytics to {call.what} ({type(e).__name__})."
-            ) from None
-
-    def _request(self, call: Call) -> requests.Request:
-        return requests.Request(
-            call.method,
-            self._base_url + call.path,
-            params=dict(call.query),
-            data=None if call.body is None else call.body.encode(),
-            headers={} if call.body is None else {"Content-Type": "text/plain"},
-        )
-
-    def _wait(self, state: tenacity.RetryCallState) -> float:
-        error = state.outcome.exception() if state.outcome else None
-        asked = error.retry_after if isinstance(error, RetriableError) else None
-        return self._backoff(state) if asked is None else asked
+            response = self._sender.send(
+                request.method, request.target, body=body, content_type="text/plain"
+            )
+        except NoResponseError as error:
+            raise RetriableError(f"{request} got no response ({error}).") from None
+        return _check(request, response)
 
 
-def _admit(call: Call, response: requests.Response, body: bytes | None) -> Answer:
-    status, headers = response.status_code, response.headers
-    if status in TRANSIENT or status >= 500:  # noqa: PLR2004 - server errors
+def open_session(settings: Settings) -> HttpSession:
+    """Open the connections to Lytics, which takes the bare token."""
+    return HttpSession(
+        base_url=settings.api_url,
+        token_header="Authorization",  # noqa: S106 - a header's name
+        token=settings.api_token,
+        user_agent=settings.user_agent,
+        timeout_seconds=settings.request_timeout_seconds,
+    )
+
+
+def _check(request: ApiRequest, response: HttpResponse) -> ApiResponse:
+    status, headers = response.status, response.headers
+    if status in TRANSIENT or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise RetriableError(
-            f"Lytics answered {status} to {call.what}.",
-            retry_after=retry_after(headers.get("Retry-After")),
+            f"{request} returned {status}.",
+            retry_after=parse_retry_after(headers.get("Retry-After")),
         )
-    if status in REFUSALS:
-        raise AuthError(f"Lytics answered {status} to {call.what}: {REFUSALS[status]}")
-    if 300 <= status < 400:  # noqa: PLR2004 - redirects
-        raise ProtocolError(
-            f"Lytics answered {call.what} with a redirect ({status}), which is not"
-            " followed as it would carry the token along: check api_url."
+    if status in AUTH_ERRORS:
+        reason = AUTH_ERRORS[HTTPStatus(status)]
+        raise AuthError(f"{request} returned {status}: {reason}")
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        raise UnexpectedResponseError(
+            f"{request} returned {status}, a redirect. It is not followed, because that"
+            " would send the token elsewhere: check api_url."
         )
-    if body is None:
-        raise ProtocolError(f"Lytics answered {call.what} with more than it can have.")
-    return Answer(status=status, body=body, at=to_date(headers.get("Date")))
+    return ApiResponse(
+        status=status, body=response.body, date=parse_http_date(headers.get("Date"))
+    )
 
 
-def _tell_of_retry(state: tenacity.RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome else None
-    seconds = state.next_action.sleep if state.next_action else 0.0
+def _seconds_to_wait(error: Exception, attempts: int) -> float:
+    if isinstance(error, RetriableError) and error.retry_after is not None:
+        return error.retry_after
+    jitter = random.random()  # noqa: S311 - not a secret
+    return exponential_backoff(attempts, jitter)
+
+
+def _log_retry(error: Exception, attempt: int, seconds: float) -> None:
     logger.warning(
-        "%s Try %d of %d in %.1f s.",
+        "%s Retrying in %.1f s (attempt %d of %d).",
         error,
-        state.attempt_number + 1,
-        MAX_TRIES,
         seconds,
+        attempt,
+        MAX_ATTEMPTS,
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 
-from tap_lytics.answers import LONGEST_CURSOR
+from tap_lytics.client import MAX_CURSOR_LENGTH
 
 from .odd import PERSON
 from .wire import read
@@ -29,15 +29,15 @@ PERSONAL = ("@example.", PERSON)
 
 
 def assert_orderly(ended: Ended, served: Served, token: str) -> None:
-    """It ended well or in one clear line, and told nothing that is not to be told."""
+    """It ended well or in one clear line, and logged nothing confidential."""
     assert not served.is_endless, "it asked on and on"
     assert (ended.status, len(ended.errors)) in {(0, 0), (1, 1)}, ended.said
     assert "Traceback" not in ended.said, ended.said
     for line in ended.said.split("\n"):
         assert len(line) <= LONGEST_LINE, line[:LONGEST_LINE]
         assert line.isprintable(), line
-    for told in (token, *PERSONAL):
-        assert told not in ended.said, ended.said
+    for secret in (token, *PERSONAL):
+        assert secret not in ended.said, ended.said
     assert token.encode() not in ended.stdout
     assert all(0 <= nap <= LONGEST_NAP for nap in ended.naps), ended.naps
     assert not [name for level, name, _ in ended.log if _is_foreign(level, name)]
@@ -84,7 +84,7 @@ def assert_state_behind_records(
     `cursor` is that of the state before.
     """
     if not all(wire.is_json for asked, wire in served.answers if asked.kind == "scan"):
-        return  # What the tap could make of it, nobody can say.
+        return  # What the tap makes of it is undefined.
     sums = list(_sums(served.answers, cursor))
     written = 0
     for message in messages:
@@ -132,15 +132,17 @@ def _page(wire: Wire) -> tuple[int, str] | None:
     if not isinstance(data, list) or not all(isinstance(m, dict) for m in data):
         return None
     cursor = str(after or "")
-    is_cursor = type(after) in {str, int, type(None)} and len(cursor) <= LONGEST_CURSOR
+    is_cursor = (
+        type(after) in {str, int, type(None)} and len(cursor) <= MAX_CURSOR_LENGTH
+    )
     return (len(data), cursor) if is_cursor else None
 
 
 def assert_nobody_left(messages: Sequence[Message], everybody: set[str]) -> None:
-    """Nobody is told to have left, unless everybody was told first."""
-    told = {m["record"].get("email") for m in messages if m["type"] == "RECORD"}
+    """No exit is reported before every member was sent."""
+    sent = {m["record"].get("email") for m in messages if m["type"] == "RECORD"}
     for message in messages:
         if message["type"] == "ACTIVATE_VERSION":
-            assert told >= everybody, everybody - told
+            assert sent >= everybody, everybody - sent
         if message["type"] == "RECORD":
             assert message["record"].get("_sdc_deleted_at") is None, message

@@ -6,10 +6,8 @@ import threading
 from collections import Counter
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qs, urlsplit
-
-from typing_extensions import Self
 
 from .plans import Garbled
 from .wire import Asked, Wire, to_wire

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def run(case: Case, jobs: Jobs) -> Ended:
-    """Let the job run that the case is about; a whole scan if it names none."""
+    """Let the job run that the case is about; a full sync if it names none."""
     answers = canned(
         case.content,
         kind=case.notes["On"],

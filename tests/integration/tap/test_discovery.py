@@ -1,4 +1,4 @@
-"""What there is to export, and what the command line tells."""
+"""What there is to export, and what the command line prints."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def streams_of(stdout: str) -> dict[str, dict[str, Any]]:
 
 
 def spent_by_processes() -> float:
-    """Seconds of processor time, so that nobody else's load counts."""
+    """Seconds of processor time, so that other processes' load does not count."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 
@@ -177,12 +177,12 @@ def test_about_tells_every_setting_and_capability(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize(
-    ("args", "told"), [(["--version"], "tap-lytics v"), (["--help"], "--discover")]
+    ("args", "expected"), [(["--version"], "tap-lytics v"), (["--help"], "--discover")]
 )
 def test_the_command_line_tells_what_it_is(
-    args: list[str], told: str, sandbox: Sandbox
+    args: list[str], expected: str, sandbox: Sandbox
 ) -> None:
-    assert told in run_tap(sandbox.tap_config(), args=args).stdout
+    assert expected in run_tap(sandbox.tap_config(), args=args).stdout
 
 
 def test_a_trial_reads_one_record_of_every_stream_and_keeps_nothing(

@@ -1,4 +1,4 @@
-"""Each expected error is one line that tells what to do, with status 1."""
+"""Each expected error is one line that says what to do, with status 1."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_slug_that_no_filter_could_name_is_refused_by_the_first_run(
 
     error = error_of(run_tap(config))
 
-    assert "'vip-customers' is no audience slug" in error
+    assert "'vip-customers' is not an audience slug" in error
 
 
 @pytest.mark.parametrize("args", [[], ["--test"]])
@@ -116,11 +116,11 @@ def test_a_map_that_fails_is_told_and_quotes_neither_itself_nor_a_member(
 
 
 @pytest.mark.parametrize(
-    ("happening", "told"),
+    ("happening", "expected"),
     [("delete", "no audience"), ("rename", "renamed to"), ("invalidate", "invalid")],
 )
 def test_an_audience_that_is_not_what_it_was_ends_the_run(
-    happening: str, told: str, sandbox: Sandbox, config_of: Config
+    happening: str, expected: str, sandbox: Sandbox, config_of: Config
 ) -> None:
     config = config_of(sandbox)
     catalog = json.loads(run_tap(config, args=["--discover"]).stdout)
@@ -129,7 +129,7 @@ def test_an_audience_that_is_not_what_it_was_ends_the_run(
 
     error = error_of(run_tap(config, catalog=catalog))
 
-    assert told in error
+    assert expected in error
 
 
 def test_settings_of_the_wrong_type_are_named_and_never_quoted(
@@ -137,7 +137,7 @@ def test_settings_of_the_wrong_type_are_named_and_never_quoted(
 ) -> None:
     run = run_tap(config_of(sandbox, api_token=["secret-in-a-list"]))
 
-    assert "api_token must be a text" in error_of(run)
+    assert "api_token must be a string" in error_of(run)
     assert "secret-in-a-list" not in run.stderr
 
 
@@ -185,7 +185,7 @@ def test_a_configuration_file_that_is_none_is_told(
 
     error = error_of(run_tap(sandbox.tap_config(), args=["--config", str(path)]))
 
-    assert f"configuration file {path}" in error
+    assert f"Configuration file {path}" in error
 
 
 def test_a_redirect_is_not_followed_as_it_would_carry_the_token(
@@ -223,5 +223,5 @@ def test_a_variable_that_cannot_be_read_is_named_whatever_is_logged(
 
     run = run_tap({}, args=["--config", "ENV", *args], env=env)
 
-    assert "TAP_LYTICS_PAGE_SIZE must be a whole number." in error_of(run)
+    assert "TAP_LYTICS_PAGE_SIZE must be an integer." in error_of(run)
     assert "s3cret" not in run.stderr

@@ -1,4 +1,4 @@
-"""A ledger that cannot grow or be opened: one line, and nobody is lost by it."""
+"""A ledger that cannot grow or be opened: one line, and no member is lost."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def box(make_sandbox: Callable[..., Sandbox]) -> Sandbox:
 
 @pytest.fixture
 def config(box: Sandbox, config_of: Config, tmp_path: Path) -> dict[str, Any]:
-    """The settings of a job that tells who left, in small pages."""
+    """The settings of a job that reports exits, in small pages."""
     (tmp_path / "ledgers").mkdir()
     return config_of(
         box,
@@ -104,7 +104,7 @@ def test_a_whole_scan_that_fills_the_disk_goes_on_once_there_is_room(
     rest = run_tap(config, state=tap.state)
 
     assert status == 1
-    assert_told(tap, config, "Make room on its disk")
+    assert_told(tap, config, "Make room on the disk")
     assert 0 < len(tap.covered) < MEMBERS
     again = applied(tap.covered) & applied(rest.records)
     assert rest.status == 0, rest.stderr
@@ -133,18 +133,18 @@ def test_a_change_pass_that_fills_the_disk_loses_nobody_and_tells_no_false_exit(
         box.lytics.leave(index)
     tap = start_tap(config, first.state, through=limited(20))
     status = tap.finish()
-    told = applied(tap.records, applied(first.records))
+    written = applied(tap.records, applied(first.records))
     for index in range(MEMBERS, MEMBERS + 50, 2):
         box.lytics.leave(index)
 
     rest = run_tap(config, state=first.state)
 
     assert status == 1
-    assert_told(tap, config, "Make room on its disk")
+    assert_told(tap, config, "Make room on the disk")
     assert 0 < len(tap.records) < 70
     assert tap.state == first.state
     assert rest.status == 0, rest.stderr
-    assert applied(rest.records, told) == audience(box)
+    assert applied(rest.records, written) == audience(box)
     assert not run_tap(config, state=rest.state).records
 
 
@@ -157,7 +157,7 @@ def test_a_disk_that_is_full_from_the_start_sends_nobody(
     rest = run_tap(config)
 
     assert status == 1
-    assert_told(tap, config, "Make room on its disk")
+    assert_told(tap, config, "Make room on the disk")
     assert not tap.records
     assert not tap.states
     assert applied(rest.records) == audience(box)
@@ -179,7 +179,7 @@ def test_an_output_that_fills_its_disk_is_told(
         )
 
     assert done.returncode == 1
-    assert "output cannot be written (No space left" in done.stderr.splitlines()[-1]
+    assert "output cannot be written: No space left" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
 
 

@@ -1,4 +1,4 @@
-"""Whatever Lytics answers, the tap ends well or in one clear line, and tells no lie."""
+"""Whatever Lytics returns, the tap ends well or in one line, without false exits."""
 
 from __future__ import annotations
 
@@ -171,6 +171,6 @@ def test_a_state_ahead_of_its_records_is_seen(place: dict[str, Any]) -> None:
 def test_an_exit_of_nobody_is_seen() -> None:
     left = {**RECORD, "record": {"_member_id": "a", "_sdc_deleted_at": "2026-01-01"}}
 
-    for told in (left, {"type": "ACTIVATE_VERSION", "stream": "vip", "version": 1}):
+    for message in (left, {"type": "ACTIVATE_VERSION", "stream": "vip", "version": 1}):
         with pytest.raises(AssertionError):
-            assert_nobody_left([RECORD, told], {"ann@example.com"})
+            assert_nobody_left([RECORD, message], {"ann@example.com"})

@@ -22,7 +22,7 @@ ID = "bigcommerce_customer_id"
 
 @pytest.fixture
 def exits(tmp_path: Path) -> dict[str, Any]:
-    """The settings of a job that tells who left."""
+    """The settings of a job that reports exits."""
     return {
         "ledger_path": str(tmp_path / "members.ledger"),
         "require_fields": [ID],
@@ -80,7 +80,7 @@ def test_two_processes_cannot_share_a_ledger(
     second = run_tap(config)
 
     assert second.status == 1
-    assert "held by another process" in second.stderr.splitlines()[-1]
+    assert "in use by another process" in second.stderr.splitlines()[-1]
     assert tap.end() == 0
 
 
@@ -114,7 +114,7 @@ def test_another_jobs_ledger_is_refused(
     run = run_tap(config)
 
     assert run.status == 1
-    assert "another job's" in run.stderr.splitlines()[-1]
+    assert "another job" in run.stderr.splitlines()[-1]
     assert "Traceback" not in run.stderr
 
 

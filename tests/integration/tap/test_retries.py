@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sandbox import Fault
-from tap_lytics.client import Client, Scan
-from tap_lytics.errors import (
-    AuthError,
-    LyticsUnavailableError,
-    ProtocolError,
-    StaleCursorError,
-)
+from singer_kit.errors import AuthError, RetriesExhaustedError, UnexpectedResponseError
+from singer_kit.http import HttpSession
+from tap_lytics.client import LyticsClient, Scan
+from tap_lytics.errors import StaleCursorError
 from tap_lytics.transport import Transport
 
 if TYPE_CHECKING:
@@ -29,12 +26,15 @@ class Asking:
 
     def __init__(self, box: Sandbox, *, timeout: float = 5) -> None:
         self.naps: list[float] = []
-        self.client = Client(
+        self.client = LyticsClient(
             Transport(
-                base_url=box.url,
-                token=box.options.lytics_token,
-                user_agent="tap-lytics",
-                timeout=timeout,
+                HttpSession(
+                    base_url=box.url,
+                    token_header="Authorization",
+                    token=box.options.lytics_token,
+                    user_agent="tap-lytics",
+                    timeout_seconds=timeout,
+                ),
                 sleep=self.naps.append,
             )
         )
@@ -87,7 +87,7 @@ def test_waits_grow_and_are_bounded(sandbox: Sandbox) -> None:
     asking = Asking(sandbox)
     sandbox.faults.queue(Fault(kind="503", times=10))
 
-    with pytest.raises(LyticsUnavailableError, match="503") as error:
+    with pytest.raises(RetriesExhaustedError, match="503") as error:
         asking.client.page(SCAN, "")
 
     assert len(asking.naps) == 9
@@ -103,7 +103,7 @@ def test_a_page_malformed_on_every_try_is_fatal_and_names_its_place(
     cursor = asking.client.page(SCAN, "").next
     sandbox.faults.queue(Fault(kind="not_json", times=10))
 
-    with pytest.raises(ProtocolError) as error:
+    with pytest.raises(UnexpectedResponseError) as error:
         asking.client.page(SCAN, cursor)
 
     for told in ("vip_customers", cursor, "200", "malformed"):
@@ -137,7 +137,7 @@ def test_a_cursor_that_lytics_forgot_is_stale(
 def test_a_redirect_carries_the_token_nowhere(sandbox: Sandbox) -> None:
     sandbox.faults.queue(Fault(kind="redirect"))
 
-    with pytest.raises(ProtocolError, match="not followed"):
+    with pytest.raises(UnexpectedResponseError, match="not followed"):
         Asking(sandbox).client.page(SCAN, "")
 
 

@@ -92,8 +92,8 @@ def test_a_killed_scan_goes_on_behind_the_last_page_that_the_state_covers(
     box = make_sandbox(members=PAGES * 10, latency_ms=2)
     config = config_of(box, page_size=10)
     tap = start_tap(config)
-    moment = random.Random(seed).randrange(12, PAGES * 10)  # noqa: S311 - a moment
-    tap.read("RECORD", moment)
+    position = random.Random(seed).randrange(12, PAGES * 10)  # noqa: S311 - a position
+    tap.read("RECORD", position)
     tap.end(signal.SIGKILL)
 
     rest = run_tap(config, state=tap.state)
@@ -141,7 +141,7 @@ def test_a_reader_who_goes_away_is_told_in_a_line(
     tap.process.stdout.close()
 
     assert tap.process.wait(timeout=30) == 1
-    assert "ended first" in tap.stderr.splitlines()[-1]
+    assert "closed by the program that reads it" in tap.stderr.splitlines()[-1]
     assert "Traceback" not in tap.stderr
 
 
@@ -154,7 +154,7 @@ def test_a_tap_without_an_output_says_so(
     tap = start_tap(config_of(sandbox), through=closing)
 
     assert tap.finish() == 1
-    assert "no standard output" in tap.stderr.splitlines()[-1]
+    assert "Standard output is closed" in tap.stderr.splitlines()[-1]
     assert "Traceback" not in tap.stderr
     assert not sandbox.journal.total
 

@@ -75,13 +75,13 @@ def test_a_signal_ends_a_call_that_hangs_at_once(
 
 
 @pytest.mark.parametrize(
-    ("option", "status", "told"),
-    [("", 0, "no member was read yet"), ("--discover", 1, "Stopped by a signal.")],
+    ("option", "status", "expected"),
+    [("", 0, "before any member was read"), ("--discover", 1, "Stopped by a signal.")],
 )
 def test_a_signal_before_the_first_page_leaves_the_state_as_it_was(
     option: str,
     status: int,
-    told: str,
+    expected: str,
     make_sandbox: Callable[..., Sandbox],
     config_of: Config,
     start_tap: Start,
@@ -97,5 +97,5 @@ def test_a_signal_before_the_first_page_leaves_the_state_as_it_was(
     ended = tap.end()
 
     assert ended == status, tap.stderr
-    assert told in tap.stderr.splitlines()[-1]
+    assert expected in tap.stderr.splitlines()[-1]
     assert not tap.messages

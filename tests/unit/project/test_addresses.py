@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tap_lytics import complaints as tap
-from tap_lytics import settings as tap_settings
+from singer_kit.config import config_errors
+from tap_lytics import settings as tap
 from target_bigcommerce import complaints as target
 from target_bigcommerce.declared import DECLARED
 
@@ -30,10 +30,11 @@ ELSEWHERE = (
 @pytest.mark.parametrize("url", ELSEWHERE)
 def test_the_tap_sends_its_token_over_no_plain_http(url: str) -> None:
     config = {"api_token": "none", "api_url": url}
+    assert config_errors(config, tap.DECLARED, env_prefix="TAP_LYTICS_") == []
 
-    [line] = tap.complaints(config, tap_settings.DECLARED)
+    [line] = tap.settings_errors(config, "TAP_LYTICS_")
 
-    assert line.startswith("api_url must be an https address")
+    assert line.startswith("api_url must be an https URL")
 
 
 @pytest.mark.parametrize("url", ELSEWHERE)

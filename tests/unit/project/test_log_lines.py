@@ -8,11 +8,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-import tap_lytics.log_lines
+import singer_kit.logs
 import target_bigcommerce.log_lines
 
 RECORDS = [
-    pytest.param(tap_lytics.log_lines.PlainRecord, id="tap"),
+    pytest.param(singer_kit.logs.EscapedLogRecord, id="tap"),
     pytest.param(target_bigcommerce.log_lines.PlainRecord, id="target"),
 ]
 

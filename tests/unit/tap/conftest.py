@@ -1,43 +1,38 @@
-"""A Lytics account in this process, and passes over it without any HTTP."""
+"""A Lytics account in this process, and syncs of it without any HTTP."""
 
 from __future__ import annotations
 
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from lytics_in_process import ID, InProcess
 
 from sandbox import Clock, Options, Sandbox
-from tap_lytics.client import Client
-from tap_lytics.interrupt import Interrupt
-from tap_lytics.ledger_file import open_ledger
-from tap_lytics.ledger_roster import LedgerRoster
-from tap_lytics.lookout import Lookout
-from tap_lytics.members import Contradictions, Shape
-from tap_lytics.passes import AudiencePasses
-from tap_lytics.reader import Reader, Surroundings
-from tap_lytics.roster import Overlap
+from singer_kit.shutdown import ShutdownSignal
+from tap_lytics.ledger import open_ledger
+from tap_lytics.records import MismatchCounter, RecordBuilder
 from tap_lytics.settings import DECLARED, Settings
-from tap_lytics.state import Place
+from tap_lytics.state import StreamState
+from tap_lytics.sync import build_run, build_sync
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from tap_lytics.ledger import Ledger
+    from singer_kit.http import HttpSender
 
-START = datetime(2026, 3, 1, 8, 0, tzinfo=timezone.utc)
+START = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 VIP = "vip_customers"
 FIELDS = ("email", ID, "company")
 DAY = 24 * 3600
 
 
 class Collected:
-    """An outlet that keeps what it is given, and the last state."""
+    """An output that keeps what it is given, and the last state."""
 
     def __init__(self) -> None:
         self.records: list[dict[str, Any]] = []
@@ -53,14 +48,14 @@ class Collected:
         self.records += records
         self.versions += [version] * len(records)
 
-    def checkpoint(self, place: Place) -> None:
+    def checkpoint(self, state: StreamState) -> None:
         """Keep a state."""
-        state: dict[str, Any] = {}
-        place.write(state)
-        self.states.append(state)
+        written: dict[str, Any] = {}
+        state.write(written)
+        self.states.append(written)
         self.covered = len(self.records)
 
-    def activate(self, version: int) -> None:
+    def activate_version(self, version: int) -> None:
         """Keep a version."""
         self.activated.append(version)
 
@@ -69,7 +64,7 @@ class Collected:
         return Counter(r.get("email") or f"left:{r[ID]}" for r in self.records)
 
     def exits(self) -> list[str]:
-        """Name the customers told as left, in order."""
+        """Name the customers reported as left, in order."""
         return [r[ID] for r in self.records if r["_sdc_deleted_at"]]
 
 
@@ -96,7 +91,7 @@ class Job:
             ),
             clock=self.clock,
         )
-        self.transport = InProcess(self.box)
+        self.sender: HttpSender = InProcess(self.box)
         self.own_clock_is_ahead = timedelta()
         self.state: dict[str, Any] = {}
         self.config = {
@@ -111,63 +106,54 @@ class Job:
         }
         self.config["page_size"] = config.get("page_size", 5)
 
-    def run(self, outlet: Collected | None = None, *, passes: int = 1) -> Collected:
-        """Make passes in one process; the state of the last one is kept."""
-        outlet = outlet or Collected()
-        settings = Settings.from_config(self.config)
-        client = Client(self.transport)  # type: ignore[arg-type]  # it sends as well
-        fields = client.fields()
-        known = {field.name: field for field in fields}
-        shape = Shape(
-            [known[name] for name in FIELDS],
-            identities=[field.name for field in fields if field.is_identity],
-            contradictions=Contradictions(tell=lambda *_: None),
-            with_exits=settings.records_exits,
-            required=[known[name] for name in settings.require_fields],
-        )
-        interrupt = Interrupt()
-        ledger = self._ledger(settings)
-        roster = (
-            LedgerRoster(ledger, slug=VIP, shape=shape, settings=settings)
-            if ledger
-            else Overlap(settings.overlap)
-        )
-        around = Surroundings(
-            client=client,
-            settings=settings,
-            interrupt=interrupt,
-            ledger=lambda: ledger,  # type: ignore[arg-type, return-value]  # not asked here
+    def run(self, output: Collected | None = None, *, syncs: int = 1) -> Collected:
+        """Sync in one process; the state of the last sync is kept."""
+        output = output or Collected()
+        shutdown = ShutdownSignal()
+        # Otherwise no sync follows in the same process.
+        config = self.config | ({"poll_interval_seconds": 60} if syncs > 1 else {})
+        run = build_run(
+            Settings.from_config(config),
+            shutdown=shutdown,
+            sender=self.sender,
             clock=self._own_time,
         )
-        logger = logging.getLogger("tap-lytics.test")
-        running = AudiencePasses(
-            Reader(around, slug=VIP, shape=shape, logger=logger),
-            around=around,
-            lookout=Lookout(client, interrupt, slug=VIP, audience_id=None, formers={}),
-            outlet=outlet,
-            roster=roster,
-            logger=logger,
+        fields = run.client.fields()
+        known = {field.name: field for field in fields}
+        path = run.settings.ledger_path
+        ledger = None if path is None else open_ledger(path, [self.state], [])
+        sync = build_sync(
+            run,
+            slug=VIP,
+            audience_id=None,
+            builder=RecordBuilder(
+                [known[name] for name in FIELDS],
+                identities=[field.name for field in fields if field.is_identity],
+                mismatches=MismatchCounter(report=lambda *_: None),
+                with_exits=run.settings.reports_exits_by_record,
+                required=[known[name] for name in run.settings.require_fields],
+            ),
+            ledger=ledger,
+            absent_streams={},
+            output=output,
+            logger=logging.getLogger("tap-lytics.test"),
         )
         try:
-            for _ in range(passes):
-                place = Place.read(
-                    VIP, outlet.states[-1] if outlet.states else self.state
+            for _ in range(syncs):
+                sync.run(
+                    StreamState.read(
+                        VIP, output.states[-1] if output.states else self.state
+                    )
                 )
-                running.run(place)
         finally:
             if ledger:
                 ledger.close()
-            interrupt.close()
-        self.state = outlet.states[-1]
-        return outlet
-
-    def _ledger(self, settings: Settings) -> Ledger | None:
-        if settings.ledger_path is None:
-            return None
-        return open_ledger(settings.ledger_path, [self.state], [])
+            shutdown.close()
+        self.state = output.states[-1]
+        return output
 
     def _own_time(self) -> datetime:
-        now = datetime.fromtimestamp(self.clock.now(), tz=timezone.utc)
+        now = datetime.fromtimestamp(self.clock.now(), tz=UTC)
         return now + self.own_clock_is_ahead
 
     def email(self, index: int) -> str:
@@ -179,7 +165,7 @@ class Job:
         return str(self.box.lytics.member(index)[ID])
 
     def days_later(self, days: float = 1.1) -> None:
-        """Let a whole scan be due by the time that went by."""
+        """Let a full sync be due by the time that passed."""
         self.clock.advance(days * DAY)
 
     def stranger(self, number: int = 0) -> int:
@@ -206,7 +192,7 @@ def make_job() -> MakeJob:
 
 @pytest.fixture(scope="session")
 def collected() -> type[Collected]:
-    """Give the outlet that collects, for a test that cuts a run off."""
+    """Give the output that collects, for a test that cuts a run off."""
     return Collected
 
 
@@ -218,18 +204,18 @@ def path(tmp_path: Path) -> str:
 
 @pytest.fixture
 def job(make_job: MakeJob, path: str) -> Job:
-    """A job that tells exits and starts with who enters from now on."""
+    """A job that reports exits and starts with who enters from now on."""
     return make_job(ledger_path=path, require_fields=[ID], emit_exits=True)
 
 
 @pytest.fixture
 def full_job(job: Job) -> Job:
-    """A job that tells exits and sends everybody first."""
+    """A job that reports exits and sends everybody first."""
     job.config["existing_users"] = True
     return job
 
 
 @pytest.fixture
-def interrupt() -> Interrupt:
+def shutdown() -> ShutdownSignal:
     """Take signals as a run does."""
-    return Interrupt()
+    return ShutdownSignal()

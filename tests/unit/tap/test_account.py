@@ -6,10 +6,8 @@ from typing import Any
 
 import pytest
 
-from tap_lytics.account import is_audience, to_audience, to_fields
-from tap_lytics.answers import Page
-from tap_lytics.client import Scan
-from tap_lytics.discovery import slugs, unknown
+from tap_lytics.catalog import list_slugs, unknown_audience
+from tap_lytics.client import Page, Scan, is_audience, to_audience, to_fields
 
 ROW = {"id": "abc", "slug_name": "vip", "name": "VIP", "table": "user"}
 
@@ -64,7 +62,7 @@ def test_an_unknown_audience_is_told_with_the_nearest() -> None:
         to_audience({"id": s, "slug_name": s}) for s in ("vip_customers", "new")
     ]
 
-    error = unknown("vip_custmers", audiences)
+    error = unknown_audience("vip_custmers", audiences)
 
     assert "vip_custmers" in str(error)
     assert "vip_customers" in str(error)
@@ -75,11 +73,11 @@ def test_a_line_names_a_hundred_audiences_at_most() -> None:
         to_audience({"id": f"{n}", "slug_name": f"a{n:03}"}) for n in range(110)
     ]
 
-    assert slugs(audiences).endswith("a099 and 10 more")
-    assert slugs([]) == "none"
+    assert list_slugs(audiences).endswith("a099 and 10 more")
+    assert list_slugs([]) == "none"
 
 
 def test_a_scan_names_itself() -> None:
-    assert Scan(slug="vip").what == "the scan of audience vip"
-    assert "filtered" in Scan(slug="vip", filter="FILTER *").what
+    assert str(Scan(slug="vip")) == "scan of audience vip"
+    assert "filtered" in str(Scan(slug="vip", filter="FILTER *"))
     assert Page(members=[], next="", total=None).next == ""

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
+from singer_kit.errors import ConfigError
 from tap_lytics import catalog as catalogs
-from tap_lytics.account import Field
-from tap_lytics.catalog import Entry
-from tap_lytics.errors import SettingsError
+from tap_lytics.catalog import AudienceEntry
+from tap_lytics.client import Field
 
 EMAIL = Field(name="email", type="string", is_identity=True)
 USER = Field(name="user_id", type="string", is_identity=True)
 AGE = Field(name="age", type="int")
-ENTRY = Entry(slug="vip", audience_id="abc", fields=(USER, EMAIL, AGE))
+ENTRY = AudienceEntry(slug="vip", audience_id="abc", fields=(USER, EMAIL, AGE))
 
 
 def plain_catalog() -> dict[str, Any]:
@@ -33,7 +33,7 @@ def plain_catalog() -> dict[str, Any]:
 
 
 def test_what_is_noted_is_read_back() -> None:
-    [entry] = catalogs.read(catalogs.annotate(plain_catalog(), [ENTRY]))
+    [entry] = catalogs.read_entries(catalogs.annotate(plain_catalog(), [ENTRY]))
 
     assert entry == ENTRY
     assert entry.identities == ("user_id", "email")
@@ -47,9 +47,9 @@ def test_notes_leave_the_other_metadata_alone() -> None:
 
 
 def test_types_that_a_catalog_lacks_come_from_the_account() -> None:
-    [bare] = catalogs.read(plain_catalog())
+    [bare] = catalogs.read_entries(plain_catalog())
 
-    entry = catalogs.typed(bare, [USER, EMAIL, AGE, Field(name="new", type="int")])
+    entry = catalogs.add_types(bare, [USER, EMAIL, AGE, Field(name="new", type="int")])
 
     assert not bare.is_typed
     assert {f.name: f.type for f in entry.fields} == {
@@ -62,20 +62,20 @@ def test_types_that_a_catalog_lacks_come_from_the_account() -> None:
 
 @pytest.mark.parametrize("name", ["vip", "abc"])
 def test_audiences_choose_streams_by_slug_or_id(name: str) -> None:
-    other = Entry(slug="other", audience_id="def", fields=())
+    other = AudienceEntry(slug="other", audience_id="def", fields=())
 
-    assert catalogs.chosen([other, ENTRY], [name, name]) == (ENTRY,)
-    assert catalogs.chosen([other, ENTRY], []) == (other, ENTRY)
+    assert catalogs.select_entries([other, ENTRY], [name, name]) == (ENTRY,)
+    assert catalogs.select_entries([other, ENTRY], []) == (other, ENTRY)
 
 
 def test_an_audience_that_the_catalog_lacks_is_told() -> None:
-    with pytest.raises(SettingsError, match="no stream for new"):
-        catalogs.chosen([ENTRY], ["vip", "new"])
+    with pytest.raises(ConfigError, match="no stream for new"):
+        catalogs.select_entries([ENTRY], ["vip", "new"])
 
 
 @pytest.mark.parametrize(
     "catalog", [{}, {"streams": None}, {"streams": [1]}, {"streams": [{"schema": {}}]}]
 )
 def test_what_is_no_catalog_is_told(catalog: dict[str, Any]) -> None:
-    with pytest.raises(SettingsError, match="--discover"):
-        catalogs.read(catalog)
+    with pytest.raises(ConfigError, match="--discover"):
+        catalogs.read_entries(catalog)

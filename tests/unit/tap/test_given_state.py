@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tap_lytics.errors import StateError
-from tap_lytics.given_state import bookmarks
+from tap_lytics.state import read_bookmarks
 
 PLACES = {"vip": {"bookmark": "2026-01-31T08:00:00Z", "scan_cursor": None}}
 STATE = {"bookmarks": PLACES}
@@ -25,7 +25,7 @@ STATE = {"bookmarks": PLACES}
     ],
 )
 def test_a_state_is_taken_out_of_its_wrapping(state: dict[str, Any]) -> None:
-    assert bookmarks(state) == PLACES
+    assert read_bookmarks(state) == PLACES
 
 
 @pytest.mark.parametrize(
@@ -40,11 +40,11 @@ def test_a_state_is_taken_out_of_its_wrapping(state: dict[str, Any]) -> None:
     ],
 )
 def test_an_empty_state_is_none(state: dict[str, Any]) -> None:
-    assert bookmarks(state) == {}
+    assert read_bookmarks(state) == {}
 
 
 def test_a_stream_that_was_cleared_begins_anew() -> None:
-    assert bookmarks({"bookmarks": {**PLACES, "other": None}})["other"] == {}
+    assert read_bookmarks({"bookmarks": {**PLACES, "other": None}})["other"] == {}
 
 
 @pytest.mark.parametrize(
@@ -63,8 +63,8 @@ def test_a_stream_that_was_cleared_begins_anew() -> None:
     ],
 )
 def test_what_is_no_state_is_refused_with_what_one_looks_like(state: Any) -> None:  # noqa: ANN401 - a table
-    with pytest.raises(StateError, match=r'looks like \{"bookmarks"') as refusal:
-        bookmarks(state)
+    with pytest.raises(StateError, match=r'such as \{"bookmarks"') as refusal:
+        read_bookmarks(state)
 
     assert len(refusal.value.args) == 1
     assert "--full-refresh" in str(refusal.value)

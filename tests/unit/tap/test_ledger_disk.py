@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_lytics.errors import InterruptedByUserError, LedgerError
-from tap_lytics.ledger import Ledger
-from tap_lytics.ledger_file import Claim, open_file
-from tap_lytics.ledger_row import Row
-from tap_lytics.ledger_trouble import telling_of_trouble
+from singer_kit.errors import ShutdownRequestedError
+from tap_lytics.errors import LedgerError
+from tap_lytics.ledger import Ledger, LedgerClaim, LedgerRow, ledger_errors, open_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,16 +19,16 @@ if TYPE_CHECKING:
     MakeJob = Callable[..., Any]
 
 Job = Any  # Both of the conftest, which no module can import.
-Outlet = Any
+Output = Any
 ID = "bigcommerce_customer_id"
 FULL = 2  # As SQLite numbers it: every commit waits until the disk has it.
-NO_CLAIM = Claim(ids=(), generation=0, audiences=())
+NO_CLAIM = LedgerClaim(ids=(), generation=0, audiences=())
 
 
-def applied(outlet: Outlet, store: set[str]) -> set[str]:
-    """Give the customers of a store to which an outlet's records were written."""
+def applied(output: Output, store: set[str]) -> set[str]:
+    """Give the customers of a store to which an output's records were written."""
     customers = set(store)
-    for record in outlet.records:
+    for record in output.records:
         act = customers.discard if record["_sdc_deleted_at"] else customers.add
         act(record[ID])
     return customers
@@ -65,10 +63,10 @@ def test_a_state_is_written_when_the_ledger_has_what_it_covers(
             found.extend(copy.execute("SELECT generation FROM about").fetchone())
             copy.close()
 
-    outlet = full_job.run(Looking())
+    output = full_job.run(Looking())
 
     assert len(found) > 4
-    assert found == [state["ledger_generation"] for state in outlet.states]
+    assert found == [state["ledger_generation"] for state in output.states]
 
 
 def test_records_are_written_when_the_ledger_has_them(
@@ -83,9 +81,9 @@ def test_records_are_written_when_the_ledger_has_them(
             found.extend(copy.execute("SELECT count(*) FROM member").fetchone())
             copy.close()
 
-    outlet = full_job.run(Looking())
+    output = full_job.run(Looking())
 
-    assert len(outlet.records) == 25
+    assert len(output.records) == 25
     assert found[::2] == [5, 10, 15, 20, 25, 25]
 
 
@@ -119,7 +117,7 @@ def test_a_commit_that_the_power_cut_in_two_loses_nobody(
             lengths.append(Path(f"{path}-wal").stat().st_size)
             if len(lengths) == at_write:
                 copy_of(path, "left")
-                raise InterruptedByUserError
+                raise ShutdownRequestedError
             super().write(records, version=version)
 
     store = applied(full_job.run(), set())
@@ -128,10 +126,10 @@ def test_a_commit_that_the_power_cut_in_two_loses_nobody(
         full_job.box.lytics.enter(full_job.stranger(number))
     for index in range(5):
         full_job.box.lytics.leave(index)
-    outlet = CutOff()
-    with pytest.raises(InterruptedByUserError):
-        full_job.run(outlet)
-    store = applied(outlet, store)
+    output = CutOff()
+    with pytest.raises(ShutdownRequestedError):
+        full_job.run(output)
+    store = applied(output, store)
     tear(path, "left", at=lengths[-2] + int(written * (lengths[-1] - lengths[-2])))
     for number in range(20):
         full_job.box.lytics.leave(full_job.stranger(number))
@@ -180,27 +178,29 @@ def test_a_database_that_can_grow_no_further_is_told_and_keeps_what_it_had(
 ) -> None:
     connection = open_file(path, NO_CLAIM)
     ledger = Ledger(connection, claimed=0)
-    audience = ledger.begin("an id", "vip_customers", [ID], keeps=False)
+    audience = ledger.start_audience(
+        "an id", "vip_customers", [ID], keeps_members=False
+    )
     covered = ledger.commit()
     [pages] = connection.execute("PRAGMA page_count").fetchone()
     connection.execute(f"PRAGMA max_page_count = {pages + 3}")
 
     with (
         pytest.raises(LedgerError, match=r"ledger_path.*full.*Make room"),
-        telling_of_trouble(path),
+        ledger_errors(path),
     ):
         ledger.put(audience, (row(number) for number in range(10_000)))
     ledger.close()
 
-    claim = Claim(ids=(ledger.id,), generation=covered, audiences=("an id",))
+    claim = LedgerClaim(ids=(ledger.id,), generation=covered, audiences=("an id",))
     again = Ledger(open_file(path, claim), claimed=covered)
-    assert again.enroll("an id", "vip_customers", [ID], covered) == audience
-    assert again.present(audience, 0) == []
+    assert again.resume_audience("an id", "vip_customers", [ID], covered) == audience
+    assert again.members(audience, 0) == []
     again.close()
 
 
-def row(number: int) -> Row:
-    return Row(
+def row(number: int) -> LedgerRow:
+    return LedgerRow(
         member=number.to_bytes(16, "big"),
         digest=None,
         required="[]",

@@ -112,4 +112,4 @@ def test_the_first_scan_says_how_many_it_left_out(
 
     job.run()
 
-    assert "Left out the 25 members" in caplog.text
+    assert "25 members of vip_customers are recorded but not sent" in caplog.text

@@ -1,4 +1,4 @@
-"""Whom a job with a ledger tells as left, and whom it does not."""
+"""Which exits a job with a ledger reports, and which it does not."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lytics_in_process import ID, is_scan
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tap_lytics.transport import Call
+    from tap_lytics.transport import ApiRequest
 
     MakeJob = Callable[..., Any]
 
@@ -58,16 +58,18 @@ def test_an_exit_is_told_once(job: Job) -> None:
 def test_who_left_is_not_told_while_another_member_has_the_same_customer(
     job: Job,
 ) -> None:
-    twin = job.box.lytics.put_member({"email": "twin@example.com", ID: job.customer(4)})
+    duplicate = job.box.lytics.put_member(
+        {"email": "duplicate@example.com", ID: job.customer(4)}
+    )
     job.run()
     job.clock.advance(60)
     job.box.lytics.leave(4)
     first = job.run().exits()
     job.clock.advance(60)
-    job.box.lytics.leave(twin)
+    job.box.lytics.leave(duplicate)
 
     assert not first
-    assert job.run().exits() == [job.customer(twin)]
+    assert job.run().exits() == [job.customer(duplicate)]
 
 
 @pytest.mark.parametrize("emit_changes", [True, False])
@@ -81,9 +83,9 @@ def test_a_member_who_becomes_another_customer_leaves_as_the_former_one(
     former = full_job.customer(4)
     full_job.box.lytics.change(4, {ID: "9001"})
 
-    outlet = full_job.run()
+    output = full_job.run()
 
-    assert [(r[ID], r["_sdc_deleted_at"] is None) for r in outlet.records] == [
+    assert [(r[ID], r["_sdc_deleted_at"] is None) for r in output.records] == [
         ("9001", True),
         (former, False),
     ]
@@ -96,13 +98,13 @@ def test_members_who_swap_their_customers_leave_none_behind(full_job: Job) -> No
     full_job.box.lytics.change(1, {ID: other})
     full_job.box.lytics.change(2, {ID: one})
 
-    outlet = full_job.run()
+    output = full_job.run()
 
-    assert sorted(r[ID] for r in outlet.records if not r["_sdc_deleted_at"]) == [
+    assert sorted(r[ID] for r in output.records if not r["_sdc_deleted_at"]) == [
         one,
         other,
     ]
-    assert not outlet.exits()
+    assert not output.exits()
 
 
 def test_a_member_whose_key_changes_does_not_leave(full_job: Job) -> None:
@@ -110,10 +112,10 @@ def test_a_member_whose_key_changes_does_not_leave(full_job: Job) -> None:
     full_job.days_later()
     full_job.box.lytics.change(4, {"email": "moved@example.com"})
 
-    outlet = full_job.run()
+    output = full_job.run()
 
-    assert not outlet.exits()
-    assert outlet.sent() == {"moved@example.com": 1}
+    assert not output.exits()
+    assert output.sent() == {"moved@example.com": 1}
 
 
 @pytest.mark.parametrize("fields", [[ID, "email"], ["email", ID], ["company", ID]])
@@ -149,18 +151,18 @@ def test_who_moves_in_the_scan_while_another_leaves_is_not_told_as_left(
     job.run()
     job.days_later()
     first, *_, last = job.box.lytics.members()
-    scans: list[Call] = []
+    scans: list[ApiRequest] = []
 
-    def happen(call: Call) -> None:
+    def happen(call: ApiRequest) -> None:
         scans.extend([call] if is_scan(call) else [])
         if is_scan(call) and len(scans) == 3:
             job.box.lytics.leave(first, touch=False)  # Seen already.
             job.box.lytics.change(last)  # Moves to where the scan was already.
 
-    job.transport.before = happen
+    job.sender.before = happen
 
     assert not job.run().exits()
-    job.transport.before = lambda _: None
+    job.sender.before = lambda _: None
     job.days_later()
     assert job.run().exits() == [job.customer(first)]
 

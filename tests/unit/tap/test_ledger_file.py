@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tap_lytics.errors import LedgerError
-from tap_lytics.ledger_file import open_ledger
+from tap_lytics.ledger import open_ledger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,7 +80,7 @@ def test_a_ledger_of_other_audiences_is_refused_without_a_state(
 def test_two_processes_cannot_share_a_ledger(job: Job, path: str) -> None:
     holder = open_ledger(path, [], [])
 
-    with pytest.raises(LedgerError, match="held by another process"):
+    with pytest.raises(LedgerError, match="in use by another process"):
         job.run()
 
     holder.close()
@@ -98,7 +98,7 @@ def test_a_file_that_is_no_ledger_is_left_alone(
         Path(path).write_bytes(content)
     before = Path(path).stat().st_size
 
-    with pytest.raises(LedgerError, match="no ledger"):
+    with pytest.raises(LedgerError, match="not a ledger"):
         job.run()
 
     assert Path(path).stat().st_size == before

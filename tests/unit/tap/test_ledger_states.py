@@ -64,10 +64,10 @@ def test_a_refresh_of_everybody_tells_who_left_meanwhile(full_job: Job) -> None:
     full_job.box.lytics.leave(4)
     full_job.state = {}
 
-    outlet = full_job.run()
+    output = full_job.run()
 
-    assert outlet.exits() == [full_job.customer(4)]
-    assert len(outlet.records) == 25
+    assert output.exits() == [full_job.customer(4)]
+    assert len(output.records) == 25
 
 
 def test_a_first_run_whose_state_was_never_kept_is_made_good(full_job: Job) -> None:
@@ -75,9 +75,9 @@ def test_a_first_run_whose_state_was_never_kept_is_made_good(full_job: Job) -> N
     full_job.state = {}
     full_job.box.lytics.leave(4, touch=False)
 
-    outlet = full_job.run()
+    output = full_job.run()
 
-    assert outlet.exits() == [full_job.customer(4)]
+    assert output.exits() == [full_job.customer(4)]
 
 
 def test_a_refresh_whose_state_was_never_kept_does_not_lock_the_job_out(
@@ -97,10 +97,10 @@ def test_a_refresh_whose_state_was_never_kept_does_not_lock_the_job_out(
 def test_a_first_scan_cut_off_flags_the_rest_as_there_from_the_start_too(
     job: Job, collected: type[Any]
 ) -> None:
-    outlet = collected()
-    with job.transport.cut_off(at_scan=4):
-        job.run(outlet)
-    job.state = outlet.states[-1]
+    output = collected()
+    with job.sender.cut_off(at_scan=4):
+        job.run(output)
+    job.state = output.states[-1]
 
     assert not job.run().records
     job.days_later()
@@ -113,15 +113,15 @@ def test_who_was_told_in_a_run_cut_off_is_told_when_they_leave(
     job.run()
     job.clock.advance(60)
     job.box.lytics.enter(job.stranger())
-    outlet = collected()
-    with job.transport.cut_off(at_scan=2):
-        job.run(outlet)
+    output = collected()
+    with job.sender.cut_off(at_scan=2):
+        job.run(output)
     job.clock.advance(60)
     job.box.lytics.leave(job.stranger())
 
     left = job.run().exits()
 
-    assert outlet.sent() == {job.email(job.stranger()): 1}
+    assert output.sent() == {job.email(job.stranger()): 1}
     assert left == [job.customer(job.stranger())]
 
 
@@ -140,14 +140,14 @@ def test_who_left_in_a_run_cut_off_and_comes_back_is_sent_again(
     job.clock.advance(60)
     for index in (1, 2):
         job.box.lytics.leave(index)
-    outlet = collected()
-    with job.transport.cut_off(at_scan=3):  # No change; then the second leaver.
-        job.run(outlet)
-    [told] = outlet.exits()
+    output = collected()
+    with job.sender.cut_off(at_scan=3):  # No change; then the second leaver.
+        job.run(output)
+    [reported] = output.exits()
     job.clock.advance(60)
     for index in (1, 2):
         job.box.lytics.enter(index)
 
     back = [r[ID] for r in job.run().records]
 
-    assert told in back
+    assert reported in back

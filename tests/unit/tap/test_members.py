@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from tap_lytics.account import Field
-from tap_lytics.members import Contradictions, Shape, identity_key, nameable, whole_key
+from tap_lytics.client import Field
+from tap_lytics.records import (
+    MismatchCounter,
+    RecordBuilder,
+    identity_key,
+    profile_key,
+    queryable,
+)
 
 EMAIL = Field(name="email", type="string", is_identity=True)
 AGE = Field(name="age", type="int")
 SECRET = Field(name="secret", type="string")
 
 
-def shape(*fields: Field, with_exits: bool = False, **more: Any) -> Shape:  # noqa: ANN401 - passed on
-    return Shape(
+def shape(*fields: Field, with_exits: bool = False, **more: Any) -> RecordBuilder:  # noqa: ANN401 - passed on
+    return RecordBuilder(
         fields,
         identities=["email"],
-        contradictions=Contradictions(tell=lambda *_: None),
+        mismatches=MismatchCounter(report=lambda *_: None),
         with_exits=with_exits,
         **more,
     )
@@ -44,9 +50,9 @@ def test_the_key_is_made_of_the_first_identity(
 
 
 def test_without_an_identity_the_key_is_made_of_the_whole_profile() -> None:
-    one = whole_key({"age": 1, "name": "x"})
-    same = whole_key({"name": "x", "age": 1})
-    other = whole_key({"name": "x", "age": 2})
+    one = profile_key({"age": 1, "name": "x"})
+    same = profile_key({"name": "x", "age": 1})
+    other = profile_key({"name": "x", "age": 2})
 
     assert identity_key({"age": 1, "name": "x"}, ["email"]) == ""
     assert one == same != other
@@ -73,21 +79,21 @@ def test_unselected_fields_never_leave_the_tap() -> None:
 
 
 def test_the_tap_asks_for_what_it_needs_itself() -> None:
-    asked = shape(AGE, required=[SECRET]).fields_asked
+    asked = shape(AGE, required=[SECRET]).query_fields
 
     assert asked == ("age", "email", "_id", "_modified", "secret")
 
 
 @pytest.mark.parametrize("names", [["a,b"], [f"field_{n}" for n in range(1000)]])
 def test_fields_that_a_query_cannot_name_are_not_named(names: list[str]) -> None:
-    assert nameable(names) == ()
+    assert queryable(names) == ()
 
 
 def test_exits_are_told_by_the_selected_required_fields() -> None:
     way = shape(AGE, with_exits=True, required=[AGE, SECRET])
     required = way.required({"age": "41", "secret": "x"})
 
-    record = way.exit_record("k", '[41,"x"]', datetime(2026, 1, 2, tzinfo=timezone.utc))
+    record = way.exit_record("k", '[41,"x"]', datetime(2026, 1, 2, tzinfo=UTC))
 
     assert required == [41, "x"]
     assert record == {

@@ -86,14 +86,14 @@ def test_a_cut_off_scan_goes_on_at_the_page_behind_its_state(
     make_job: MakeJob, collected: type[Any]
 ) -> None:
     job = make_job(existing_users=True)
-    outlet = collected()
-    with job.transport.cut_off(at_scan=4):
-        job.run(outlet)
-    job.state = outlet.states[-1]
+    output = collected()
+    with job.sender.cut_off(at_scan=4):
+        job.run(output)
+    job.state = output.states[-1]
     job.clock.advance(600)
     rest = job.run()
 
-    covered = {r["email"] for r in outlet.records[: outlet.covered]}
+    covered = {r["email"] for r in output.records[: output.covered]}
     assert covered
     assert not covered & set(rest.sent())
     assert len(covered | set(rest.sent())) == 25

@@ -15,7 +15,7 @@ from lytics_in_process import is_scan
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tap_lytics.transport import Call
+    from tap_lytics.transport import ApiRequest
 
     MakeJob = Callable[..., Any]
 
@@ -24,20 +24,20 @@ def test_in_one_process_nobody_is_sent_twice_within_the_overlap(
     make_job: MakeJob, collected: type[Any]
 ) -> None:
     job = make_job(overlap_minutes=30)
-    outlet = job.run()
-    job.state = outlet.states[-1]
+    output = job.run()
+    job.state = output.states[-1]
     for index in range(25):
         job.clock.advance(10)
         job.box.lytics.change(index, {"company": f"Company {index}"})
 
-    def minute(_: Call) -> None:
+    def minute(_: ApiRequest) -> None:
         job.clock.advance(20)
 
-    job.transport.before = minute
-    outlet = job.run(collected(), passes=90)
+    job.sender.before = minute
+    output = job.run(collected(), syncs=90)
 
-    assert set(outlet.sent().values()) == {1}
-    assert len(outlet.sent()) == 25
+    assert set(output.sent().values()) == {1}
+    assert len(output.sent()) == 25
 
 
 def test_a_member_who_changes_twice_within_the_overlap_is_sent_twice(
@@ -47,15 +47,15 @@ def test_a_member_who_changes_twice_within_the_overlap_is_sent_twice(
     job.run()
     contents = iter(["One", "Two"])
 
-    def change(call: Call) -> None:
+    def change(call: ApiRequest) -> None:
         if call.path.startswith("/v2/segment/") and (name := next(contents, None)):
             job.clock.advance(60)
             job.box.lytics.change(4, {"company": name})
 
-    job.transport.before = change
-    outlet = job.run(collected(), passes=4)
+    job.sender.before = change
+    output = job.run(collected(), syncs=4)
 
-    assert [r["company"] for r in outlet.records] == ["One", "Two"]
+    assert [r["company"] for r in output.records] == ["One", "Two"]
 
 
 def test_a_late_write_is_not_missed(make_job: MakeJob) -> None:
@@ -94,16 +94,16 @@ def test_who_changes_while_the_scan_runs_is_not_missed_by_the_next_pass(
     )
     happenings = iter(data)
 
-    def happen(call: Call) -> None:
+    def happen(call: ApiRequest) -> None:
         job.clock.advance(1)
         if is_scan(call) and (one := next(happenings, None)):
             index, verb = one
             getattr(job.box.lytics, verb)(index)
             job.box.lytics.change(index, {"company": f"At {job.clock.now()}"})
 
-    job.transport.before = happen
+    job.sender.before = happen
     got = {r["email"]: r for r in job.run().records}
-    job.transport.before = lambda _: None
+    job.sender.before = lambda _: None
     job.clock.advance(timedelta(minutes=5).total_seconds())
     got |= {r["email"]: r for r in job.run().records}
 
@@ -128,7 +128,7 @@ def test_memory_is_flat_over_many_passes(
             super().checkpoint(place)
             del self.states[:-1]
 
-    def minute(call: Call) -> None:
+    def minute(call: ApiRequest) -> None:
         if not call.path.startswith("/v2/segment/"):
             return
         looks[0] += 1
@@ -138,9 +138,9 @@ def test_memory_is_flat_over_many_passes(
             gc.collect()
             used.append(tracemalloc.get_traced_memory()[0])
 
-    job.transport.before = minute
+    job.sender.before = minute
     tracemalloc.start()
-    job.run(Forgetful(), passes=81)
+    job.run(Forgetful(), syncs=81)
     tracemalloc.stop()
 
     assert used[1] - used[0] < 30_000, "bytes in 40 passes"
@@ -152,10 +152,10 @@ def test_clocks_far_apart_are_told_once(
     job = make_job()
     job.own_clock_is_ahead = timedelta(minutes=5)
 
-    job.run(passes=3)
+    job.run(syncs=3)
 
-    told = [r for r in caplog.records if "clocks" in r.message]
-    assert len(told) == 1
+    warnings = [r for r in caplog.records if "clocks" in r.message]
+    assert len(warnings) == 1
     assert job.state["bookmark"] == "2026-03-01T08:00:00Z", "by Lytics' clock"
 
 

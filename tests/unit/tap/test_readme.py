@@ -6,7 +6,7 @@ from pathlib import Path
 
 from documents.tables import settings_table
 
-from tap_lytics.state import Place
+from tap_lytics.state import StreamState
 
 README = Path(__file__).parents[3] / "tap-lytics" / "README.md"
 
@@ -24,6 +24,6 @@ def test_the_readme_explains_every_key_of_the_state() -> None:
     text = README.read_text(encoding="utf-8")
     state: dict[str, object] = {}
 
-    Place().write(state)
+    StreamState().write(state)
 
     assert not [key for key in state if f"`{key}`" not in text]

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_lytics.absence import Sighting, doubt
-from tap_lytics.ledger_row import FROM_START, LEFT, Row
-from tap_lytics.moments import to_text
-from tap_lytics.roster import Member, Overlap, modified_at
-from tap_lytics.seen import SeenMembers, number_of
-from tap_lytics.state import Place
-from tap_lytics.verdict import Verdict, is_sent, judge, next_row
+from tap_lytics.coverage import ScanCoverage, SeenMembers, number_of, why_not_exits
+from tap_lytics.ledger import BASELINE, LEFT, LedgerRow
+from tap_lytics.membership import (
+    MemberChange,
+    RecentMemory,
+    classify,
+    is_sent,
+    modified_at,
+    next_row,
+)
+from tap_lytics.records import Member, format_timestamp
+from tap_lytics.state import StreamState
 
-AT = datetime(2026, 5, 1, tzinfo=timezone.utc)
+AT = datetime(2026, 5, 1, tzinfo=UTC)
 HALF_AN_HOUR = timedelta(minutes=30)
 
 
@@ -30,75 +35,75 @@ def member(number: int, *, content: int = 0, modified: datetime | None = AT) -> 
     return Member(
         key=key,
         record={"_member_id": key, "content": content},
-        modified=to_text(modified) if modified else None,
+        modified=format_timestamp(modified) if modified else None,
         required=[],
     )
 
 
-def admitted(roster: Overlap, *members: Member, whole: bool = False) -> int:
-    records = roster.admit(members, whole=whole)
-    roster.keep()
+def selected(memory: RecentMemory, *members: Member, is_full: bool = False) -> int:
+    records = memory.select(members, is_full=is_full)
+    memory.save()
     return len(records)
 
 
-def begun(at: datetime = AT) -> Overlap:
-    roster = Overlap(HALF_AN_HOUR)
-    roster.begin(Place(), at, at - HALF_AN_HOUR)
-    return roster
+def started(at: datetime = AT) -> RecentMemory:
+    memory = RecentMemory(HALF_AN_HOUR)
+    memory.start_read(StreamState(), at, at - HALF_AN_HOUR)
+    return memory
 
 
 def test_a_repeat_with_the_same_content_is_not_sent() -> None:
-    roster = begun()
+    memory = started()
 
-    first = admitted(roster, member(1), member(2))
-    again = admitted(roster, member(1), member(2, content=1))
+    first = selected(memory, member(1), member(2))
+    again = selected(memory, member(1), member(2, content=1))
 
     assert (first, again) == (2, 1)
 
 
-def test_a_whole_scan_sends_everybody() -> None:
-    roster = begun()
-    admitted(roster, member(1))
+def test_a_full_sync_sends_everybody() -> None:
+    memory = started()
+    selected(memory, member(1))
 
-    assert admitted(roster, member(1), whole=True) == 1
+    assert selected(memory, member(1), is_full=True) == 1
 
 
 def test_whom_no_later_pass_can_bring_is_not_remembered() -> None:
-    roster = begun()
+    memory = started()
 
-    admitted(roster, member(1, modified=AT - timedelta(hours=1)))
+    selected(memory, member(1, modified=AT - timedelta(hours=1)))
 
-    assert not roster._sent
+    assert not memory._sent
 
 
 def test_the_memory_lasts_as_long_as_a_pass_can_bring_them_again() -> None:
-    roster = begun()
-    admitted(roster, member(1))
+    memory = started()
+    selected(memory, member(1))
 
     for minutes in (29, 58):
         at = AT + timedelta(minutes=minutes)
         since = at - timedelta(minutes=29) - HALF_AN_HOUR
-        roster.begin(Place(), at, since)
-        assert admitted(roster, member(1)) == (0 if since <= AT else 1)
+        memory.start_read(StreamState(), at, since)
+        assert selected(memory, member(1)) == (0 if since <= AT else 1)
 
 
 def test_a_thousand_passes_remember_no_more_than_the_overlap_holds() -> None:
-    roster = Overlap(HALF_AN_HOUR)
+    memory = RecentMemory(HALF_AN_HOUR)
 
     for number in range(1000):
         at = AT + timedelta(minutes=number)
-        roster.begin(Place(), at, at - timedelta(minutes=1) - HALF_AN_HOUR)
-        admitted(roster, member(number, modified=at))
+        memory.start_read(StreamState(), at, at - timedelta(minutes=1) - HALF_AN_HOUR)
+        selected(memory, member(number, modified=at))
 
-    assert len(roster._sent) <= 33
+    assert len(memory._sent) <= 33
 
 
 def test_a_page_that_was_not_written_is_not_remembered() -> None:
-    roster = begun()
+    memory = started()
 
-    roster.admit([member(1)], whole=False)
+    memory.select([member(1)], is_full=False)
 
-    assert admitted(roster, member(1)) == 1
+    assert selected(memory, member(1)) == 1
 
 
 @pytest.mark.parametrize("modified", ["", "never", None])
@@ -115,14 +120,14 @@ def test_seen_members_are_counted_once(numbers: list[int]) -> None:
     seen.update(map(key_of, numbers))
 
     assert seen.count() == len(set(numbers))
-    assert seen.noted() == len(numbers)
+    assert seen.count_read() == len(numbers)
     for number in numbers:
         member_bytes = bytes.fromhex(key_of(number))
         assert number_of(member_bytes) in seen.bucket(member_bytes[0])
 
 
-def sighting(seen: int, total: int | None, *, starts: int = 1) -> Sighting:
-    found = Sighting(starts=starts, total=total)
+def coverage_of(seen: int, total: int | None, *, starts: int = 1) -> ScanCoverage:
+    found = ScanCoverage(starts=starts, total=total)
     found.add(key_of(number) for number in range(seen))
     return found
 
@@ -130,74 +135,76 @@ def sighting(seen: int, total: int | None, *, starts: int = 1) -> Sighting:
 @pytest.mark.parametrize(
     ("found", "size_after", "redefined", "counts"),
     [
-        (sighting(5, 5), 5, False, True),
-        (sighting(6, 5), 5, False, True),
-        (sighting(4, 5), 5, False, False),
-        (sighting(5, None), 5, False, False),
-        (sighting(5, 5, starts=0), 5, False, False),
-        (sighting(5, 5), 5, True, False),
-        (sighting(0, 0), 0, False, True),
-        (sighting(0, 0), 5, False, False),
-        (sighting(0, 0), None, False, False),
+        (coverage_of(5, 5), 5, False, True),
+        (coverage_of(6, 5), 5, False, True),
+        (coverage_of(4, 5), 5, False, False),
+        (coverage_of(5, None), 5, False, False),
+        (coverage_of(5, 5, starts=0), 5, False, False),
+        (coverage_of(5, 5), 5, True, False),
+        (coverage_of(0, 0), 0, False, True),
+        (coverage_of(0, 0), 5, False, False),
+        (coverage_of(0, 0), None, False, False),
     ],
 )
 def test_absence_counts_only_after_a_scan_that_saw_everybody(
-    found: Sighting,
+    found: ScanCoverage,
     size_after: int | None,
     redefined: bool,  # noqa: FBT001 - a table
     counts: bool,  # noqa: FBT001 - a table
 ) -> None:
-    why_not = doubt(found, size_after=size_after, redefined=redefined)
+    why_not = why_not_exits(found, size_after=size_after, redefined=redefined)
 
     assert (why_not == "") == counts
 
 
 def test_a_scan_that_began_afresh_forgets_whom_it_had_seen() -> None:
-    found = sighting(5, 9, starts=0)
+    found = coverage_of(5, 9, starts=0)
 
-    found.turn(1, 3)
+    found.start_page(1, 3)
 
     assert (found.seen.count(), found.total, found.starts) == (0, 3, 1)
 
 
-def row(flags: int = 0, digest: bytes | None = b"as sent") -> Row:
-    return Row(member=b"m", digest=digest, required="[]", generation=7, flags=flags)
+def row(flags: int = 0, digest: bytes | None = b"as sent") -> LedgerRow:
+    return LedgerRow(
+        member=b"m", digest=digest, required="[]", generation=7, flags=flags
+    )
 
 
 @pytest.mark.parametrize(
-    ("known", "content", "verdict"),
+    ("known", "content", "change"),
     [
-        (None, b"", Verdict.ENTERED),
-        (row(LEFT), b"", Verdict.ENTERED),
-        (row(FROM_START), b"other", Verdict.FROM_START),
-        (row(digest=None), b"", Verdict.UNCERTAIN),
-        (row(), b"as sent", Verdict.SAME),
-        (row(), b"other", Verdict.CHANGED),
+        (None, b"", MemberChange.ENTERED),
+        (row(LEFT), b"", MemberChange.ENTERED),
+        (row(BASELINE), b"other", MemberChange.BASELINE),
+        (row(digest=None), b"", MemberChange.UNCERTAIN),
+        (row(), b"as sent", MemberChange.SAME),
+        (row(), b"other", MemberChange.CHANGED),
     ],
 )
-def test_what_a_sighting_means(
-    known: Row | None, content: bytes, verdict: Verdict
+def test_what_a_coverage_of_means(
+    known: LedgerRow | None, content: bytes, change: MemberChange
 ) -> None:
-    assert judge(known, content, sends_existing=False) is verdict
+    assert classify(known, content, sends_existing=False) is change
 
 
 def test_who_was_there_from_the_start_is_sent_once_that_is_wanted() -> None:
-    verdict = judge(row(FROM_START), b"", sends_existing=True)
+    change = classify(row(BASELINE), b"", sends_existing=True)
 
-    assert is_sent(verdict, sends_changes=False)
+    assert is_sent(change, sends_changes=False)
 
 
 @pytest.mark.parametrize("sends_changes", [True, False])
 def test_changes_are_a_choice(sends_changes: bool) -> None:  # noqa: FBT001 - a table
-    sent = is_sent(Verdict.CHANGED, sends_changes=sends_changes)
+    sent = is_sent(MemberChange.CHANGED, sends_changes=sends_changes)
 
     assert sent == sends_changes
-    assert is_sent(Verdict.ENTERED, sends_changes=sends_changes)
+    assert is_sent(MemberChange.ENTERED, sends_changes=sends_changes)
 
 
 def test_what_was_not_sent_needs_no_undoing() -> None:
-    seen = Row(member=b"m", digest=b"now", required="[]", generation=9, flags=0)
+    seen = LedgerRow(member=b"m", digest=b"now", required="[]", generation=9, flags=0)
 
     assert next_row(seen, row(), sent=True).generation == 9
     assert next_row(seen, row(), sent=False).generation == 7
-    assert next_row(seen, row(FROM_START), sent=False).flags == FROM_START
+    assert next_row(seen, row(BASELINE), sent=False).flags == BASELINE

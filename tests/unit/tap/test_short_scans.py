@@ -1,4 +1,4 @@
-"""Whole scans that saw fewer members than Lytics counts."""
+"""Full syncs that saw fewer members than Lytics counts."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import pytest
 from lytics_in_process import is_scan
 from twisted_scans import Twisted, ends_at
 
-from tap_lytics.errors import InterruptedByUserError
+from singer_kit.errors import ShutdownRequestedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tap_lytics.transport import Call
+    from tap_lytics.transport import ApiRequest
 
     MakeJob = Callable[..., Any]
 
 EVERYBODY = 25
 
 
-def told(caplog: pytest.LogCaptureFixture) -> list[str]:
+def warnings_in(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [r.getMessage() for r in caplog.records if "Lytics counts" in r.getMessage()]
 
 
@@ -32,7 +32,7 @@ def test_a_scan_that_is_short_is_told_and_made_once_more(
     twisted = Twisted(job)
     twisted.twist = ends_at(2)
     first = job.run().sent()
-    between, said = job.state, told(caplog)
+    between, said = job.state, warnings_in(caplog)
     twisted.twist = ends_at(0)
 
     second = job.run().sent()
@@ -42,7 +42,7 @@ def test_a_scan_that_is_short_is_told_and_made_once_more(
     assert between["last_whole_scan"] is None
     [line] = said
     assert "5 of the 25 members" in line
-    assert "once more" in line
+    assert "another full sync" in line
     assert len(second) == EVERYBODY
     assert job.state["last_whole_scan"]
     assert job.state["short_scans"] is None
@@ -102,7 +102,7 @@ def test_a_page_that_was_lost_behind_a_cursor_that_stays_the_same_is_missed(
     first, second = job.run().sent(), job.run().sent()
 
     assert len(first) == EVERYBODY - 5
-    assert len(told(caplog)) == 1
+    assert len(warnings_in(caplog)) == 1
     assert len(second) == EVERYBODY
 
 
@@ -114,14 +114,17 @@ def test_a_total_that_always_lies_does_not_make_every_pass_a_whole_scan(
     twisted = Twisted(job)
     twisted.twist = lambda _, content: content.update(total=content["total"] + 9)
 
-    job.run(passes=6)
+    job.run(syncs=6)
     early = twisted.begun
     job.days_later()
-    job.run(passes=6)
+    job.run(syncs=6)
 
     assert early == 2
     assert twisted.begun == early + bool(interval)
-    assert ["once more" in line for line in told(caplog)][:2] == [True, False]
+    assert ["another full sync" in line for line in warnings_in(caplog)][:2] == [
+        True,
+        False,
+    ]
 
 
 def test_an_audience_without_totals_is_believed(
@@ -133,7 +136,7 @@ def test_an_audience_without_totals_is_believed(
     job.run()
 
     assert job.state["last_whole_scan"]
-    assert not told(caplog)
+    assert not warnings_in(caplog)
 
 
 @pytest.mark.parametrize("move", ["front", "end"])
@@ -143,19 +146,19 @@ def test_who_changed_while_the_scan_ran_is_read_again_and_not_taken_for_lost(
     job = make_job(existing_users=True, options={"changed_members_move": move})
     movers = iter(range(EVERYBODY))
 
-    def change(call: Call) -> None:
+    def change(call: ApiRequest) -> None:
         index = next(movers, None) if is_scan(call) else None
         if index is not None:
             job.clock.advance(1)
             job.box.lytics.change(EVERYBODY - 1 - index, {"company": "New"})
 
-    job.transport.before = change
+    job.sender.before = change
 
     sent = job.run().sent()
 
     assert len(sent) == EVERYBODY
     assert job.state["last_whole_scan"]
-    assert not told(caplog)
+    assert not warnings_in(caplog)
 
 
 @pytest.mark.parametrize("is_short_now", [False, True])
@@ -166,41 +169,43 @@ def test_a_scan_that_was_stopped_counts_whom_it_had_read(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     job = make_job(existing_users=True)
-    twisted, outlet = Twisted(job), collected()
+    twisted, output = Twisted(job), collected()
 
     def stop(number: int, _: object) -> None:
         if number == 4:
-            raise InterruptedByUserError
+            raise ShutdownRequestedError
 
     twisted.twist = stop
-    with pytest.raises(InterruptedByUserError):
-        job.run(outlet)
-    job.state = outlet.states[-1]
+    with pytest.raises(ShutdownRequestedError):
+        job.run(output)
+    job.state = output.states[-1]
     twisted.twist = ends_at(5 if is_short_now else 0)
 
     job.run()
 
-    assert outlet.states[-1]["scan_read"] == 15
+    assert output.states[-1]["scan_read"] == 15
     assert job.state["scan_read"] is None
-    assert ["15 of the 25" in line for line in told(caplog)] == [True] * is_short_now
+    assert ["15 of the 25" in line for line in warnings_in(caplog)] == [
+        True
+    ] * is_short_now
 
 
 def test_a_stopped_scan_of_an_older_state_is_not_held_to_the_total(
     make_job: MakeJob, collected: type[Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     job = make_job(existing_users=True)
-    twisted, outlet = Twisted(job), collected()
+    twisted, output = Twisted(job), collected()
     twisted.twist = lambda n, _: 1 // (4 - n)
     with pytest.raises(ZeroDivisionError):
-        job.run(outlet)
-    job.state = outlet.states[-1]
+        job.run(output)
+    job.state = output.states[-1]
     del job.state["scan_read"]
     twisted.twist = ends_at(0)
 
     job.run()
 
     assert job.state["last_whole_scan"]
-    assert not told(caplog)
+    assert not warnings_in(caplog)
 
 
 def test_who_was_missed_by_the_first_scan_was_there_from_the_start_all_the_same(

@@ -4,36 +4,36 @@ from __future__ import annotations
 
 import pytest
 
-from tap_lytics.absence import Sighting, is_short
+from tap_lytics.coverage import ScanCoverage, is_incomplete
 
 
-def sighting(seen: int, *totals: int | None, gave_up: bool = False) -> Sighting:
-    found = Sighting(starts=1, gave_up=gave_up)
+def coverage_of(seen: int, *totals: int | None, gave_up: bool = False) -> ScanCoverage:
+    found = ScanCoverage(starts=1, gave_up=gave_up)
     found.add(f"{number:016x}{0:016x}" for number in range(seen))
     for total in totals:
-        found.turn(1, total)
+        found.start_page(1, total)
     return found
 
 
 @pytest.mark.parametrize(
     ("found", "short"),
     [
-        (sighting(5, 5, 5), False),
-        (sighting(4, 5, 5), True),
-        (sighting(4, 4, 5), False),
-        (sighting(4, 4, 3, 5), False),
-        (sighting(18, 20, 18), False),
-        (sighting(4, 9, 4), True),
-        (sighting(4, 9, 5), True),
-        (sighting(4, None), False),
-        (sighting(4, 5, None), True),
-        (sighting(4, 4, None, gave_up=True), False),
-        (sighting(4, None, gave_up=True), True),
-        (sighting(0, 0), False),
+        (coverage_of(5, 5, 5), False),
+        (coverage_of(4, 5, 5), True),
+        (coverage_of(4, 4, 5), False),
+        (coverage_of(4, 4, 3, 5), False),
+        (coverage_of(18, 20, 18), False),
+        (coverage_of(4, 9, 4), True),
+        (coverage_of(4, 9, 5), True),
+        (coverage_of(4, None), False),
+        (coverage_of(4, 5, None), True),
+        (coverage_of(4, 4, None, gave_up=True), False),
+        (coverage_of(4, None, gave_up=True), True),
+        (coverage_of(0, 0), False),
     ],
 )
-def test_a_scan_is_short_of_those_whom_no_entering_explains(
-    found: Sighting,
+def test_a_scan_is_incomplete_of_those_whom_no_entering_explains(
+    found: ScanCoverage,
     short: bool,  # noqa: FBT001 - a table
 ) -> None:
-    assert is_short(found) == short
+    assert is_incomplete(found) == short

@@ -1,24 +1,24 @@
-"""An audience's place in the state, and the pass that is due from there."""
+"""The state of a stream, and the sync that is due from there."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_lytics.account import Audience
-from tap_lytics.complaints import complaints
-from tap_lytics.due import Due, next_pass
+from singer_kit.config import config_errors
+from tap_lytics.client import Audience
 from tap_lytics.errors import StateError
-from tap_lytics.moments import to_moment, to_text
+from tap_lytics.records import format_timestamp, parse_timestamp
 from tap_lytics.settings import DECLARED, Settings
-from tap_lytics.state import Place
+from tap_lytics.state import StreamState
+from tap_lytics.sync import SyncKind, due_sync
 
-AT = datetime(2026, 5, 1, tzinfo=timezone.utc)
+AT = datetime(2026, 5, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 AUDIENCE = Audience(
     id="abc", slug="vip", name="VIP", updated="2026-01-01", is_invalid=False, size=1
@@ -28,17 +28,17 @@ SCANNED = {"bookmark": AT, "last_whole_scan": AT, "audience_updated": "2026-01-0
 
 def settings_of(**config: Any) -> Settings:  # noqa: ANN401 - settings
     whole = {"api_token": "t", **config}
-    assert not complaints(whole, DECLARED)
+    assert not config_errors(whole, DECLARED, env_prefix="TAP_LYTICS_")
     return Settings.from_config(whole)
 
 
-MOMENTS = st.datetimes(timezones=st.just(timezone.utc)) | st.none()
-PLACES = st.builds(
-    Place,
+TIMESTAMPS = st.datetimes(timezones=st.just(UTC)) | st.none()
+STATES = st.builds(
+    StreamState,
     audience_id=st.none() | st.text(),
-    bookmark=MOMENTS,
+    bookmark=TIMESTAMPS,
     scan_cursor=st.none() | st.text(),
-    scan_started_at=MOMENTS,
+    scan_started_at=TIMESTAMPS,
     scan_settings=st.none() | st.text(),
     scan_read=st.none() | st.integers(0),
     short_scans=st.none() | st.integers(0),
@@ -46,17 +46,17 @@ PLACES = st.builds(
 )
 
 
-@given(place=PLACES)
-def test_a_place_is_read_back_as_it_was_written(place: Place) -> None:
-    state: dict[str, Any] = {}
+@given(state=STATES)
+def test_a_state_is_read_back_as_it_was_written(state: StreamState) -> None:
+    written: dict[str, Any] = {}
 
-    place.write(state)
+    state.write(written)
 
-    assert Place.read("vip", state) == place
+    assert StreamState.read("vip", written) == state
 
 
-def test_a_blank_state_is_the_beginning() -> None:
-    assert Place.read("vip", {}) == Place()
+def test_an_empty_state_is_the_start() -> None:
+    assert StreamState.read("vip", {}) == StreamState()
 
 
 @pytest.mark.parametrize(
@@ -69,93 +69,100 @@ def test_a_blank_state_is_the_beginning() -> None:
         {"audience_id": ["x"]},
     ],
 )
-def test_a_state_of_somebody_else_is_refused(state: dict[str, Any]) -> None:
+def test_a_state_of_another_tap_is_refused(state: dict[str, Any]) -> None:
     with pytest.raises(StateError, match="state of stream vip"):
-        Place.read("vip", state)
+        StreamState.read("vip", state)
 
 
-@given(at=st.datetimes(timezones=st.just(timezone.utc)))
-def test_a_moment_is_read_back_as_it_was_written(at: datetime) -> None:
-    assert to_moment(to_text(at)) == at
+@given(at=st.datetimes(timezones=st.just(UTC)))
+def test_a_timestamp_is_read_back_as_it_was_written(at: datetime) -> None:
+    assert parse_timestamp(format_timestamp(at)) == at
 
 
 @pytest.mark.parametrize(
-    ("config", "place", "due"),
+    ("config", "state", "kind"),
     [
-        ({}, {}, Due.START),
-        ({}, {"bookmark": AT}, Due.CHANGES),
-        ({}, {"bookmark": AT - 1000 * HOUR}, Due.CHANGES),
-        ({"start_date": "2026-01-01"}, {}, Due.CHANGES),
-        ({"existing_users": True}, {}, Due.WHOLE),
-        ({"existing_users": True}, {"bookmark": AT}, Due.WHOLE),
-        ({"existing_users": True}, SCANNED, Due.CHANGES),
-        ({"existing_users": True}, SCANNED | {"audience_updated": "older"}, Due.WHOLE),
+        ({}, {}, SyncKind.BASELINE),
+        ({}, {"bookmark": AT}, SyncKind.INCREMENTAL),
+        ({}, {"bookmark": AT - 1000 * HOUR}, SyncKind.INCREMENTAL),
+        ({"start_date": "2026-01-01"}, {}, SyncKind.INCREMENTAL),
+        ({"existing_users": True}, {}, SyncKind.FULL),
+        ({"existing_users": True}, {"bookmark": AT}, SyncKind.FULL),
+        ({"existing_users": True}, SCANNED, SyncKind.INCREMENTAL),
+        (
+            {"existing_users": True},
+            SCANNED | {"audience_updated": "older"},
+            SyncKind.FULL,
+        ),
         (
             {"existing_users": True},
             SCANNED | {"last_whole_scan": AT - 25 * HOUR},
-            Due.WHOLE,
+            SyncKind.FULL,
         ),
         (
             {"existing_users": True, "full_scan_interval_hours": 0},
             SCANNED | {"last_whole_scan": AT - 2500 * HOUR},
-            Due.CHANGES,
+            SyncKind.INCREMENTAL,
         ),
         (
             {"existing_users": True},
             SCANNED | {"scan_cursor": "c", "scan_started_at": AT},
-            Due.RESUME,
+            SyncKind.RESUMED,
         ),
         (
             {"existing_users": True},
             SCANNED
             | {"scan_cursor": "c", "scan_started_at": AT, "audience_updated": "older"},
-            Due.WHOLE,
+            SyncKind.FULL,
         ),
-        ({"ledger_path": "l"}, {}, Due.WHOLE),
-        ({"ledger_path": "l"}, SCANNED, Due.CHANGES),
+        ({"ledger_path": "l"}, {}, SyncKind.FULL),
+        ({"ledger_path": "l"}, SCANNED, SyncKind.INCREMENTAL),
     ],
 )
-def test_the_pass_that_is_due(
-    config: dict[str, Any], place: dict[str, Any], due: Due
+def test_the_sync_that_is_due(
+    config: dict[str, Any], state: dict[str, Any], kind: SyncKind
 ) -> None:
-    found = next_pass(Place(**place), AUDIENCE, settings_of(**config), AT)
+    found = due_sync(StreamState(**state), AUDIENCE, settings_of(**config), AT)
 
-    assert found.due is due
-    assert found.why
+    assert found.kind is kind
+    assert found.reason
 
 
-def test_a_whole_scan_moves_the_bookmark_to_its_beginning() -> None:
-    place = Place()
-    place.begin_scan(AT)
-    place.scan_cursor = "somewhere"
+def test_a_full_sync_moves_the_bookmark_to_its_start() -> None:
+    state = StreamState()
+    state.start_full_sync(AT)
+    state.scan_cursor = "somewhere"
 
-    place.end_scan(is_short=False)
+    state.end_full_sync(is_incomplete=False)
 
-    assert place == replace(Place(), bookmark=AT, last_whole_scan=AT)
+    assert state == replace(StreamState(), bookmark=AT, last_whole_scan=AT)
 
 
 @pytest.mark.parametrize("before", [None, AT - HOUR])
-def test_a_short_scan_is_made_once_more_and_no_oftener(before: datetime | None) -> None:
-    place = Place(last_whole_scan=before)
+def test_an_incomplete_full_sync_is_repeated_once(before: datetime | None) -> None:
+    state = StreamState(last_whole_scan=before)
     settings = settings_of(existing_users=True, full_scan_interval_hours=0)
-    dues = []
+    kinds = []
 
     for _ in range(4):
-        dues.append(next_pass(place, AUDIENCE, settings, AT).due)
-        place.begin_scan(AT)
-        place.end_scan(is_short=True)
+        kinds.append(due_sync(state, AUDIENCE, settings, AT).kind)
+        state.start_full_sync(AT)
+        state.end_full_sync(is_incomplete=True)
 
-    assert dues[2:] == [Due.CHANGES] * 2
-    assert dues[:2] == [Due.CHANGES if before else Due.WHOLE, Due.WHOLE]
-    assert place.last_whole_scan == AT
+    assert kinds[2:] == [SyncKind.INCREMENTAL] * 2
+    assert kinds[:2] == [
+        SyncKind.INCREMENTAL if before else SyncKind.FULL,
+        SyncKind.FULL,
+    ]
+    assert state.last_whole_scan == AT
 
 
-def test_a_scan_that_is_whole_makes_the_next_short_one_count_anew() -> None:
-    place = Place(short_scans=7)
-    place.begin_scan(AT)
-    place.end_scan(is_short=False)
-    place.begin_scan(AT)
+def test_a_complete_full_sync_resets_the_repeat() -> None:
+    state = StreamState(short_scans=7)
+    state.start_full_sync(AT)
+    state.end_full_sync(is_incomplete=False)
+    state.start_full_sync(AT)
 
-    place.end_scan(is_short=True)
+    state.end_full_sync(is_incomplete=True)
 
-    assert place.is_scan_repeated
+    assert state.repeats_full_sync

@@ -1,4 +1,4 @@
-"""Whole scans that a run did not end: when the next one goes on, and when it cannot."""
+"""Full syncs that a run did not end: when the next one goes on, and when it cannot."""
 
 from __future__ import annotations
 
@@ -6,39 +6,39 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_lytics.errors import InterruptedByUserError
+from singer_kit.errors import ShutdownRequestedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tap_lytics.transport import Call
+    from tap_lytics.transport import ApiRequest
 
     MakeJob = Callable[..., Any]
 
 Job = Any  # Both of the conftest, which no module can import.
-Outlet = Any
+Output = Any
 ID = "bigcommerce_customer_id"
 EVERYBODY = 25
 PAGES = 3  # Of five members.
 
 
-def cut_off(job: Job, outlet: Outlet, *, loses_page: bool = False) -> None:
+def cut_off(job: Job, output: Output, *, loses_page: bool = False) -> None:
     """Run until three pages are written; the next may be fetched, but not written."""
-    asked: list[Call] = []
+    asked: list[ApiRequest] = []
 
-    def cut(call: Call) -> None:
+    def cut(call: ApiRequest) -> None:
         asked.extend([call] if call.path.endswith("/scan") else [])
         if len(asked) > PAGES:
-            job.transport.before = lambda _: None
+            job.sender.before = lambda _: None
             if loses_page:
-                job.transport.send(call, lambda answer: answer)
-            raise InterruptedByUserError
+                job.sender.send(call.method, call.target, body=None, content_type="")
+            raise ShutdownRequestedError
 
-    job.transport.before = cut
-    with pytest.raises(InterruptedByUserError):
-        job.run(outlet)
-    job.state, job.transport.before = outlet.states[-1], lambda _: None
+    job.sender.before = cut
+    with pytest.raises(ShutdownRequestedError):
+        job.run(output)
+    job.state, job.sender.before = output.states[-1], lambda _: None
     job.clock.advance(600)
 
 
@@ -46,11 +46,11 @@ def starts_asked(job: Job) -> list[str]:
     """Listen to the cursors with which pages are asked for."""
     asked: list[str] = []
 
-    def listen(call: Call) -> None:
+    def listen(call: ApiRequest) -> None:
         if call.path.endswith("/scan"):
             asked.append((call.query or {}).get("start", ""))
 
-    job.transport.before = listen
+    job.sender.before = listen
     return asked
 
 
@@ -80,7 +80,7 @@ def test_a_scan_of_other_settings_begins_afresh(
 
     assert asked[0] == ""
     assert len(sent) == EVERYBODY
-    assert "begins afresh as settings changed" in caplog.text
+    assert "cannot be resumed, because settings changed" in caplog.text
 
 
 def test_a_scan_that_left_members_out_is_not_gone_on_with_to_send_everybody(
@@ -123,18 +123,18 @@ def test_a_scan_whose_cursors_are_all_the_same_begins_afresh(
 ) -> None:
     kept = {"ledger_path": str(tmp_path / "ledger")} if has_ledger else {}
     job = make_job(existing_users=True, options={"same_token": True}, **kept)
-    outlet = collected()
-    cut_off(job, outlet, loses_page=True)
+    output = collected()
+    cut_off(job, output, loses_page=True)
     asked = starts_asked(job)
     caplog.set_level("INFO")
 
     rest = job.run().sent()
 
-    covered = {r["email"] for r in outlet.records[: outlet.covered]}
+    covered = {r["email"] for r in output.records[: output.covered]}
     assert asked[0] == ""
     assert len(covered | set(rest)) == EVERYBODY
     assert len(rest) == EVERYBODY - (len(covered) if has_ledger else 0)
-    assert "begins afresh as Lytics gave no cursor" in caplog.text
+    assert "cannot be resumed, because Lytics gave no cursor" in caplog.text
 
 
 def test_a_scan_with_one_cursor_is_due_even_if_there_was_another_lately(

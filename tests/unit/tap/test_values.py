@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 import jsonschema
@@ -13,9 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_lytics.account import Field
-from tap_lytics.members import Contradictions, Shape
-from tap_lytics.schema import kind_of, stream_schema
+from tap_lytics.client import Field
+from tap_lytics.records import MismatchCounter, RecordBuilder, field_type, stream_schema
 
 CHECKER = jsonschema.FormatChecker(formats=())
 RFC3339_UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
@@ -55,12 +54,12 @@ def is_utc(value: object) -> bool:
 
 INTEGERS = st.integers(-(2**63), 2**63 - 1)
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
-MOMENTS = st.datetimes(datetime(1, 1, 3), datetime(9999, 12, 29)).map(  # noqa: DTZ001 - the zone is text
+INSTANTS = st.datetimes(datetime(1, 1, 3), datetime(9999, 12, 29)).map(  # noqa: DTZ001 - the zone is text
     lambda at: f"{at:%H:%M:%S}".join([f"{at.year:04}-{at:%m-%d}T", ""])
 )
 ZONES = st.sampled_from(["Z", "+00:00", "-07:00", "+05:30", ""])
 FRACTIONS = st.from_regex(r"(\.[0-9]{1,9})?", fullmatch=True)
-TIMES = st.builds("{}{}{}".format, MOMENTS, FRACTIONS, ZONES)
+TIMES = st.builds("{}{}{}".format, INSTANTS, FRACTIONS, ZONES)
 DESCRIBED: dict[str, st.SearchStrategy[Any]] = {
     "string": st.text(),
     "bool": st.sampled_from(["t", "f", True, False]),
@@ -92,9 +91,9 @@ def described(lytics_type: str) -> st.SearchStrategy[Any]:
 def record_of(lytics_type: str, value: object) -> tuple[dict[str, Any], int]:
     """Give the record of a member with this value, and how many were left out."""
     field = Field(name="it", type=lytics_type)
-    contradictions = Contradictions(tell=lambda *_: None)
-    shape = Shape(
-        [field], identities=[], contradictions=contradictions, with_exits=False
+    contradictions = MismatchCounter(report=lambda *_: None)
+    shape = RecordBuilder(
+        [field], identities=[], mismatches=contradictions, with_exits=False
     )
     record = shape.record({"it": value}, "0" * 32)
     schema = stream_schema([field], with_exits=False)
@@ -130,15 +129,15 @@ def test_a_moment_stays_the_same_moment(at: datetime, zone: str) -> None:
 
     record, _ = record_of("date", text)
 
-    aware = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    aware = datetime.fromisoformat(text)
     if aware.tzinfo is None:
-        aware = aware.replace(tzinfo=timezone.utc)
-    told = record["it"].replace("Z", "+00:00")
-    assert datetime.fromisoformat(told) == aware
+        aware = aware.replace(tzinfo=UTC)
+    text = record["it"].replace("Z", "+00:00")
+    assert datetime.fromisoformat(text) == aware
 
 
 @pytest.mark.parametrize(
-    ("lytics_type", "value", "told"),
+    ("lytics_type", "value", "expected"),
     [
         ("string", 7, "7"),
         ("string", True, "true"),
@@ -160,10 +159,12 @@ def test_a_moment_stays_the_same_moment(at: datetime, zone: str) -> None:
         ("geolocation", "45.5,-122.6", "45.5,-122.6"),
     ],
 )
-def test_values_are_converted(lytics_type: str, value: object, told: object) -> None:
+def test_values_are_converted(
+    lytics_type: str, value: object, expected: object
+) -> None:
     record, _ = record_of(lytics_type, value)
 
-    assert record["it"] == told
+    assert record["it"] == expected
 
 
 @pytest.mark.parametrize(
@@ -220,13 +221,13 @@ def test_a_number_that_is_none_to_most_readers_is_left_out(value: int) -> None:
 
 
 def test_only_the_first_contradiction_of_a_field_is_told() -> None:
-    told: list[tuple[str, str, str]] = []
-    counter = Contradictions(tell=lambda *what: told.append(what))
+    reported: list[tuple[str, str, str]] = []
+    counter = MismatchCounter(report=lambda *what: reported.append(what))
 
     counter.add("age", "int", "forty")
     counter.add("age", "int", "fifty")
 
-    assert told == [("age", "int", "str")]
+    assert reported == [("age", "int", "str")]
     assert counter.counts["age"] == 2
 
 
@@ -234,7 +235,7 @@ def test_only_the_first_contradiction_of_a_field_is_told() -> None:
     "lytics_type", ["", "map[int]string", "[][]string", "nonsense"]
 )
 def test_an_unknown_type_is_left_open(lytics_type: str) -> None:
-    kind = kind_of(lytics_type)
+    kind = field_type(lytics_type)
 
     assert kind.convert([math.pi]) == [math.pi]
     assert "object" in kind.schema["type"]

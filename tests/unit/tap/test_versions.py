@@ -1,4 +1,4 @@
-"""Versions: when a whole scan has seen everybody, so that the rest have left."""
+"""Versions: when a full sync has seen everybody, so that the rest have left."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tap_lytics.errors import AudienceError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tap_lytics.transport import Call
+    from tap_lytics.transport import ApiRequest
 
     MakeJob = Callable[..., Any]
 
@@ -22,10 +22,10 @@ def test_versions_are_activated_after_a_whole_scan_that_saw_everybody(
 ) -> None:
     job = make_job(existing_users=True, emit_exits=True)
 
-    outlet = job.run()
+    output = job.run()
 
-    assert len(outlet.activated) == 1
-    assert set(outlet.versions) == set(outlet.activated)
+    assert len(output.activated) == 1
+    assert set(output.versions) == set(output.activated)
 
 
 def test_changes_between_scans_bear_the_version_of_the_last_one(
@@ -36,10 +36,10 @@ def test_changes_between_scans_bear_the_version_of_the_last_one(
     job.clock.advance(60)
     job.box.lytics.change(2, {"company": "New"})
 
-    outlet = job.run()
+    output = job.run()
 
-    assert outlet.versions == [version]
-    assert not outlet.activated
+    assert output.versions == [version]
+    assert not output.activated
 
 
 @pytest.mark.parametrize("spoil", ["row_missing", "empty_page"])
@@ -59,18 +59,18 @@ def test_an_audience_that_turns_invalid_while_it_is_scanned_activates_nothing(
     make_job: MakeJob, collected: type[Any]
 ) -> None:
     job = make_job(existing_users=True, emit_exits=True)
-    outlet, pages = collected(), []
+    output, pages = collected(), []
 
-    def spoil(call: Call) -> None:
+    def spoil(call: ApiRequest) -> None:
         pages.extend([call] if is_scan(call) else [])
         if len(pages) == 3:
             job.box.lytics.invalidate("vip_customers")
 
-    job.transport.before = spoil
+    job.sender.before = spoil
     with pytest.raises(AudienceError, match="invalid"):
-        job.run(outlet)
+        job.run(output)
 
-    assert not outlet.activated
+    assert not output.activated
 
 
 @pytest.mark.parametrize(("cursor_is_known", "activates"), [(True, 0), (False, 1)])
@@ -81,10 +81,10 @@ def test_a_resumed_scan_activates_nothing_unless_it_began_afresh(
     collected: type[Any],
 ) -> None:
     job = make_job(existing_users=True, emit_exits=True)
-    outlet = collected()
-    with job.transport.cut_off(at_scan=4):
-        job.run(outlet)
-    job.state = outlet.states[-1]
+    output = collected()
+    with job.sender.cut_off(at_scan=4):
+        job.run(output)
+    job.state = output.states[-1]
     if not cursor_is_known:
         job.state["scan_cursor"] = "gone"
 

@@ -1,0 +1,154 @@
+"""Whether a scan was complete, and which members it saw.
+
+Pure. Lytics may return fewer members than the audience has; only a scan that accounts
+for all of them says who left.
+"""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MAX_LEAVING = 10  # At most one member in so many leaves during a scan.
+PREFIX = 16  # Hex digits: among a million members two collide in one of 37 M scans.
+BUCKETS = 256
+
+
+class SeenMembers:
+    """The distinct members of a scan, eight bytes for each read."""
+
+    def __init__(self) -> None:
+        self._buckets = [array("Q") for _ in range(BUCKETS)]
+
+    def update(self, keys: Iterable[str]) -> None:
+        """Add members, repeated ones too."""
+        buckets = self._buckets
+        for key in keys:
+            number = int(key[:PREFIX], 16)
+            buckets[number >> 56].append(number)
+
+    def count_read(self) -> int:
+        """Count what was added, with repeats."""
+        return sum(map(len, self._buckets))
+
+    def count(self) -> int:
+        """Count the distinct members."""
+        return sum(len(set(bucket)) for bucket in self._buckets)
+
+    def bucket(self, first_byte: int) -> set[int]:
+        """Give the members whose key begins with this byte, as numbers."""
+        return set(self._buckets[first_byte])
+
+
+def number_of(member: bytes) -> int:
+    """Give the number that stands for a member's key in its bucket."""
+    return int.from_bytes(member[: PREFIX // 2], "big")
+
+
+@dataclass(slots=True, kw_only=True)
+class ScanCoverage:
+    """What a full sync saw, beside what Lytics counts.
+
+    `starts` is how often the scan started at its first page in this process: 0 if it
+    resumes a scan of another run, which read `read_before` members (None if the state
+    does not say). `total` is the count of the last page, `counted` the last count that
+    a page had, `highest` the highest, `growth` the sum of its increases.
+    """
+
+    starts: int
+    read_before: int | None = 0
+    total: int | None = None
+    counted: int | None = None
+    highest: int = 0
+    growth: int = 0
+    gave_up: bool = False
+    seen: SeenMembers = field(default_factory=SeenMembers)
+
+    @property
+    def read(self) -> int | None:
+        """How many members were read since the scan started, with repeats."""
+        if self.read_before is None:
+            return None
+        return self.read_before + self.seen.count_read()
+
+    @property
+    def seen_in_total(self) -> int:
+        """How many members the scan saw, including the runs before."""
+        return (self.read_before or 0) + self.seen.count()
+
+    @property
+    def count_dropped(self) -> bool:
+        """Whether the count fell by more members than can leave during a scan."""
+        least = self.highest - max(1, self.highest // MAX_LEAVING)
+        return self.total is not None and self.total < least
+
+    @property
+    def expected(self) -> int | None:
+        """How many members the audience has, by what Lytics counted."""
+        return self.highest if self.count_dropped else self.counted
+
+    def add(self, keys: Iterable[str]) -> None:
+        """Add the members of a page."""
+        self.seen.update(keys)
+
+    def start_page(self, starts: int, total: int | None) -> None:
+        """Begin a page. If the scan restarted with it, forget what it saw."""
+        if starts != self.starts:
+            self.starts, self.seen = starts, SeenMembers()
+            self.counted, self.highest, self.growth = None, 0, 0
+            self.read_before = 0
+        self.total = total
+        if total is not None:
+            before = total if self.counted is None else self.counted
+            self.growth += max(total - before, 0)
+            self.counted, self.highest = total, max(total, self.highest)
+
+
+def is_incomplete(coverage: ScanCoverage) -> bool:
+    """Whether the scan missed members without an explanation.
+
+    Members who entered during the scan, by which the count grew, may stand on a page
+    that was already read.
+    """
+    if coverage.expected is None:
+        return coverage.gave_up
+    if coverage.read_before is None:
+        return False
+    return coverage.seen_in_total + coverage.growth < coverage.expected
+
+
+def why_not_exits(
+    coverage: ScanCoverage, *, size_after: int | None, redefined: bool
+) -> str:
+    """Say why a member whom the scan did not see may not have left; empty if they did.
+
+    Args:
+        coverage: what the scan saw.
+        size_after: the audience's size by a check after the scan.
+        redefined: whether that check found another definition.
+    """
+    if redefined:
+        return "the audience's definition changed during the scan"
+    if not coverage.starts:
+        return "the scan resumed that of another run"
+    if coverage.total is None:
+        return "Lytics did not report how many members there are"
+    return _why_count_differs(coverage, coverage.total, size_after)
+
+
+def _why_count_differs(
+    coverage: ScanCoverage, total: int, size_after: int | None
+) -> str:
+    seen = coverage.seen.count()
+    if seen < total:
+        return f"Lytics counts {total:,} members, the scan saw {seen:,}"
+    if coverage.count_dropped:
+        change = f"from {coverage.highest:,} to {total:,}"
+        return f"the count that Lytics reports fell {change} during the scan"
+    if not seen and size_after != 0:
+        return "the scan saw no member, and Lytics does not report a size of 0"
+    return ""

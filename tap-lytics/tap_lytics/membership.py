@@ -1,0 +1,421 @@
+"""Which of the members read are sent, and who left.
+
+Two answers: a memory of what this process sent lately, which only avoids repeats, or
+the ledger, which knows every member of the audience.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from enum import Enum
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+from .coverage import BUCKETS, number_of
+from .ledger import BASELINE, LEFT, LedgerRow, is_other_customer, placeholder_row
+from .records import encode, parse_timestamp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from datetime import datetime, timedelta
+
+    from .coverage import SeenMembers
+    from .ledger import Ledger
+    from .records import Member, Record, RecordBuilder
+    from .settings import Settings
+    from .state import StreamState
+
+MAX_REMEMBERED = 100_000  # Members, some 25 MB. Beyond it, repeats are sent.
+CHUNK = 500  # Members whose exits are looked up at once.
+
+logger = logging.getLogger("tap-lytics.ledger")
+
+
+class MembershipTracker(Protocol):
+    """Decides which records are sent, and keeps what the next sync needs for it."""
+
+    @property
+    def knows_members(self) -> bool:
+        """Whether it can say who left."""
+
+    def open(self, state: StreamState) -> None:
+        """Prepare for a sync that continues from this state."""
+
+    def start_read(
+        self, state: StreamState, at: datetime, since: datetime | None
+    ) -> None:
+        """Start reading members, at this time, who changed since; None for all."""
+
+    def select(self, members: Sequence[Member], *, is_full: bool) -> list[Record]:
+        """Give the records to send of a page of members."""
+
+    def save(self) -> None:
+        """Save what was selected, before its records are written."""
+
+    def replaced(self) -> list[Record]:
+        """Give the exits of customers whose profiles now belong to another one."""
+
+    def exits(self, keys: Sequence[str], at: datetime) -> list[Record]:
+        """Give the exits of those of these profiles that were members."""
+
+    def unseen_exits(self, seen: SeenMembers, at: datetime) -> Iterator[list[Record]]:
+        """Give the exits of the members that a full sync did not see."""
+
+    def checkpoint(self, state: StreamState) -> None:
+        """Make the state, which is written next, cover what was saved."""
+
+    def end_full_sync(self) -> None:
+        """End a full sync, and log what it did not send."""
+
+
+class RecentMemory:
+    """Remembers what was sent lately, so that overlapping syncs repeat nothing.
+
+    Only members who changed within the overlap can come again; the others are
+    forgotten, so the memory does not grow.
+
+    Args:
+        overlap: by how much a sync reaches back.
+        is_repeated: whether another sync follows in this process; if not, nothing is
+            remembered.
+    """
+
+    knows_members = False
+
+    def __init__(self, overlap: timedelta, *, is_repeated: bool = True) -> None:
+        self._overlap = overlap
+        self._is_repeated = is_repeated
+        self._reach: datetime | None = None
+        self._sent: dict[str, tuple[bytes, datetime | None]] = {}
+        self._selected: list[Member] = []
+
+    def open(self, state: StreamState) -> None:
+        """Detach the state from a ledger, which would miss what is sent now."""
+        state.ledger_id = state.ledger_generation = None
+
+    def start_read(
+        self,
+        state: StreamState,  # noqa: ARG002 - of the protocol
+        at: datetime,
+        since: datetime | None,
+    ) -> None:
+        """Forget the members who cannot come again."""
+        if since is not None:
+            self._sent = {
+                key: sent
+                for key, sent in self._sent.items()
+                if _reaches(sent[1], since)
+            }
+        self._reach = at - self._overlap
+
+    def select(self, members: Sequence[Member], *, is_full: bool) -> list[Record]:
+        """Select everybody in a full sync, else those with other content than sent."""
+        self._selected = [m for m in members if is_full or not self._is_repeat(m)]
+        return [member.record for member in self._selected]
+
+    def save(self) -> None:
+        """Remember the selected members who can come again."""
+        self._remember(self._selected)
+        self._selected = []
+
+    def replaced(self) -> list[Record]:
+        """None: it does not know the customers."""
+        return []
+
+    def exits(self, keys: Sequence[str], at: datetime) -> list[Record]:  # noqa: ARG002 - of the protocol
+        """None: it does not know the members."""
+        return []
+
+    def unseen_exits(self, seen: SeenMembers, at: datetime) -> Iterator[list[Record]]:  # noqa: ARG002 - of the protocol
+        """None: it does not know the members."""
+        return iter(())
+
+    def checkpoint(self, state: StreamState) -> None:
+        """Nothing is saved beyond this process."""
+
+    def end_full_sync(self) -> None:
+        """Everybody was sent."""
+
+    def _is_repeat(self, member: Member) -> bool:
+        sent = self._sent.get(member.key)
+        return sent is not None and sent[0] == content_digest(member.record)
+
+    def _remember(self, members: Iterable[Member]) -> None:
+        if not self._is_repeated:
+            return
+        for member in members:
+            modified = modified_at(member)
+            full = len(self._sent) >= MAX_REMEMBERED and member.key not in self._sent
+            if not full and _reaches(modified, self._reach):
+                self._sent[member.key] = (content_digest(member.record), modified)
+
+
+class LedgerTracker:
+    """Compares members with the ledger, and so knows who entered, changed and left."""
+
+    knows_members = True
+
+    def __init__(
+        self, ledger: Ledger, *, slug: str, builder: RecordBuilder, settings: Settings
+    ) -> None:
+        self._ledger = ledger
+        self._slug = slug
+        self._builder = builder
+        self._settings = settings
+        self._audience: int | None = None
+        self._is_baseline: Callable[[Member], bool] = _never
+        self._unsaved: list[LedgerRow] = []
+        self._baseline_count = 0
+        self._replaced: list[str] = []
+        self._at: datetime | None = None
+
+    def open(self, state: StreamState) -> None:
+        """Find the audience in the ledger; if it is missing, a full sync is due."""
+        if self._audience is not None:
+            return
+        audience_id = state.audience_id or ""
+        audience = (audience_id, self._slug, self._settings.require_fields)
+        found = self._ledger.resume_audience(*audience, state.ledger_generation)
+        if found is not None and state.ledger_id:
+            self._audience = found
+            return
+        if state.ledger_id:
+            self._log_loss()
+        state.discard_full_sync()
+        state.last_whole_scan = None
+        keeps = self._settings.existing_users
+        self._audience = self._ledger.start_audience(*audience, keeps_members=keeps)
+
+    def start_read(
+        self,
+        state: StreamState,
+        at: datetime,
+        since: datetime | None,  # noqa: ARG002 - of the protocol
+    ) -> None:
+        """In the first full sync, find who belongs to the baseline."""
+        self._at = at
+        is_first = state.last_whole_scan is None and not self._settings.existing_users
+        start = self._settings.start_date
+        if state.bookmark:  # The ledger is younger than the job.
+            start = state.bookmark - self._settings.overlap
+        self._is_baseline = partial(_is_older, start=start) if is_first else _never
+
+    def select(self, members: Sequence[Member], *, is_full: bool) -> list[Record]:  # noqa: ARG002 - of the protocol
+        """Select who entered, and who changed if emit_changes is set."""
+        known = self._ledger.find(self._number, [_key(m) for m in members])
+        records = []
+        for member in members:
+            row = self._same_customer(member, known.get(_key(member)))
+            new, sent = self._decide(member, row)
+            known[new.member] = new
+            if new != row:
+                self._unsaved.append(new)
+            if sent:
+                records.append(member.record)
+        return records
+
+    def save(self) -> None:
+        """Commit the rows. No state covers them yet."""
+        self._ledger.put(self._number, self._unsaved)
+        self._unsaved = []
+        self._ledger.commit()
+
+    def replaced(self) -> list[Record]:
+        """Give the exits of customers whose profiles now belong to another one."""
+        keys, self._replaced = self._replaced, []
+        return self.exits(keys, self._at) if self._at else []
+
+    def exits(self, keys: Sequence[str], at: datetime) -> list[Record]:
+        """Mark members as left; report those whose values no other member has."""
+        known = self._ledger.find(self._number, [bytes.fromhex(key) for key in keys])
+        leavers = [row for row in known.values() if row.flags != LEFT]
+        generation = self._ledger.generation
+        self._ledger.put(
+            self._number,
+            (
+                LedgerRow(
+                    member=row.member,
+                    digest=None,
+                    required=row.required,
+                    generation=generation,
+                    flags=LEFT,
+                )
+                for row in leavers
+            ),
+        )
+        if not self._settings.reports_exits_by_record:
+            return []
+        return [
+            self._builder.exit_record(row.member.hex(), row.required, at)
+            for row in leavers
+            if not self._ledger.has_member_with(self._number, row.required)
+        ]
+
+    def unseen_exits(self, seen: SeenMembers, at: datetime) -> Iterator[list[Record]]:
+        """Mark the members as left whom a full sync did not see."""
+        for first_byte in range(BUCKETS):
+            present = seen.bucket(first_byte)
+            members = self._ledger.members(self._number, first_byte)
+            gone = [m.hex() for m in members if number_of(m) not in present]
+            for start in range(0, len(gone), CHUNK):
+                yield self.exits(gone[start : start + CHUNK], at)
+
+    def checkpoint(self, state: StreamState) -> None:
+        """Commit; the state that is written next covers it."""
+        state.ledger_generation = self._ledger.commit()
+        state.ledger_id = self._ledger.id
+
+    def end_full_sync(self) -> None:
+        """Log the size of the baseline, if this was the first full sync."""
+        if self._baseline_count:
+            logger.info(
+                "Baseline: %s members of %s are recorded but not sent, because"
+                " existing_users is false.",
+                f"{self._baseline_count:,}",
+                self._slug,
+            )
+            self._baseline_count = 0
+
+    @property
+    def _number(self) -> int:
+        if self._audience is None:
+            raise RuntimeError("open() was not called")
+        return self._audience
+
+    def _same_customer(
+        self, member: Member, known: LedgerRow | None
+    ) -> LedgerRow | None:
+        """Give the member's row, unless the profile now belongs to another customer."""
+        if (
+            not known
+            or known.flags
+            or not is_other_customer(known.required, member.required)
+        ):
+            return known
+        former = placeholder_row(known, self._ledger.generation)
+        self._unsaved.append(former)
+        self._replaced.append(former.member.hex())
+        return None
+
+    def _decide(
+        self, member: Member, known: LedgerRow | None
+    ) -> tuple[LedgerRow, bool]:
+        digest = content_digest(member.record)
+        change = classify(known, digest, sends_existing=self._settings.existing_users)
+        is_baseline = known is None and self._is_baseline(member)
+        self._baseline_count += is_baseline
+        sent = not is_baseline and is_sent(
+            change, sends_changes=self._settings.emit_changes
+        )
+        new = LedgerRow(
+            member=_key(member),
+            digest=digest,
+            required=encode(member.required).decode(),
+            generation=self._ledger.generation,
+            flags=BASELINE if is_baseline else 0,
+        )
+        return next_row(new, known, sent=sent), sent
+
+    def _log_loss(self) -> None:
+        consequence = (
+            "everybody in the audience is sent again"
+            if self._settings.existing_users
+            else "everybody in the audience counts as existing, unless their profile"
+            " changed since the last sync"
+        )
+        logger.warning(
+            "The ledger of %s was lost or is older than the state. A full sync rebuilds"
+            " it. It cannot know who left in the meantime, and %s.",
+            self._slug,
+            consequence,
+        )
+
+
+# Decisions by the ledger. Pure.
+
+
+class MemberChange(Enum):
+    """What a member is, compared with the ledger."""
+
+    ENTERED = "entered"
+    CHANGED = "changed"
+    UNCERTAIN = "sent before, but perhaps never written"
+    SAME = "unchanged since it was sent"
+    BASELINE = "a member when the job first ran, and not sent"
+
+
+def classify(
+    known: LedgerRow | None, digest: bytes, *, sends_existing: bool
+) -> MemberChange:
+    """Compare a member with the ledger.
+
+    Args:
+        known: the member's row, if there is one.
+        digest: that of the member's content now.
+        sends_existing: whether members of the baseline are sent as well.
+    """
+    if known is None or known.flags == LEFT:
+        return MemberChange.ENTERED
+    if known.flags == BASELINE:
+        return MemberChange.UNCERTAIN if sends_existing else MemberChange.BASELINE
+    if known.digest is None:
+        return MemberChange.UNCERTAIN
+    return MemberChange.SAME if known.digest == digest else MemberChange.CHANGED
+
+
+def is_sent(change: MemberChange, *, sends_changes: bool) -> bool:
+    """Whether the member's record is sent."""
+    if change is MemberChange.CHANGED:
+        return sends_changes
+    return change in {MemberChange.ENTERED, MemberChange.UNCERTAIN}
+
+
+def next_row(new: LedgerRow, known: LedgerRow | None, *, sent: bool) -> LedgerRow:
+    """Give the member's next row.
+
+    Args:
+        new: the row by the member's content, with the present generation.
+        known: the row until now.
+        sent: whether the record is sent. If not, there is nothing to roll back, and
+            the generation stays.
+    """
+    if sent or known is None:
+        return new
+    return LedgerRow(
+        member=new.member,
+        digest=new.digest,
+        required=new.required,
+        generation=known.generation,
+        flags=known.flags,
+    )
+
+
+def content_digest(record: Record) -> bytes:
+    """Hash a record to eight bytes."""
+    return hashlib.blake2b(encode(record), digest_size=8).digest()
+
+
+def modified_at(member: Member) -> datetime | None:
+    """Read when the member's profile last changed; None if that cannot be read."""
+    try:
+        return parse_timestamp(member.modified) if member.modified else None
+    except (TypeError, ValueError):
+        return None
+
+
+def _reaches(modified: datetime | None, reach: datetime | None) -> bool:
+    return modified is None or reach is None or modified >= reach
+
+
+def _key(member: Member) -> bytes:
+    return bytes.fromhex(member.key)
+
+
+def _never(_: Member) -> bool:
+    return False
+
+
+def _is_older(member: Member, *, start: datetime | None) -> bool:
+    modified = modified_at(member)
+    return start is None or modified is None or modified < start

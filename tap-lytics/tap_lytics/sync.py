@@ -1,0 +1,451 @@
+"""Which sync of an audience is due, how it runs, and what a run is made of."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from singer_kit.errors import UnexpectedResponseError
+
+from .catalog import AudienceCheck
+from .client import LyticsClient
+from .coverage import ScanCoverage, is_incomplete, why_not_exits
+from .membership import LedgerTracker, RecentMemory
+from .scan import AudienceReader
+from .transport import Transport, open_session
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from singer_kit.http import HttpSender
+    from singer_kit.shutdown import ShutdownSignal
+
+    from .client import Audience, AudienceSnapshot
+    from .ledger import Ledger
+    from .membership import MembershipTracker
+    from .output import Output
+    from .records import Record, RecordBuilder
+    from .scan import MemberPage
+    from .settings import Settings
+    from .state import StreamState
+
+FINGERPRINT_DIGITS = 16
+MAX_CLOCK_SKEW = timedelta(minutes=1)
+BROKEN_CLOCK = timedelta(days=366)  # A bookmark far ahead would lose changes.
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+# Composition.
+
+
+def utc_now() -> datetime:
+    """Read this machine's clock."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunContext:
+    """What the syncs of all audiences in one run share."""
+
+    settings: Settings
+    client: LyticsClient
+    shutdown: ShutdownSignal
+    clock: Callable[[], datetime]
+
+
+def build_run(
+    settings: Settings,
+    *,
+    shutdown: ShutdownSignal,
+    sender: HttpSender | None = None,
+    clock: Callable[[], datetime] = utc_now,
+) -> RunContext:
+    """Build what a run needs.
+
+    Args:
+        settings: the settings.
+        shutdown: ends waits and requests.
+        sender: makes HTTP requests; by default over connections of its own.
+        clock: this machine's clock.
+    """
+    transport = Transport(sender or open_session(settings), sleep=shutdown.wait)
+    return RunContext(
+        settings=settings,
+        client=LyticsClient(transport),
+        shutdown=shutdown,
+        clock=clock,
+    )
+
+
+def build_sync(  # noqa: PLR0913 - what one audience adds to a run
+    run: RunContext,
+    *,
+    slug: str,
+    audience_id: str | None,
+    builder: RecordBuilder,
+    ledger: Ledger | None,
+    absent_streams: Mapping[str, str],
+    output: Output,
+    logger: logging.Logger,
+) -> AudienceSync:
+    """Build the sync of one audience.
+
+    Args:
+        run: what the run shares.
+        slug: the audience's slug.
+        audience_id: its id according to the catalog, if known.
+        builder: makes the records.
+        ledger: the open ledger, if there is one.
+        absent_streams: as for `AudienceCheck`.
+        output: gets records and states.
+        logger: the stream's.
+    """
+    settings = run.settings
+    tracker: MembershipTracker
+    if ledger is None:
+        tracker = RecentMemory(settings.overlap, is_repeated=settings.may_repeat_syncs)
+    else:
+        tracker = LedgerTracker(ledger, slug=slug, builder=builder, settings=settings)
+    return AudienceSync(
+        AudienceReader(
+            run.client,
+            run.shutdown,
+            slug=slug,
+            builder=builder,
+            settings=settings,
+            logger=logger,
+        ),
+        run=run,
+        check=AudienceCheck(
+            run.client,
+            run.shutdown,
+            slug=slug,
+            audience_id=audience_id,
+            absent_streams=absent_streams,
+        ),
+        output=output,
+        tracker=tracker,
+        logger=logger,
+    )
+
+
+# Which sync is due. Pure.
+
+
+class SyncKind(Enum):
+    """The kinds of syncs, as the log names them."""
+
+    BASELINE = "baseline"
+    FULL = "full sync"
+    RESUMED = "resumed full sync"
+    INCREMENTAL = "incremental sync"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueSync:
+    """Which sync is due, and why, in words for the log."""
+
+    kind: SyncKind
+    reason: str
+
+
+def due_sync(
+    state: StreamState, audience: Audience, settings: Settings, at: datetime
+) -> DueSync:
+    """Decide by the audience's state and what Lytics says about it now."""
+    if not settings.has_full_syncs:
+        if state.bookmark is None and settings.start_date is None:
+            return DueSync(kind=SyncKind.BASELINE, reason="existing_users is false")
+        return DueSync(
+            kind=SyncKind.INCREMENTAL,
+            reason="without full syncs, members who enter only because time passed are"
+            " not found",
+        )
+    redefined = is_redefined(state, audience)
+    if state.scan_started_at and not redefined:
+        return _unfinished(state, settings)
+    reason = _why_full(state, settings.full_sync_interval, at, redefined=redefined)
+    if reason:
+        return DueSync(kind=SyncKind.FULL, reason=reason)
+    return DueSync(kind=SyncKind.INCREMENTAL, reason="no full sync is due")
+
+
+def is_redefined(state: StreamState, audience: Audience) -> bool:
+    """Whether the audience's definition changed since the last sync."""
+    return state.audience_updated not in {None, audience.updated}
+
+
+def settings_fingerprint(settings: Settings) -> str:
+    """Hash the settings that a scan's cursor depends on.
+
+    With others, Lytics would not know the cursor, or the scan would skip members.
+    """
+    values = [
+        settings.require_fields,
+        settings.page_size,
+        settings.existing_users,
+        settings.ledger_path is not None,
+    ]
+    text = json.dumps(values)
+    return hashlib.sha256(text.encode()).hexdigest()[:FINGERPRINT_DIGITS]
+
+
+def _unfinished(state: StreamState, settings: Settings) -> DueSync:
+    why_restart = ""
+    if state.scan_settings not in {None, settings_fingerprint(settings)}:
+        why_restart = "settings changed"
+    elif not state.scan_cursor:
+        why_restart = "Lytics gave no cursor to resume from"
+    if not why_restart:
+        return DueSync(kind=SyncKind.RESUMED, reason="the last run did not finish it")
+    return DueSync(
+        kind=SyncKind.FULL,
+        reason=f"the unfinished one cannot be resumed, because {why_restart}",
+    )
+
+
+def _why_full(
+    state: StreamState, interval: timedelta, at: datetime, *, redefined: bool
+) -> str:
+    if state.repeats_full_sync:
+        return "the last one saw fewer members than Lytics counts"
+    if state.last_whole_scan is None:
+        return "none has finished yet"
+    if redefined:
+        return "the audience's definition changed"
+    if interval and at - state.last_whole_scan > interval:
+        return "the last one is older than full_scan_interval_hours"
+    return ""
+
+
+# Running it.
+
+
+class AudienceSync:
+    """The syncs of one audience in this process, one after the other."""
+
+    def __init__(
+        self,
+        reader: AudienceReader,
+        *,
+        run: RunContext,
+        check: AudienceCheck,
+        output: Output,
+        tracker: MembershipTracker,
+        logger: logging.Logger,
+    ) -> None:
+        self._reader = reader
+        self._settings = run.settings
+        self._clock = run.clock
+        self._check = check
+        self._output = output
+        self._tracker = tracker
+        self._logger = logger
+        self._finds_exits = (
+            tracker.knows_members or run.settings.reports_exits_by_version
+        )
+        self._warned_about_clocks = False
+
+    def run(self, state: StreamState) -> None:
+        """Run the sync that is due from this state, and advance the state.
+
+        Raises:
+            ShutdownRequestedError: when a signal arrives; the state written last
+                covers what was written before it.
+        """
+        snapshot = self._check.run(state.audience_id)
+        at = self._start_time(snapshot)
+        audience = snapshot.audience
+        state.audience_id = audience.id
+        self._tracker.open(state)
+        due = due_sync(state, audience, self._settings, at)
+        self._logger.info("Starting %s: %s.", due.kind.value, due.reason)
+        if due.kind is SyncKind.BASELINE:
+            self._log_baseline(audience.size)
+            self._end_incremental(state, audience, at)
+        elif due.kind is SyncKind.INCREMENTAL:
+            self._sync_incrementally(state, at)
+            self._end_incremental(state, audience, at)
+        else:
+            is_resumed = due.kind is SyncKind.RESUMED
+            self._sync_fully(state, audience, at, is_resumed=is_resumed)
+
+    def sample(self) -> Iterator[Record]:
+        """Read all members' records, sending and saving nothing."""
+        self._check.run(None)
+        for page in self._reader.members():
+            yield from (member.record for member in page.members)
+
+    def _sync_incrementally(self, state: StreamState, at: datetime) -> None:
+        last = state.bookmark or self._settings.start_date or at
+        since = max(last, EPOCH) - self._settings.overlap  # Earlier, calendars end.
+        self._send_changed(state, at, since)
+        if self._tracker.knows_members:
+            for keys in self._reader.changed_non_members(since):
+                self._write(self._tracker.exits(keys, at), state)
+
+    def _send_changed(
+        self,
+        state: StreamState,
+        at: datetime,
+        since: datetime,
+        coverage: ScanCoverage | None = None,
+    ) -> None:
+        self._tracker.start_read(state, at, since)
+        for page in self._reader.changed_members(since):
+            self._send(page, state, is_full=False)
+            if coverage:
+                coverage.add(member.key for member in page.members)
+
+    def _end_incremental(
+        self, state: StreamState, audience: Audience, at: datetime
+    ) -> None:
+        state.bookmark, state.audience_updated = at, audience.updated
+        state.discard_full_sync()  # Of other settings: these have no full syncs.
+        self._checkpoint(state)
+
+    def _sync_fully(
+        self, state: StreamState, audience: Audience, at: datetime, *, is_resumed: bool
+    ) -> None:
+        started_at = (state.scan_started_at if is_resumed else None) or at
+        if not is_resumed:
+            state.start_full_sync(at)
+        state.scan_settings = settings_fingerprint(self._settings)
+        state.audience_updated = audience.updated
+        coverage = ScanCoverage(
+            starts=0 if is_resumed else 1, read_before=state.scan_read
+        )
+        self._scan(state, started_at, coverage, audience.size)
+        self._catch_up(state, started_at, coverage)
+        if self._finds_exits:
+            self._send_exits(state, started_at, coverage)
+        self._tracker.end_full_sync()
+        state.end_full_sync(is_incomplete=is_incomplete(coverage))
+        if state.short_scans:
+            self._log_incomplete(state, coverage)
+        self._checkpoint(state)
+
+    def _scan(
+        self,
+        state: StreamState,
+        started_at: datetime,
+        coverage: ScanCoverage,
+        size: int | None,
+    ) -> None:
+        self._tracker.start_read(state, started_at, None)
+        cursor = state.scan_cursor or ""
+        for page in self._reader.members(cursor=cursor, size=size):
+            coverage.start_page(page.starts, page.total)
+            coverage.gave_up = page.gave_up
+            coverage.add(member.key for member in page.members)
+            self._send(page, state, is_full=True)
+            state.scan_cursor, state.scan_read = page.cursor or None, coverage.read
+            if not page.is_last:
+                self._checkpoint(state)
+
+    def _catch_up(
+        self, state: StreamState, started_at: datetime, coverage: ScanCoverage
+    ) -> None:
+        """Read the members who changed during the scan, which may have missed them.
+
+        They move in its order. It matters where exits are found; else the next sync
+        reads them.
+        """
+        since = started_at - self._settings.overlap
+        if self._finds_exits and coverage.starts:
+            self._send_changed(state, started_at, since, coverage)
+        elif is_incomplete(coverage):
+            # The scan itself is done: a failure only means that it stays incomplete.
+            with suppress(UnexpectedResponseError):
+                self._send_changed(state, started_at, since, coverage)
+
+    def _send_exits(
+        self, state: StreamState, started_at: datetime, coverage: ScanCoverage
+    ) -> None:
+        if not coverage.starts:
+            reason = why_not_exits(coverage, size_after=None, redefined=False)
+            self._log_no_exits(reason)
+            return
+        after = self._check.run(state.audience_id).audience
+        redefined = is_redefined(state, after)
+        reason = why_not_exits(coverage, size_after=after.size, redefined=redefined)
+        if reason:
+            self._log_no_exits(reason)
+        elif self._settings.reports_exits_by_version:
+            self._output.activate_version(_version(started_at))
+        else:
+            for exits in self._tracker.unseen_exits(coverage.seen, started_at):
+                self._write(exits, state)
+
+    def _send(self, page: MemberPage, state: StreamState, *, is_full: bool) -> None:
+        self._write(self._tracker.select(page.members, is_full=is_full), state)
+        self._write(self._tracker.replaced(), state)
+
+    def _write(self, records: Iterable[Record], state: StreamState) -> None:
+        # Saved first: whatever ends this run, the next must know what was sent.
+        self._tracker.save()
+        started_at = state.scan_started_at or state.last_whole_scan
+        version = None
+        if self._settings.reports_exits_by_version and started_at is not None:
+            version = _version(started_at)
+        self._output.write(list(records), version=version)
+
+    def _checkpoint(self, state: StreamState) -> None:
+        self._tracker.checkpoint(state)
+        self._output.checkpoint(state)
+
+    def _start_time(self, snapshot: AudienceSnapshot) -> datetime:
+        """Take Lytics' time, or this machine's if Lytics gave none or a wrong one."""
+        own = self._clock()
+        if snapshot.date is None:
+            return own
+        skew = abs(snapshot.date - own)
+        is_broken = skew > BROKEN_CLOCK
+        if skew > MAX_CLOCK_SKEW and not self._warned_about_clocks:
+            self._warned_about_clocks = True
+            self._logger.warning(
+                "The clocks of Lytics and this machine differ by %.0f seconds."
+                " Bookmarks use the clock of %s.",
+                skew.total_seconds(),
+                "this machine" if is_broken else "Lytics",
+            )
+        return own if is_broken else snapshot.date
+
+    # Log lines.
+
+    def _log_no_exits(self, reason: str) -> None:
+        self._logger.warning(
+            "Exits are not reported after this full sync, but after the next: %s.",
+            reason,
+        )
+
+    def _log_incomplete(self, state: StreamState, coverage: ScanCoverage) -> None:
+        expected = coverage.expected
+        self._logger.warning(
+            "This full sync is incomplete: it saw %s of the %s members that Lytics"
+            " counts. %s",
+            f"{coverage.seen_in_total:,}",
+            "unknown number of" if expected is None else f"{expected:,}",
+            "The next sync is another full sync."
+            if state.repeats_full_sync
+            else "So was the one before; the next one runs when it is due. If members"
+            " are missing, ask Lytics' support.",
+        )
+
+    def _log_baseline(self, size: int | None) -> None:
+        self._logger.info(
+            "The %s members of the audience are not sent, because existing_users is"
+            " false. From now on, members whose profile changes are sent; members who"
+            " enter only because time passed are not found without ledger_path.",
+            "unknown number of" if size is None else f"{size:,}",
+        )
+
+
+def _version(started_at: datetime) -> int:
+    return int(started_at.timestamp())
