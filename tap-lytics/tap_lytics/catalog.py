@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 from singer_kit.errors import ConfigError
 from singer_kit.shutdown import call_interruptibly
 
-from .client import Field
 from .errors import AudienceError
-from .records import DELETED_AT, KEY
+from .records import DELETED_AT, KEY, Field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

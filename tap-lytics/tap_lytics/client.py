@@ -20,6 +20,7 @@ import msgspec
 from singer_kit.errors import ConfigError, UnexpectedResponseError
 
 from .errors import AudienceError, MalformedResponseError, StaleCursorError
+from .records import Field
 from .transport import ApiRequest, ApiResponse, Transport
 
 if TYPE_CHECKING:
@@ -63,16 +64,6 @@ class AudienceSnapshot:
 
     audience: Audience
     date: datetime | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
-    """A field of the account's user table, with its Lytics type."""
-
-    name: str
-    type: str
-    label: str = ""
-    is_identity: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

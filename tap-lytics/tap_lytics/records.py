@@ -20,8 +20,6 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from .client import Field
-
 Convert = Callable[[Any], Any]
 JSON = Any  # What msgspec decodes a JSON value to.
 Record = dict[str, Any]
@@ -234,6 +232,16 @@ def format_timestamp(time: datetime) -> str:
 
 
 # Types.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """A field of the account's user table, with its Lytics type."""
+
+    name: str
+    type: str
+    label: str = ""
+    is_identity: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -139,12 +139,12 @@ def build_sync(  # noqa: PLR0913 - what one audience adds to a run
 
 
 class SyncKind(Enum):
-    """The kinds of syncs, as the log names them."""
+    """The kinds of syncs, as the log announces them."""
 
-    BASELINE = "baseline"
-    FULL = "full sync"
-    RESUMED = "resumed full sync"
-    INCREMENTAL = "incremental sync"
+    BASELINE = "Setting the baseline"
+    FULL = "Starting a full sync"
+    RESUMED = "Resuming the full sync"
+    INCREMENTAL = "Starting an incremental sync"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,7 +265,7 @@ class AudienceSync:
         state.audience_id = audience.id
         self._tracker.open(state)
         due = due_sync(state, audience, self._settings, at)
-        self._logger.info("Starting %s: %s.", due.kind.value, due.reason)
+        self._logger.info("%s: %s.", due.kind.value, due.reason)
         if due.kind is SyncKind.BASELINE:
             self._log_baseline(audience.size)
             self._end_incremental(state, audience, at)

@@ -9,7 +9,7 @@ import pytest
 from singer_kit.errors import ConfigError
 from tap_lytics import catalog as catalogs
 from tap_lytics.catalog import AudienceEntry
-from tap_lytics.client import Field
+from tap_lytics.records import Field
 
 EMAIL = Field(name="email", type="string", is_identity=True)
 USER = Field(name="user_id", type="string", is_identity=True)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tap_lytics.client import Field
 from tap_lytics.records import (
+    Field,
     MismatchCounter,
     RecordBuilder,
     identity_key,

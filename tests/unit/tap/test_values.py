@@ -13,8 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_lytics.client import Field
-from tap_lytics.records import MismatchCounter, RecordBuilder, field_type, stream_schema
+from tap_lytics.records import (
+    Field,
+    MismatchCounter,
+    RecordBuilder,
+    field_type,
+    stream_schema,
+)
 
 CHECKER = jsonschema.FormatChecker(formats=())
 RFC3339_UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
