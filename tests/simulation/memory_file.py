@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import Self, override
 
-from target_bigcommerce.rejects import Rejects
+from target_bigcommerce.files import LineFile
 
 if TYPE_CHECKING:
     import random
@@ -48,12 +48,12 @@ class MemoryFile:
         return [json.loads(line) for line in whole.splitlines()]
 
 
-class WatchedRejects(Rejects):
-    """The target's own rejects; the file learns what was synced."""
+class WatchedFile(LineFile):
+    """The target's own file of lines; the memory file learns what was synced."""
 
-    def __init__(self, path: str | None, file: MemoryFile) -> None:
-        super().__init__(path)
-        self._memory = file
+    def __init__(self, path: str, setting: str, *, memory: MemoryFile) -> None:
+        super().__init__(path, setting)
+        self._memory = memory
 
     @override
     def sync(self) -> None:

@@ -6,7 +6,6 @@ import contextlib
 import io
 import json
 import logging
-import os
 import signal
 from dataclasses import dataclass
 from functools import partial
@@ -14,20 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
-from target_bigcommerce.run.opening import Opening
+from target_bigcommerce.run import build_run
 from target_bigcommerce.target import TargetBigCommerce
 
-from .memory_file import MemoryFile, WatchedRejects
-from .pipe import Pipe, VirtualReader
+from .memory_file import WatchedFile
+from .pipe import Pipe, VirtualShutdown
 from .strands import VirtualThreads
-from .world import DeadError, ViolationError, VirtualInterrupt
+from .world import DeadError, ViolationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from target_bigcommerce.interrupt import Interrupt
-    from target_bigcommerce.rejects import Rejects
-
+    from .memory_file import MemoryFile
     from .wire import Wire
     from .world import World
 
@@ -35,32 +32,6 @@ LOGGERS = [
     logging.getLogger(name)
     for name in ("target-bigcommerce", "singer_sdk", "singer_sdk.metrics")
 ]
-
-
-class VirtualOpening(Opening):
-    """The target's own rooms in a virtual world."""
-
-    def __init__(self, world: World, wire: Wire, file: MemoryFile) -> None:
-        super().__init__(
-            interrupt=VirtualInterrupt(world),
-            clock=world.now,
-            chance=world.chance.random,
-            open_session=wire.open,
-            open_threads=partial(VirtualThreads, world=world),
-        )
-        self.file = file
-
-    @override
-    def rejects(self, path: str | None) -> Rejects:
-        return WatchedRejects(path, self.file)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """What a simulation drives; a defective stand-in is handed in here."""
-
-    target: type[TargetBigCommerce] = TargetBigCommerce
-    opening: type[VirtualOpening] = VirtualOpening
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,8 +84,8 @@ class Complaints(logging.Handler):
 
 def run_process(
     world: World,
-    opening: VirtualOpening,
-    parts: Parts,
+    wire: Wire,
+    file: MemoryFile,
     *,
     config: Mapping[str, Any],
     text: bytes,
@@ -123,13 +94,21 @@ def run_process(
     complaints = Complaints()
     printed = Printed(world)
     status: int | None = None
-    with Pipe(world, text) as pipe, _surroundings(complaints, opening.interrupt):
+    with Pipe(world, text) as pipe, _surroundings(complaints):
+        shutdown = VirtualShutdown(world, pipe)
         # A dry run writes its table to stderr, of which it takes hold at once.
         with contextlib.redirect_stderr(io.StringIO()):
-            target = parts.target(
+            target = TargetBigCommerce(
                 config=dict(config),
-                opening=opening,
-                message_reader=VirtualReader(world, pipe),
+                shutdown=shutdown,
+                build=partial(
+                    build_run,
+                    clock=world.now,
+                    random=world.chance.random,
+                    open_session=wire.open,
+                    open_threads=partial(VirtualThreads, world=world),
+                    open_file=partial(WatchedFile, memory=file),
+                ),
             )
         try:
             with contextlib.redirect_stdout(printed):
@@ -138,29 +117,23 @@ def run_process(
             status = exited.code  # type: ignore[assignment]
         except (DeadError, ViolationError):
             pass
-    _give_back(target)
+        finally:
+            shutdown.close()
     if world.violation:
         raise world.violation
-    tally = target.export.tally
+    stats = target.context.stats
     return Ended(
         status=status,
         states=[json.loads(line) for line in printed.getvalue().splitlines()],
-        read=tally.read,
-        settled=sum(tally.outcomes.values()),
-        changed=tally.customers_changed,
+        read=stats.read,
+        settled=stats.outcomes.total(),
+        changed=stats.customers_changed,
         complaints=complaints.lines,
     )
 
 
-def _give_back(target: TargetBigCommerce) -> None:
-    """Close what a process of its own would by its end."""
-    lines = target.export.rejects._file
-    if lines is not None and lines._descriptor is not None:
-        os.close(lines._descriptor)
-
-
 @contextlib.contextmanager
-def _surroundings(complaints: logging.Handler, interrupt: Interrupt) -> Iterator[None]:
+def _surroundings(complaints: logging.Handler) -> Iterator[None]:
     """Give the test's own process back its signals and its logs."""
     numbers = (signal.SIGTERM, signal.SIGINT)
     handlers = [signal.getsignal(number) for number in numbers]
@@ -178,4 +151,3 @@ def _surroundings(complaints: logging.Handler, interrupt: Interrupt) -> Iterator
             logger.setLevel(level)
         for number, handler in zip(numbers, handlers, strict=True):
             signal.signal(number, handler)
-        interrupt.close()

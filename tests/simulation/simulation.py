@@ -15,7 +15,7 @@ from .cast import TYPES, audience_of
 from .memory_file import MemoryFile
 from .model import leavers
 from .others import Others
-from .process import Parts, run_process
+from .process import run_process
 from .scenario import draw
 from .tap import sent
 from .watch import Watch
@@ -28,10 +28,9 @@ if TYPE_CHECKING:
 
 CALM_AFTER = 8  # Processes; from here on nothing goes wrong any more.
 MOST_PROCESSES = 20
-PARTS = Parts()
 
 
-def simulate(seed: int, parts: Parts = PARTS) -> list[str]:
+def simulate(seed: int) -> list[str]:
     """Live through a seed; gives the calls that were made.
 
     Raises:
@@ -39,7 +38,7 @@ def simulate(seed: int, parts: Parts = PARTS) -> list[str]:
     """
     with MemoryFile() as file:
         try:
-            simulation = Simulation(seed, parts, file)
+            simulation = Simulation(seed, file)
             simulation.run()
         except ViolationError as found:
             raise AssertionError(
@@ -52,10 +51,9 @@ def simulate(seed: int, parts: Parts = PARTS) -> list[str]:
 class Simulation:
     """One seed."""
 
-    def __init__(self, seed: int, parts: Parts, file: MemoryFile) -> None:
+    def __init__(self, seed: int, file: MemoryFile) -> None:
         self.scenario = draw(seed)
         self.file = file
-        self._parts = parts
         self._world = World(random.Random(seed + 1))  # noqa: S311 - repeatable
         options = self.scenario.options
         faults = Faults(options.fault_rates, seed=seed, seconds=options.fault_seconds)
@@ -142,10 +140,9 @@ class Simulation:
         self._may_clear_exits = "limit" not in settings
         self._watch.begin(self._most_cleared)
         config = {**self._config(), **settings}
-        opening = self._parts.opening(self._world, self.wire, self.file)
         text = sent(self.scenario, begun, version=self.starts + 1)
         trouble = self._world.trouble
-        ended = run_process(self._world, opening, self._parts, config=config, text=text)
+        ended = run_process(self._world, self.wire, self.file, config=config, text=text)
         if trouble and trouble.what == "power" and self._world.is_dead:
             self.file.lose(self._world.chance)
         return ended

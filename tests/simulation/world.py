@@ -6,11 +6,6 @@ import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NoReturn
 
-from typing_extensions import override
-
-from target_bigcommerce.errors import InterruptedByUserError
-from target_bigcommerce.interrupt import Interrupt
-
 from .turns import Turns
 
 if TYPE_CHECKING:
@@ -144,20 +139,3 @@ class World:
     def _stuck(self) -> None:
         self.violation = self.violation or ViolationError("all threads wait for others")
         self._die()
-
-
-class VirtualInterrupt(Interrupt):
-    """Its waits are over as soon as the virtual clock is moved."""
-
-    def __init__(self, world: World) -> None:
-        super().__init__()
-        self._world = world
-
-    @override
-    def wait(self, seconds: float) -> None:
-        if self._world.turns.current.is_in_call:
-            self._world.violate("a call begins within a call of the same thread")
-        if not self.is_set:
-            self._world.sleep(seconds)
-        if self.is_set:
-            raise InterruptedByUserError("Stopped by a signal.")
