@@ -1,35 +1,81 @@
-"""A store that is read but never written, and a table of what would be."""
+"""A dry run: a store that is read but never written, and a table of what would be."""
 
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from target_bigcommerce.api.rows import Attribute, Written
-from target_bigcommerce.client import MAX_IDS_PER_CALL, MAX_ROWS_PER_CALL
+from .api.rows import Attribute, Written
+from .client import MAX_IDS_PER_CALL, MAX_ROWS_PER_CALL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from target_bigcommerce.api.rows import AttributeValue, Row, StoredValue
-    from target_bigcommerce.client import Client
-    from target_bigcommerce.plan import Change
+    from .api.rows import AttributeValue, Row, StoredValue
+    from .client import Client
+    from .plan import Change
+    from .summary import RunStats
+    from .throttle import Throttle
 
 T = TypeVar("T")
 
-MOST_LINES = 500
-WIDEST = 40
-SECONDS_PER_MINUTE = 60
+MAX_LINES = 500
+MAX_WIDTH = 40
 
 
-class DryStore:
-    """Reads through the client; what it is told to write, it only counts."""
+class DryRun:
+    """Stands for the store and the change log of a run that writes nothing.
+
+    Args:
+        client: is read.
+        stats: counts the calls that were made.
+        throttle: knows the store's quota.
+        share: the part of it that a run may use, from 0 to 1.
+    """
+
+    def __init__(
+        self, client: Client, *, stats: RunStats, throttle: Throttle, share: float
+    ) -> None:
+        self.store = DryRunStore(client)
+        self.table = DryRunTable()
+        self._stats = stats
+        self._throttle = throttle
+        self._share = share
+
+    def report(self) -> None:
+        """Print the end of the table: the number of changes and of calls."""
+        quota, window = self._throttle.quota, self._throttle.window_seconds
+        per_minute = 60 * quota * self._share / window if quota and window else None
+        self.table.finish(
+            describe_calls(
+                reads=self._stats.calls.total(),
+                writes=self.store.writes,
+                per_minute=per_minute,
+            )
+        )
+
+
+def describe_calls(*, reads: int, writes: int, per_minute: float | None) -> str:
+    """Describe what the run would have cost.
+
+    Args:
+        reads: calls made, which a real run makes too.
+        writes: calls not made.
+        per_minute: calls that the store's quota allows; None if it is unknown.
+    """
+    text = f"Calls: {reads:,} reads and {writes:,} writes"
+    if not per_minute:
+        return f"{text}."
+    return f"{text}, {(reads + writes) / per_minute:.1f} minutes of the store's quota."
+
+
+class DryRunStore:
+    """Reads through the client; counts writes instead of making them."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
         self.writes = 0
-        self._invented = 0
+        self._last_id = 0  # Of attributes and customers not created; counts down.
 
     def together(self, tasks: Sequence[Callable[[], T]]) -> list[T]:
         """Run reads side by side."""
@@ -40,10 +86,10 @@ class DryStore:
         return self._client.attributes()
 
     def create_attribute(self, name: str, type: str) -> Attribute:  # noqa: A002 - BigCommerce's word
-        """Give a definition that is none: its id is below zero."""
+        """Return a definition with a negative id."""
         self.writes += 1
-        self._invented -= 1
-        return Attribute(id=self._invented, name=name, type=type)
+        self._last_id -= 1
+        return Attribute(id=self._last_id, name=name, type=type)
 
     def customers_by_id(
         self, ids: Sequence[int], include: Sequence[str] = ()
@@ -60,9 +106,9 @@ class DryStore:
     def values(
         self, customer_ids: Sequence[int], attribute_ids: Sequence[int]
     ) -> list[StoredValue]:
-        """Read values; an invented attribute has none."""
-        real = [number for number in attribute_ids if number > 0]
-        return self._client.values(customer_ids, real) if real else []
+        """Read values; an attribute with a negative id has none."""
+        existing = [number for number in attribute_ids if number > 0]
+        return self._client.values(customer_ids, existing) if existing else []
 
     def values_of(self, attribute_id: int) -> Iterator[StoredValue]:
         """Read every customer's value of one attribute."""
@@ -74,25 +120,25 @@ class DryStore:
 
     def update_customers(self, rows: Sequence[Row]) -> Written:
         """Write nothing."""
-        return self._pretend(rows)
+        return self._accept(rows)
 
     def create_customers(self, rows: Sequence[Row]) -> Written:
-        """Create nobody: the ids of those who would be are below zero."""
+        """Create nothing: the customers returned have negative ids."""
         self._count(len(rows))
-        first = self._invented - 1
-        self._invented -= len(rows)
+        first = self._last_id - 1
+        self._last_id -= len(rows)
         done = {at: {**row, "id": first - at} for at, row in enumerate(rows)}
         return Written(done=done, refused={})
 
     def upsert_values(self, values: Sequence[AttributeValue]) -> Written:
         """Write nothing."""
-        return self._pretend([{} for _ in values])
+        return self._accept([{} for _ in values])
 
     def delete_values(self, value_ids: Sequence[int]) -> None:
         """Delete nothing."""
         self._count(len(value_ids), MAX_IDS_PER_CALL)
 
-    def _pretend(self, rows: Sequence[Row]) -> Written:
+    def _accept(self, rows: Sequence[Row]) -> Written:
         self._count(len(rows))
         return Written(done=dict(enumerate(rows)), refused={})
 
@@ -100,74 +146,55 @@ class DryStore:
         self.writes += -(-rows // per_call)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
-    """What the run would have cost.
-
-    Args:
-        reads: calls made, as they would be again.
-        writes: calls not made.
-        per_minute: calls that the quota and its share allow; None if not told.
-    """
-
-    reads: int
-    writes: int
-    per_minute: float | None
-
-    def line(self) -> str:
-        """Say it in a line."""
-        calls = self.reads + self.writes
-        text = f"Calls: {self.reads:,} reads and {self.writes:,} writes"
-        if not self.per_minute:
-            return text + "."
-        return f"{text}, {calls / self.per_minute:.1f} minutes of the store's quota."
-
-
-class DryTable:
-    """Prints what would change: customer, field, old and new, addresses masked."""
+class DryRunTable:
+    """Prints what would change: customer, field, old and new value, emails masked."""
 
     def __init__(self, write: Callable[[str], Any] | None = None) -> None:
         self._write = write or sys.stderr.write
         self._lines = 0
 
-    def note(
+    def add(
         self, stream: str, customer_id: int | None, changes: Sequence[Change]
     ) -> None:
-        """Print the changes of one customer."""
+        """Print one customer's changes."""
+        del stream
         if not self._lines:
-            self._line(("customer", "field", "old", "new"))
+            self._print_row(("customer", "field", "old", "new"))
         for change in changes:
             self._lines += 1
-            if self._lines <= MOST_LINES:
+            if self._lines <= MAX_LINES:
                 who = "new" if (customer_id or 0) <= 0 else str(customer_id)
-                self._line((who, change.name, shown(change.old), shown(change.new)))
-        del stream
+                old, new = format_cell(change.old), format_cell(change.new)
+                self._print_row((who, change.name, old, new))
 
     def sync(self) -> None:
-        """Nothing to keep."""
+        """Do nothing."""
 
-    def end(self, cost: Cost) -> None:
-        """Print what did not fit, and the cost."""
-        if self._lines > MOST_LINES:
-            self._write(f"… and {self._lines - MOST_LINES:,} more.\n")
-        self._write(f"Dry run: {self._lines:,} values would change. {cost.line()}\n")
+    def close(self) -> None:
+        """Do nothing."""
 
-    def _line(self, cells: Sequence[str]) -> None:
+    def finish(self, cost: str) -> None:
+        """Print how many lines were left out, and the cost."""
+        if self._lines > MAX_LINES:
+            self._write(f"… and {self._lines - MAX_LINES:,} more.\n")
+        self._write(f"Dry run: {self._lines:,} values would change. {cost}\n")
+
+    def _print_row(self, cells: Sequence[str]) -> None:
         customer, name, old, new = cells
-        self._write(f"{customer:>12}  {name:<30}  {old:<{WIDEST}}  {new}\n")
+        self._write(f"{customer:>12}  {name:<30}  {old:<{MAX_WIDTH}}  {new}\n")
 
 
-def shown(value: Any) -> str:  # noqa: ANN401 - any JSON
-    """Show a value in a table: short, on one line, an address masked."""
+def format_cell(value: Any) -> str:  # noqa: ANN401 - any JSON
+    """Format a value for the table: short, on one line, emails masked."""
     if value is None:
         return "-"
     text = " ".join(str(value).split())
     if "@" in text:
-        text = " ".join(_masked(word) for word in text.split(" "))
-    return text if len(text) <= WIDEST else text[: WIDEST - 1] + "…"
+        text = " ".join(_mask(word) for word in text.split(" "))
+    return text if len(text) <= MAX_WIDTH else text[: MAX_WIDTH - 1] + "…"
 
 
-def _masked(word: str) -> str:
+def _mask(word: str) -> str:
     local, at, domain = word.rpartition("@")
     if not at:
         return word

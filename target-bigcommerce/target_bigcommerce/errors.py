@@ -4,33 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-
-class BigCommerceError(Exception):
-    """Root of the target's own errors. Print the message alone, exit with status 1."""
-
-
-class SettingsError(BigCommerceError):
-    """The settings cannot work. Name the setting and what it takes; never its value."""
+from singer_kit.errors import AuthError as AuthError
+from singer_kit.errors import ConfigError as SettingsError
+from singer_kit.errors import OutputError as OutputError
+from singer_kit.errors import PluginError as BigCommerceError
+from singer_kit.errors import RetriableError
+from singer_kit.errors import RetriesExhaustedError as UnavailableError
+from singer_kit.errors import ShutdownRequestedError as InterruptedByUserError
+from singer_kit.errors import UnexpectedResponseError as ProtocolError
 
 
 class InputError(BigCommerceError):
     """The input is no Singer stream that this target can use. Stop; state stays."""
-
-
-class OutputError(BigCommerceError):
-    """A file of the user's cannot be written. Stop; state stays behind."""
-
-
-class AuthError(BigCommerceError):
-    """The store does not let this token in. Do not retry."""
-
-
-class UnavailableError(BigCommerceError):
-    """Every try failed. Stop; state stays behind what was not written."""
-
-
-class ProtocolError(BigCommerceError):
-    """BigCommerce answered what its documents do not allow. Stop, do not guess."""
 
 
 class AttributeConflictError(BigCommerceError):
@@ -49,11 +34,7 @@ class LimitReachedError(BigCommerceError):
     """As many customers were changed as the user asked for. Stop reading, in peace."""
 
 
-class InterruptedByUserError(BigCommerceError):
-    """A signal came. Begin no new call, keep what was written, end."""
-
-
-class PassingError(BigCommerceError):
+class PassingError(RetriableError):
     """This try failed, another may not. Wait as long as it takes, send again."""
 
     def __init__(self, message: str, *, throttled: bool = False) -> None:

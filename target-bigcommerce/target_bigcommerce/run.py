@@ -1,171 +1,259 @@
-"""What lasts as long as the run, whatever sinks come and go."""
+"""What the target and its sinks share during a run, and how it is built.
+
+`build_run` is the one place that connects settings, HTTP, threads and files. Tests call
+it with another clock, session or files.
+"""
 
 from __future__ import annotations
 
+import random
 import time
-from typing import TYPE_CHECKING
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
 
-from target_bigcommerce.errors import InputError, LimitReachedError, TooManyRejectsError
-from target_bigcommerce.exits.clearing import ClearGuard
+from .api.calls import Calls
+from .api.session import open_session
+from .api.threads import Threads
+from .client import Client
+from .drain import Destination
+from .dry_run import DryRun
+from .errors import InputError, LimitReachedError, TooManyRejectsError
+from .exits import ClearGuard, StreamVersions
+from .files import ChangesFile, LineFile, NoChangeLog, RejectsFile, check_writable
+from .quota.hold import backoff_seconds
+from .state import Checkpoint
+from .summary import RunStats
+from .throttle import Throttle
+from .transport import Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from typing import Any
+    from collections.abc import Callable, Mapping
 
-    from target_bigcommerce.attributes import AttributeBook
-    from target_bigcommerce.exits.versions import Versions
-    from target_bigcommerce.messages.checkpoint import Checkpoint
-    from target_bigcommerce.plan import Change
-    from target_bigcommerce.records.codes import RejectedError
-    from target_bigcommerce.rejects import Rejects
-    from target_bigcommerce.settings import Settings
-    from target_bigcommerce.store import Store
+    from singer_kit.shutdown import ShutdownSignal
 
-    from .changes import Journal
-    from .tally import Tally
+    from .api.session import OpenSession
+    from .files import ChangeLog
+    from .records.codes import RejectedError
+    from .settings import Settings
 
 
-class Export:
-    """The run's figures, files and limits, and the store that it writes to.
+class RunContext:
+    """The figures, files and limits of a run; outlives the sinks of its streams.
 
     Args:
-        settings: what the user wants.
-        store: BigCommerce.
-        book: its attribute definitions.
-        tally: the run's figures; whoever sends calls counts them there.
-        journal: takes note of every value written.
-        rejects: keeps the records that could not be written.
-        checkpoint: knows which state may be printed.
-        versions: knows who was read under which version.
-        clock: seconds that never go backwards.
+        settings: the user's.
+        clock: monotonic seconds.
+        stats: the run's figures.
+        rejects: where rejected records are kept.
+        destination: what drains write to.
+        throttle: holds back calls for the store's quota.
+        dry_run: set in a dry run.
+        resources: what is closed at the end.
     """
 
-    def __init__(  # noqa: PLR0913 - the rooms that a run is made of
+    def __init__(  # noqa: PLR0913 - what a run consists of
         self,
         settings: Settings,
         *,
-        store: Store,
-        book: AttributeBook,
-        tally: Tally,
-        journal: Journal,
-        rejects: Rejects,
-        checkpoint: Checkpoint,
-        versions: Versions,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float],
+        stats: RunStats,
+        rejects: RejectsFile,
+        destination: Destination,
+        throttle: Throttle,
+        dry_run: DryRun | None,
+        resources: ExitStack,
     ) -> None:
         self.settings = settings
-        self.store = store
-        self.book = book
-        self.tally = tally
-        self.journal = journal
+        self.stats = stats
         self.rejects = rejects
-        self.guard = ClearGuard(settings.max_clear_percent, clock=clock)
-        self.versions = versions
-        self.checkpoint = checkpoint
-        self.has_told_of_exits = False
-        self._clock = clock
-        self._waiting_since: float | None = None
-        self._customers: dict[str, int] = {}
-        self._writers: dict[str, str] = {}
+        self.destination = destination
+        self.throttle = throttle
+        self.dry_run = dry_run
+        self.checkpoint = Checkpoint(clock=clock)
+        self.versions = StreamVersions()
+        self.has_exits = False  # Whether the input reported any.
+        self.close = resources.close
+        self.clock = clock
+        self._started_at = clock()
+        self._buffered_at: float | None = None
+        self._buffered_customers: dict[str, int] = {}
+        self._attribute_streams: dict[str, str] = {}
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the run started."""
+        return self.clock() - self._started_at
 
     @property
     def clears_exits(self) -> bool:
-        """Whether a member who left is cleared; never in a first try."""
+        """Whether values of members who left are cleared; never with `limit`."""
         return self.settings.on_exit == "clear" and self.settings.limit is None
 
     @property
     def prints_state(self) -> bool:
-        """Whether a STATE may be printed; a try leaves none behind."""
+        """Whether STATE may be printed; not by a run that only tries."""
         return not self.settings.dry_run and self.settings.limit is None
 
-    def room(self, stream: str) -> int:
-        """How many customers of a stream the next drain may hold.
-
-        Streams are drained together, so all of them share what a limit leaves.
-        """
-        limit = self.settings.limit
-        if limit is None:
-            return self.settings.batch_size_rows
-        others = sum(n for name, n in self._customers.items() if name != stream)
-        left = limit - self._changed - others
-        return max(1, min(self.settings.batch_size_rows, left))
-
-    def claim(self, attribute: str, stream: str) -> None:
-        """Make a stream the one writer of an audience attribute.
+    def claim_attribute(self, attribute: str, stream: str) -> None:
+        """Make a stream the only one that writes an audience attribute.
 
         Raises:
             InputError: when another stream writes it already.
         """
-        owner = self._writers.setdefault(attribute, stream)
+        owner = self._attribute_streams.setdefault(attribute, stream)
         if owner != stream:
             raise InputError(
                 f"The streams {owner} and {stream} would both write the audience"
-                f" attribute {attribute!r}: leave out audience_attribute and job_id,"
-                " or give each audience a job of its own."
+                f" attribute {attribute!r}. Leave out audience_attribute and job_id, or"
+                " run a separate job for each audience."
             )
 
     def reject(self, message: Mapping[str, Any], why: RejectedError) -> None:
-        """Keep a record that cannot be written, and count it."""
+        """Keep and count a record that cannot be written."""
         self.rejects.add(message, why)
-        self.tally.settle("rejected")
-        self.tally.rejects[why.code] += 1
+        self.stats.count("rejected")
+        self.stats.rejects[why.code] += 1
 
-    def note(
-        self, stream: str, customer_id: int | None, changes: Sequence[Change]
-    ) -> None:
-        """Take note of the values written to a customer, and count them."""
-        for change in changes:
-            self.tally.changes[change.name] += 1
-        self.journal.note(stream, customer_id, changes)
+    # What waits for the next drain.
 
-    def wait(self) -> None:
-        """Take note that something waits for the next drain."""
-        if self._waiting_since is None:
-            self._waiting_since = self._clock()
+    def buffered(self, stream: str, customers: int) -> None:
+        """Note how many customers of a stream are buffered."""
+        self._buffered_customers[stream] = customers
+        self.await_drain()
 
-    def hold(self, stream: str, customers: int) -> None:
-        """Take note of how many customers of a stream wait for the next drain."""
-        self._customers[stream] = customers
-        self.wait()
+    def await_drain(self) -> None:
+        """Note that something waits for the next drain."""
+        if self._buffered_at is None:
+            self._buffered_at = self.clock()
 
-    def deadline(self) -> float | None:
-        """Seconds until what waits must be written; None if nothing waits."""
-        if self._waiting_since is None:
+    def seconds_to_drain(self) -> float | None:
+        """Seconds until what waits must be drained; None if nothing waits."""
+        if self._buffered_at is None:
             return None
-        age = self._clock() - self._waiting_since
+        age = self.clock() - self._buffered_at
         return max(0.0, self.settings.batch_wait_limit_seconds - age)
 
-    def settle(self) -> None:
-        """Take note that everything read so far is written, rejected or skipped."""
+    def max_customers(self, stream: str) -> int:
+        """How many customers of a stream the next drain may have.
+
+        All streams are drained together, and share what `limit` leaves.
+        """
+        limit = self.settings.limit
+        if limit is None:
+            return self.settings.batch_size_rows
+        others = sum(
+            n for name, n in self._buffered_customers.items() if name != stream
+        )
+        left = limit - self.stats.customers_changed - others
+        return max(1, min(self.settings.batch_size_rows, left))
+
+    def commit(self) -> None:
+        """Note that everything read so far has an outcome."""
         self.rejects.sync()
-        self.journal.sync()
-        self.checkpoint.settle()
-        self._waiting_since = None
-        self._customers.clear()
+        self.destination.changes.sync()
+        self.checkpoint.advance()
+        self._buffered_at = None
+        self._buffered_customers.clear()
 
     @property
     def has_too_many_rejects(self) -> bool:
-        """Whether more records were rejected than the user allowed."""
+        """Whether more records were rejected than `max_rejects`."""
         return self.rejects.distinct > self.settings.max_rejects
 
-    def stop_if_over(self) -> None:
-        """End the run where the user drew a line; called when all is settled.
+    def check_limits(self) -> None:
+        """End the run at a limit of the user's; called after a drain.
 
         Raises:
-            TooManyRejectsError: for more rejects than max_rejects.
-            LimitReachedError: when as many customers were changed as limit says.
+            TooManyRejectsError: for more rejects than `max_rejects`.
+            LimitReachedError: when `limit` customers were changed.
         """
         if self.has_too_many_rejects:
             raise TooManyRejectsError(
                 f"{self.rejects.distinct} records were rejected, more than"
                 f" max_rejects {self.settings.max_rejects} allows. They are in"
-                f" {self.settings.rejects_path} with their reasons; the rest was not"
-                " read, and state stays behind it."
+                f" {self.settings.rejects_path} with the reasons. The rest was not"
+                " read, and STATE does not cover it."
             )
         limit = self.settings.limit
-        if limit is not None and self._changed >= limit:
+        if limit is not None and self.stats.customers_changed >= limit:
             raise LimitReachedError(f"limit {limit} reached; no more is read.")
 
-    @property
-    def _changed(self) -> int:
-        return self.tally.customers_changed
+
+def build_run(  # noqa: PLR0913 - what differs between a run and a test
+    settings: Settings,
+    *,
+    shutdown: ShutdownSignal,
+    clock: Callable[[], float] = time.monotonic,
+    random: Callable[[], float] = random.random,
+    open_session: OpenSession = open_session,
+    open_threads: Callable[[int], Threads] = Threads,
+    open_file: Callable[[str, str], LineFile] = LineFile,
+) -> RunContext:
+    """Build a run; makes no call yet.
+
+    Args:
+        settings: the user's.
+        shutdown: ends every wait.
+        clock: monotonic seconds.
+        random: a number from 0 to 1, for the jitter of waits.
+        open_session: connects a thread to BigCommerce.
+        open_threads: makes a pool of so many threads.
+        open_file: opens a file of lines, by its path and its setting.
+
+    Raises:
+        ConfigError: when a file of the run cannot be written.
+    """
+    check_writable(settings)
+    resources = ExitStack()
+    stats = RunStats()
+    share = settings.quota_share_percent / 100
+    threads = open_threads(settings.max_in_flight)
+    resources.callback(threads.close)
+    throttle = Throttle(
+        share=share,
+        max_in_flight=settings.max_in_flight,
+        clock=clock,
+        wait=shutdown.wait,
+        chance=random,
+        changed=threads.condition(),
+    )
+    transport = Transport(
+        base_url=f"{settings.api_url}/stores/{settings.store_hash}/v3",
+        access_token=settings.access_token,
+        user_agent=settings.user_agent,
+        timeout_seconds=settings.request_timeout_seconds,
+        throttle=throttle,
+        interrupt=shutdown,
+        backoff=lambda state: backoff_seconds(state.attempt_number, random()),
+        open_session=open_session,
+        on_call=stats.count_call,
+    )
+    client = Client(transport, Calls(settings.max_in_flight, shutdown, threads))
+    guard = ClearGuard(settings.max_clear_percent, clock=clock)
+    dry_run = None
+    if settings.dry_run:
+        dry_run = DryRun(client, stats=stats, throttle=throttle, share=share)
+        rejects = RejectsFile(None)
+        destination = Destination(
+            store=dry_run.store, guard=guard, changes=dry_run.table, stats=stats
+        )
+    else:
+        rejects = RejectsFile(open_file(settings.rejects_path, "rejects_path"))
+        changes: ChangeLog = NoChangeLog()
+        if settings.changes_path:
+            changes = ChangesFile(open_file(settings.changes_path, "changes_path"))
+        destination = Destination(
+            store=client, guard=guard, changes=changes, stats=stats
+        )
+    resources.callback(rejects.close)
+    resources.callback(destination.changes.close)
+    return RunContext(
+        settings,
+        clock=clock,
+        stats=stats,
+        rejects=rejects,
+        destination=destination,
+        throttle=throttle,
+        dry_run=dry_run,
+        resources=resources,
+    )

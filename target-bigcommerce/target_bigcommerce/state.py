@@ -1,36 +1,96 @@
-"""When a STATE may be printed: once everything read before it was settled."""
+"""Which STATE may be printed, and printing it.
+
+A STATE may be printed once every record before it has an outcome on disk or in the
+store. A covered one is printed at once, but not more often than once a second.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+import logging
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from singer_kit.errors import OutputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PRINT_INTERVAL_SECONDS = 1.0  # Meltano writes each printed STATE to its database.
+
+logger = logging.getLogger("target-bigcommerce")
+
+# The SDK's own writer cannot write decimals, which is what fractions are read as.
+_encoder = msgspec.json.Encoder(decimal_format="number")
 
 
-@dataclass(slots=True)
 class Checkpoint:
-    """The states read, and how far they are covered by what was settled.
+    """The STATE values received, and the newest one whose records all have an outcome.
 
     Args:
-        covered: the newest whose records are all settled; None when it was printed.
-        waiting: the newest that has records before it which are not.
+        clock: monotonic seconds.
     """
 
-    covered: Any = None
-    waiting: Any = None
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._covered: Any = None  # None once it was taken.
+        self._waiting: Any = None  # Received after records without an outcome.
+        self._taken_at = float("-inf")
 
-    def read(self, state: Any, *, is_all_settled: bool) -> None:  # noqa: ANN401 - any JSON
-        """Take a STATE message's value."""
-        if is_all_settled:
-            self.covered, self.waiting = state, None
+    def receive(self, state: Any, *, is_covered: bool) -> None:  # noqa: ANN401 - any JSON
+        """Receive a STATE message's value.
+
+        Args:
+            state: the value.
+            is_covered: whether every record before it has an outcome.
+        """
+        if is_covered:
+            self._covered, self._waiting = state, None
         else:
-            self.waiting = state
+            self._waiting = state
 
-    def settle(self) -> None:
-        """Take note that everything read so far is settled."""
-        if self.waiting is not None:
-            self.covered, self.waiting = self.waiting, None
+    def advance(self) -> None:
+        """Note that everything received so far has an outcome."""
+        if self._waiting is not None:
+            self._covered, self._waiting = self._waiting, None
+
+    @property
+    def is_due(self) -> bool:
+        """Whether a second has passed since a STATE was taken."""
+        return self._clock() - self._taken_at >= PRINT_INTERVAL_SECONDS
 
     def take(self) -> Any:  # noqa: ANN401 - any JSON
-        """Give the state to print, once; None if there is no new one."""
-        state, self.covered = self.covered, None
+        """Return the STATE to print, once; None if there is no new one."""
+        state, self._covered = self._covered, None
+        if state is not None:
+            self._taken_at = self._clock()
         return state
+
+
+def print_state(value: Any) -> None:  # noqa: ANN401 - any JSON
+    """Print a STATE's value on one line of standard output.
+
+    Raises:
+        OutputError: when the reader of standard output has ended.
+    """
+    # With spaces after colons and commas, as other targets print it.
+    line = msgspec.json.format(_encoder.encode(value), indent=0).decode()
+    logger.debug("STATE: %s", line)
+    try:
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+    except OSError as error:
+        _discard_stdout()
+        raise OutputError(
+            f"STATE could not be printed ({error.strerror}): the program that reads"
+            " standard output has ended. The next run starts from the last STATE that"
+            " it read."
+        ) from None
+
+
+def _discard_stdout() -> None:
+    """Redirect to /dev/null; the flush at exit would fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -30,7 +30,7 @@ def test_a_drain_that_fails_counts_nothing_and_can_be_repeated(
 
     with pytest.raises(UnavailableError):
         job.write({"id": 17, "company": "After"})
-    counted = dict(job.export.tally.outcomes)
+    counted = dict(job.run.stats.outcomes)
     outcomes = job.write()
 
     assert not counted
@@ -41,23 +41,23 @@ def test_a_drain_that_fails_counts_nothing_and_can_be_repeated(
 def test_more_rejects_than_allowed_end_the_run(box: Sandbox, make_job: MakeJob) -> None:
     job = make_job(box, map_standard_fields=[], max_rejects=2)
     job.write({"id": "x"}, {"id": "y"}, {"id": "y"})
-    job.export.stop_if_over()
+    job.run.check_limits()
 
     job.write({"id": "z"})
 
     with pytest.raises(TooManyRejectsError, match="3 records were rejected"):
-        job.export.stop_if_over()
+        job.run.check_limits()
 
 
 def test_a_limit_lets_no_more_customers_change(box: Sandbox, make_job: MakeJob) -> None:
     put(box, *range(1, 11))
     job = make_job(box, map_standard_fields=[], limit=4)
     job.write({"id": 1}, {"id": 2})
-    job.export.stop_if_over()
-    room = job.export.room("vip")
+    job.run.check_limits()
+    room = job.run.max_customers("vip")
 
     job.write({"id": 3}, {"id": 4})
 
     assert room == 2
     with pytest.raises(LimitReachedError):
-        job.export.stop_if_over()
+        job.run.check_limits()

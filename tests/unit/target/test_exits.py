@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from target_jobs import clearing
 
 from sandbox import Sandbox
-from target_bigcommerce.run.dry_run import DryStore
 
 if TYPE_CHECKING:
     from conftest import Job
@@ -155,8 +154,8 @@ def test_a_dry_run_counts_the_calls_that_clearing_would_cost(
     else:
         job.write(*gone)
 
-    assert isinstance(job.export.store, DryStore)
-    assert job.export.store.writes == 2
+    assert job.run.dry_run is not None
+    assert job.run.dry_run.store.writes == 2
     assert len(job.values()) == 200
 
 

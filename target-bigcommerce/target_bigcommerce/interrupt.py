@@ -1,0 +1,5 @@
+"""Interim."""
+
+from singer_kit.shutdown import ShutdownSignal as Interrupt
+
+__all__ = ["Interrupt"]
