@@ -4,11 +4,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
-PACKAGES := sandbox tap-lytics target-bigcommerce
+NEEDS_311 := import sys; sys.exit(sys.version_info < (3, 11))
+PACKAGES := sandbox singer-kit tap-lytics target-bigcommerce
 # Plugins of other people that the pipeline tests pair with ours, each in an
 # environment of its own, as their dependencies conflict.
 FOREIGN := tap-jsonl target-jsonl targets
-SOURCES := sandbox tap-lytics target-bigcommerce tests bench
+SOURCES := sandbox singer-kit tap-lytics target-bigcommerce tests bench
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -24,8 +25,8 @@ setup: $(READY) ## Install everything into .venv.
 # Two steps, as pip refuses an editable package in a run that checks hashes.
 # Compiled bytecode cuts the plugins' start-up by two thirds.
 $(READY): requirements.txt $(PACKAGES:%=%/pyproject.toml)
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed: make PYTHON=python3.12 …")'
-	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear .venv
+	@$(PYTHON) -c '$(NEEDS_311)' || { echo "Python 3.11 or newer is needed, and $(PYTHON) is older or missing. Name one: make PYTHON=python3.12 …" >&2; exit 1; }
+	@$(BIN)/python -c '$(NEEDS_311)' 2>/dev/null || $(PYTHON) -m venv --clear .venv
 	@echo "Installing the pinned packages into .venv …"
 	@$(BIN)/pip install --quiet --require-hashes --requirement requirements.txt
 	@$(BIN)/pip install --quiet --no-deps --no-build-isolation $(PACKAGES:%=--editable ./%)
@@ -91,11 +92,11 @@ docs: $(READY) ## Write anew what the documents repeat from the code.
 	@cd tests && ../$(BIN)/python -m documents
 
 lock: $(READY) ## Compile the pinned and hashed requirements anew.
-	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.10 \
+	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header --no-annotate --quiet \
 		$(PACKAGES:%=--no-emit-package %) --output-file requirements.txt
 	@for name in $(FOREIGN); do $(BIN)/uv pip compile tests/foreign/$$name.in --universal \
-		--python-version 3.10 --generate-hashes --no-emit-index-url --no-header \
+		--python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		--no-annotate --quiet --output-file tests/foreign/$$name.txt; done
 
 clean: ## Remove what the other targets made.

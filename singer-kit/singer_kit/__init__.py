@@ -1,0 +1,1 @@
+"""What tap-lytics and target-bigcommerce share as Singer plugins."""

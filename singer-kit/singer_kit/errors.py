@@ -1,0 +1,99 @@
+"""The errors that both plugins share, grouped by what the caller does next.
+
+PluginError                      print its lines, exit with status 1
+├── ConfigError                  stop: the user changes a setting
+├── OutputError                  stop: standard output or a file cannot be written
+├── AuthError                    stop: the API refuses the token or its scope
+├── UnexpectedResponseError      stop: the API broke its contract; nothing is guessed
+├── RetriesExhaustedError        stop: the next run continues from the state
+├── StreamMapError               stop the run (tap) or reject the record (target)
+├── ShutdownRequestedError       stop: a signal arrived; start nothing new
+└── RetriableError               retry, after `retry_after` seconds if it is set
+NoResponseError                  one HTTP attempt got no usable response; the caller
+                                 decides whether it may be repeated
+"""
+
+from __future__ import annotations
+
+from singer_sdk.exceptions import (
+    ConfigValidationError,
+    FatalAPIError,
+    MapExpressionError,
+    RetriableAPIError,
+)
+
+
+class PluginError(Exception):
+    """An expected error. Each of its arguments is one line for the user."""
+
+
+class ConfigError(PluginError, ConfigValidationError):
+    """The settings cannot work. Lines name the setting and what it takes, no value."""
+
+    def __init__(self, *lines: str) -> None:
+        Exception.__init__(self, *lines)
+        self.errors = list(lines)
+        self.schema = None
+
+
+class OutputError(PluginError):
+    """Standard output or a file of the user's cannot be written."""
+
+
+class AuthError(PluginError, FatalAPIError):
+    """The API does not accept the token, or its scope is too small."""
+
+
+class UnexpectedResponseError(PluginError, FatalAPIError):
+    """The API answered something its documentation does not allow."""
+
+
+class RetriesExhaustedError(PluginError, FatalAPIError):
+    """Every attempt failed."""
+
+
+class StreamMapError(PluginError, MapExpressionError):
+    """An expression of stream_maps failed on a record.
+
+    Args:
+        stream: the mapped stream.
+        kind: the class name of what the expression raised; its text may quote data.
+    """
+
+    def __init__(self, stream: str, kind: str) -> None:
+        super().__init__(
+            f"An expression in stream_maps failed on a record of stream {stream}"
+            f" ({kind}). Correct it; remember that a field can be null or absent."
+        )
+        self.stream = stream
+        self.kind = kind
+
+
+class ShutdownRequestedError(PluginError):
+    """SIGTERM or SIGINT arrived."""
+
+
+class RetriableError(PluginError, RetriableAPIError):
+    """This attempt failed; another may succeed.
+
+    Args:
+        message: what failed, for the log.
+        retry_after: seconds that the server asked to wait, if it did.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class NoResponseError(Exception):
+    """One attempt got no usable response: timeout, reset, or a body cut short.
+
+    Args:
+        reason: the kind of failure, such as `ReadTimeout`. Never the client's own
+            text, which quotes the URL.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason

@@ -1,0 +1,112 @@
+"""Graceful shutdown: a signal ends every wait, and nothing new begins after it.
+
+The signal handler writes to a pipe, which is safe in a handler where taking a lock is
+not. All waits of a plugin select on that pipe, so they end at once.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from .errors import ShutdownRequestedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+
+class ShutdownSignal:
+    """Set by the signal handler; every wait goes through it.
+
+    Nothing reads the pipe, so one signal ends the waits of all threads.
+    """
+
+    def __init__(self) -> None:
+        self._reader, self._writer = os.pipe()
+        os.set_blocking(self._writer, False)
+        self.signal: int | None = None
+
+    @property
+    def is_set(self) -> bool:
+        """Whether a signal arrived."""
+        return self.signal is not None
+
+    def fileno(self) -> int:
+        """The descriptor that becomes readable when a signal arrives."""
+        return self._reader
+
+    def set(self, signum: int) -> None:
+        """Request a shutdown. The first signal's number is kept."""
+        if self.signal is None:
+            self.signal = signum
+            os.write(self._writer, b"!")
+
+    def wait(self, seconds: float) -> None:
+        """Sleep.
+
+        Raises:
+            ShutdownRequestedError: as soon as a signal arrives.
+        """
+        self.wait_for(None, seconds)
+
+    def wait_for(self, descriptor: int | None, seconds: float | None = None) -> None:
+        """Wait until the descriptor is readable or the seconds are over.
+
+        Raises:
+            ShutdownRequestedError: as soon as a signal arrives.
+        """
+        watched = [self._reader] if descriptor is None else [self._reader, descriptor]
+        select.select(watched, [], [], seconds)
+        if self.is_set:
+            raise ShutdownRequestedError("Stopped by a signal.")
+
+    def close(self) -> None:
+        """Close the pipe."""
+        os.close(self._reader)
+        os.close(self._writer)
+
+
+class BackgroundCall(Generic[T]):
+    """A call that runs in a thread while its caller does something else.
+
+    The thread is a daemon: after a signal nothing waits for its result.
+    """
+
+    def __init__(self, call: Callable[[], T], shutdown: ShutdownSignal) -> None:
+        self._shutdown = shutdown
+        self._done, self._finished = os.pipe()
+        self._error: Exception | None = None
+        self._value: T
+        threading.Thread(target=self._run, args=(call,), daemon=True).start()
+
+    def result(self) -> T:
+        """Wait for the call; what it raised is raised here.
+
+        Raises:
+            ShutdownRequestedError: when a signal arrives first.
+        """
+        self._shutdown.wait_for(self._done)
+        os.close(self._done)
+        if self._error is not None:
+            raise self._error
+        return self._value
+
+    def _run(self, call: Callable[[], T]) -> None:
+        try:
+            self._value = call()
+        except Exception as error:  # noqa: BLE001 - raised again in result()
+            self._error = error
+        os.close(self._finished)  # The end of file wakes the waiting thread.
+
+
+def call_interruptibly(call: Callable[[], T], shutdown: ShutdownSignal) -> T:
+    """Make a blocking call that a signal can interrupt.
+
+    Raises:
+        ShutdownRequestedError: when a signal arrives before the call returns.
+    """
+    return BackgroundCall(call, shutdown).result()

@@ -1,0 +1,58 @@
+"""The SDK's stream maps. Their expressions are the user's and can fail in any way."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from singer_sdk.mapper import RemoveRecordTransform
+
+from .errors import ConfigError, PluginError, StreamMapError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from singer_sdk.mapper import StreamMap
+
+
+@contextmanager
+def checked_stream_maps(stream: str | None = None) -> Iterator[None]:
+    """Turn what the SDK raises while it reads stream_maps into one clear line.
+
+    Args:
+        stream: named in the error, where maps are read per stream.
+
+    Raises:
+        ConfigError: quoting no expression, as one can hold a secret.
+    """
+    try:
+        yield
+    except PluginError:
+        raise
+    except Exception as error:  # noqa: BLE001 - an expression can raise anything
+        where = "" if stream is None else f" for stream {stream}"
+        raise ConfigError(
+            f"stream_maps cannot be used{where} ({type(error).__name__}): an entry is"
+            " not a valid expression, or not of the form that the SDK documents."
+            " Correct it."
+        ) from None
+
+
+def apply_stream_map(
+    stream_map: StreamMap, record: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """Map a copy of a record; None if the map filters it out.
+
+    Raises:
+        StreamMapError: when an expression fails on this record.
+    """
+    try:
+        return stream_map.transform(dict(record))
+    except Exception as error:  # noqa: BLE001 - an expression can raise anything
+        kind = type(error.__cause__ or error).__name__
+        raise StreamMapError(stream_map.stream_alias, kind) from None
+
+
+def kept_stream_maps(stream_maps: Iterable[StreamMap]) -> list[StreamMap]:
+    """Leave out the maps that drop their stream."""
+    return [each for each in stream_maps if not isinstance(each, RemoveRecordTransform)]
