@@ -83,7 +83,7 @@ def _one_target(
 def _close(target: TargetBigCommerce) -> None:
     """Give back what a process of its own would by its end."""
     target._interrupt.close()
-    target.export.store.calls.close()  # type: ignore[attr-defined]  # no dry run here
+    target.export.store.close()  # type: ignore[attr-defined]  # no dry run here
     lines = target.export.rejects._file
     if lines is not None and lines._descriptor is not None:
         os.close(lines._descriptor)

@@ -10,7 +10,7 @@ from .plan import Definitions
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from .api.rows import Attribute
+    from .api.models import AttributeDefinition
 
 MAX_ATTRIBUTES = 50  # Of a store, by BigCommerce's document.
 
@@ -18,11 +18,11 @@ MAX_ATTRIBUTES = 50  # Of a store, by BigCommerce's document.
 class AttributeStore(Protocol):
     """What the book asks of BigCommerce."""
 
-    def attributes(self) -> list[Attribute]:
+    def attributes(self) -> list[AttributeDefinition]:
         """List every definition."""
         ...
 
-    def create_attribute(self, name: str, type: str) -> Attribute:  # noqa: A002 - BigCommerce's word
+    def create_attribute(self, name: str, type: str) -> AttributeDefinition:  # noqa: A002 - BigCommerce's word
         """Create one."""
         ...
 
@@ -32,7 +32,7 @@ class AttributeBook:
 
     def __init__(self, store: AttributeStore) -> None:
         self._store = store
-        self._known: dict[str, Attribute] | None = None
+        self._known: dict[str, AttributeDefinition] | None = None
         self.created: list[str] = []
 
     def check(self, types: Mapping[str, str]) -> None:
@@ -89,7 +89,7 @@ class AttributeBook:
                     " during this run. Run again, and it is created anew."
                 )
 
-    def _attributes(self) -> dict[str, Attribute]:
+    def _attributes(self) -> dict[str, AttributeDefinition]:
         if self._known is None:
             found = sorted(self._store.attributes(), key=lambda each: -each.id)
             # Of two with one name, which may not be possible, the lowest id wins.

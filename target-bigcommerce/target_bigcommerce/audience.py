@@ -92,7 +92,7 @@ class Audience:
         """Write what waits.
 
         Raises:
-            BigCommerceError: when that cannot be finished; then nothing is counted.
+            PluginError: when that cannot be finished; then nothing is counted.
         """
         works = self._drain.run(self._batch)
         self._batch = Batch()

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import TYPE_CHECKING, Any
-
-from typing_extensions import Self
+from typing import TYPE_CHECKING, Any, Self
 
 from .records.wanted import Wanted, merge
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from .api.rows import Row, StoredValue
+    from .api.models import Row, StoredValue
     from .records.codes import RejectedError
     from .run.tally import Outcome
 

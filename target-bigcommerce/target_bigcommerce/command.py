@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from singer_sdk.plugin_base import SingerCommand
-from typing_extensions import Self, override
+from typing_extensions import override
 
-from .errors import BigCommerceError, OutputError
+from singer_kit.errors import PluginError
+
+from .errors import OutputError
 from .interrupt import Interrupt
 from .log_lines import keep_lines_plain
 from .messages.leaving import leave
@@ -42,7 +44,7 @@ class OneLineCommand(SingerCommand):
         try:
             _need_output()
             return super().main(*args, **kwargs)
-        except BigCommerceError as error:
+        except PluginError as error:
             for line in error.args:
                 self.logger.error("%s", line)  # noqa: TRY400 - one line
             leave(None, Interrupt())  # No run, so no handler of signals either.

@@ -21,12 +21,12 @@ from .refusals import to_rejection
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from .api.rows import StoredValue, Written
+    from .api.client import StoreApi
+    from .api.models import StoredValue, WriteResult
     from .attributes import AttributeBook
     from .batch import Work
     from .exits.clearing import ClearGuard
     from .plan import Change, Definitions, ValuePlan
-    from .store import Store
 
     Note = Callable[[str, int | None, Sequence[Change]], None]
 
@@ -61,7 +61,7 @@ class Drain:
         self,
         plan: StreamPlan,
         *,
-        store: Store,
+        store: StoreApi,
         book: AttributeBook,
         note: Note,
         guard: ClearGuard,
@@ -76,7 +76,7 @@ class Drain:
         """Write a batch; gives what became of each of its customers.
 
         Raises:
-            BigCommerceError: when it cannot be finished.
+            PluginError: when it cannot be finished.
         """
         return [one for work in self._write(batch) for one in self._apart(work)]
 
@@ -115,8 +115,8 @@ class Drain:
         rows = [to_update(work.found["id"], changes) for work, changes in planned]
         written = self._store.update_customers(rows)
         for at, (work, changes) in enumerate(planned):
-            if at in written.refused:
-                work.rejected = to_rejection(written.refused[at])
+            if at in written.rejected:
+                work.rejected = to_rejection(written.rejected[at])
             else:
                 self._note(work, changes)
 
@@ -129,8 +129,8 @@ class Drain:
         self._blame_attributes(written)
         lost = []
         for at, (work, row) in enumerate(zip(works, rows, strict=True)):
-            if at in written.refused:
-                work.rejected = to_rejection(written.refused[at])
+            if at in written.rejected:
+                work.rejected = to_rejection(written.rejected[at])
                 continue
             work.create(written.done[at])
             if written.done[at].get("_found"):
@@ -193,14 +193,14 @@ class Drain:
         written = self._store.upsert_values([value for _, value, _ in planned])
         self._blame_attributes(written)
         for at, (work, _, change) in enumerate(planned):
-            if at not in written.refused:
+            if at not in written.rejected:
                 self._note(work, [change])
             else:
-                work.rejected = to_rejection(written.refused[at])
+                work.rejected = to_rejection(written.rejected[at])
 
-    def _blame_attributes(self, written: Written) -> None:
+    def _blame_attributes(self, written: WriteResult) -> None:
         # The store need not say so, and no record shall be rejected for it.
-        if written.refused:
+        if written.rejected:
             self._book.look_again(self._plan.types)
 
     def _delete(self, planned: Sequence[tuple[Work, StoredValue, Change]]) -> None:

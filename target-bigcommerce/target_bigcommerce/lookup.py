@@ -13,9 +13,9 @@ from .records.fields import NEEDED_TO_CREATE
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from .api.rows import Row, StoredValue
+    from .api.client import StoreApi
+    from .api.models import Row, StoredValue
     from .batch import Arrival, Batch, Key, Work
-    from .store import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,11 @@ class Found:
 
 
 def look_up(
-    batch: Batch, store: Store, *, include: Sequence[str], attribute_ids: Sequence[int]
+    batch: Batch,
+    store: StoreApi,
+    *,
+    include: Sequence[str],
+    attribute_ids: Sequence[int],
 ) -> Found:
     """Find the batch's customers, by id or by email, and values in the same breath."""
     ids = [key for key in batch.by_key if isinstance(key, int)]
@@ -47,7 +51,7 @@ def look_up(
         tasks.append(lambda: values.extend(store.values(ids, attribute_ids)))
     if emails:
         tasks.append(lambda: by_email.update(store.customers_by_email(emails, include)))
-    store.together(tasks)
+    store.run_parallel(tasks)
     rows |= {row["id"]: row for row in by_email.values()}
     return Found(works=_to_works(batch, rows, by_email), values=values)
 

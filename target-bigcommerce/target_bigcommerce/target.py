@@ -9,9 +9,11 @@ from singer_sdk import Target, metrics
 from singer_sdk.helpers.capabilities import PluginCapabilities
 from typing_extensions import override
 
+from singer_kit.errors import ShutdownRequestedError
+
 from .command import OneLineCommand
 from .configured import ConfiguredTarget
-from .errors import InputError, InterruptedByUserError
+from .errors import InputError
 from .exits.activation import activate
 from .messages.form import check_record, check_schema, check_state, check_version
 from .messages.leaving import leave
@@ -170,7 +172,7 @@ class TargetBigCommerce(ConfiguredTarget):
     @override
     def process_endofpipe(self) -> None:
         if self._interrupt.is_set:
-            raise InterruptedByUserError("Stopped by a signal.")
+            raise ShutdownRequestedError("Stopped by a signal.")
         super().process_endofpipe()
 
     @override

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
-from target_bigcommerce.api.creation import email_of
-from target_bigcommerce.api.narrowing import CallSize, Way
-from target_bigcommerce.api.wire import Call
-from target_bigcommerce.client import CUSTOMERS, Client
-from target_bigcommerce.errors import UnansweredError
+from target_bigcommerce.api.client import BigCommerceClient
+from target_bigcommerce.api.models import ApiRequest
+from target_bigcommerce.api.reads import CallSize
+from target_bigcommerce.api.writes import CUSTOMERS, WriteCall, email_of
+from target_bigcommerce.errors import OutcomeUnknownError
 from target_bigcommerce.exits.clearing import ClearGuard
 from target_bigcommerce.exits.versions import Seen, Versions
 from target_bigcommerce.messages.checkpoint import Checkpoint
+from target_bigcommerce.records.confirming import INCLUDES, has_fields
 from target_bigcommerce.target import TargetBigCommerce
 
 from .memory_file import MemoryFile, WatchedRejects
@@ -23,14 +24,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from types import FrameType
 
-    from target_bigcommerce.api.calls import Calls
-    from target_bigcommerce.api.rows import Row, Written
+    from target_bigcommerce.api.models import Row, WriteResult
+    from target_bigcommerce.api.parallel import ParallelCalls
+    from target_bigcommerce.api.throttle import Throttle
+    from target_bigcommerce.api.transport import Transport
     from target_bigcommerce.records.codes import RejectedError
     from target_bigcommerce.rejects import Rejects
     from target_bigcommerce.run.export import Export
     from target_bigcommerce.settings import Settings
-    from target_bigcommerce.throttle import Throttle
-    from target_bigcommerce.transport import Transport
 
 
 class HastyCheckpoint(Checkpoint):
@@ -41,25 +42,25 @@ class HastyCheckpoint(Checkpoint):
         super().read(state, is_all_settled=True)
 
 
-class BlindClient(Client):
+class BlindClient(BigCommerceClient):
     """Sends a POST again until it is answered, and looks nobody up."""
 
-    def __init__(self, transport: Transport, calls: Calls) -> None:
-        super().__init__(transport, calls)
+    def __init__(self, transport: Transport, parallel: ParallelCalls) -> None:
+        super().__init__(transport, parallel, is_applied=has_fields, include=INCLUDES)
         self._blindly = transport
 
     @override
-    def create_customers(self, rows: Sequence[Row]) -> Written:
+    def create_customers(self, rows: Sequence[Row]) -> WriteResult:
         def send(part: list[Row]) -> list[Row]:
-            call = Call(method="POST", path=CUSTOMERS, body=part)
-            answer = self._blindly.until(
-                lambda: self._blindly.send(call), UnansweredError
+            request = ApiRequest(method="POST", path=CUSTOMERS, body=part)
+            answer = self._blindly.retry(
+                lambda: self._blindly.send(request), OutcomeUnknownError
             )
             answered: list[Row] = answer.body["data"]
             return answered
 
-        way = Way(send=send, key_of_sent=email_of, key_of_answered=email_of)
-        return self._write(rows, way, CallSize(10))
+        call = WriteCall(send=send, key_of_sent=email_of, key_of_confirmed=email_of)
+        return self._write(rows, call, CallSize(10))
 
 
 class ForgetfulRejects(WatchedRejects):
@@ -105,8 +106,10 @@ class BlindOpening(VirtualOpening):
     """Opens a run that repeats a POST blindly."""
 
     @override
-    def client(self, transport: Transport, calls: Calls) -> Client:
-        return BlindClient(transport, calls)
+    def client(
+        self, transport: Transport, parallel: ParallelCalls
+    ) -> BigCommerceClient:
+        return BlindClient(transport, parallel)
 
 
 class ForgetfulOpening(VirtualOpening):

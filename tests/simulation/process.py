@@ -19,7 +19,7 @@ from target_bigcommerce.target import TargetBigCommerce
 
 from .memory_file import MemoryFile, WatchedRejects
 from .pipe import Pipe, VirtualReader
-from .strands import VirtualThreads
+from .strands import VirtualThreadPool
 from .world import DeadError, ViolationError, VirtualInterrupt
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class VirtualOpening(Opening):
             clock=world.now,
             chance=world.chance.random,
             open_session=wire.open,
-            open_threads=partial(VirtualThreads, world=world),
+            open_threads=partial(VirtualThreadPool, world=world),
         )
         self.file = file
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from target_bigcommerce.api.threads import Threads
+from target_bigcommerce.api.parallel import ThreadPool
 
 from .turns import NEVER
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 POOL = ThreadPoolExecutor(16, thread_name_prefix="strand")
 
 
-class VirtualThreads(Threads):
+class VirtualThreadPool(ThreadPool):
     """Threads of which one runs at a time."""
 
-    def __init__(self, most: int, world: World) -> None:
-        super().__init__(most)
+    def __init__(self, size: int, world: World) -> None:
+        super().__init__(size)
         self._world = world
 
     @override
-    def side_by_side(self, act: Callable[[], None], times: int) -> None:
-        crew = Crew(self._world.turns, act, times)
+    def run_copies(self, call: Callable[[], None], copies: int) -> None:
+        crew = Crew(self._world.turns, call, copies)
         while crew.left:
             self._world.turns.rest(NEVER)
             try:

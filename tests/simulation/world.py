@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, NoReturn
 
 from typing_extensions import override
 
-from target_bigcommerce.errors import InterruptedByUserError
+from singer_kit.errors import ShutdownRequestedError
 from target_bigcommerce.interrupt import Interrupt
 
 from .turns import Turns
@@ -160,4 +160,4 @@ class VirtualInterrupt(Interrupt):
         if not self.is_set:
             self._world.sleep(seconds)
         if self.is_set:
-            raise InterruptedByUserError("Stopped by a signal.")
+            raise ShutdownRequestedError("Stopped by a signal.")

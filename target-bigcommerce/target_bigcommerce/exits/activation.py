@@ -10,7 +10,7 @@ from target_bigcommerce.plan import Change
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from target_bigcommerce.api.rows import StoredValue
+    from target_bigcommerce.api.models import StoredValue
     from target_bigcommerce.run.export import Export
 
     from .versions import Seen

@@ -6,12 +6,8 @@ import logging
 import traceback
 from typing import TYPE_CHECKING, Any
 
-from target_bigcommerce.errors import (
-    BigCommerceError,
-    InterruptedByUserError,
-    LimitReachedError,
-    OutputError,
-)
+from singer_kit.errors import PluginError, ShutdownRequestedError
+from target_bigcommerce.errors import LimitReachedError, OutputError
 
 from .dry_run import Cost, DryStore, DryTable
 from .tally import to_line, write_summary
@@ -19,7 +15,7 @@ from .tally import to_line, write_summary
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from target_bigcommerce.throttle import Throttle
+    from target_bigcommerce.api.throttle import Throttle
 
     from .export import Export
 
@@ -34,9 +30,9 @@ def run_to_status(work: Callable[[], None], *, signal: Callable[[], int | None])
         work()
     except LimitReachedError as reached:
         logger.info("%s", reached)
-    except InterruptedByUserError:
+    except ShutdownRequestedError:
         pass  # The signal's number tells.
-    except BigCommerceError as error:
+    except PluginError as error:
         logger.error("%s", error)  # noqa: TRY400 - one line for the user
         return FAILED
     except Exception as error:

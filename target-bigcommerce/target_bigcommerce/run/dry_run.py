@@ -6,14 +6,14 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from target_bigcommerce.api.rows import Attribute, Written
-from target_bigcommerce.client import MAX_IDS_PER_CALL, MAX_ROWS_PER_CALL
+from target_bigcommerce.api.client import MAX_IDS_PER_CALL, MAX_ROWS_PER_CALL
+from target_bigcommerce.api.models import AttributeDefinition, WriteResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from target_bigcommerce.api.rows import AttributeValue, Row, StoredValue
-    from target_bigcommerce.client import Client
+    from target_bigcommerce.api.client import BigCommerceClient
+    from target_bigcommerce.api.models import AttributeValue, Row, StoredValue
     from target_bigcommerce.plan import Change
 
 T = TypeVar("T")
@@ -26,24 +26,24 @@ SECONDS_PER_MINUTE = 60
 class DryStore:
     """Reads through the client; what it is told to write, it only counts."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: BigCommerceClient) -> None:
         self._client = client
         self.writes = 0
         self._invented = 0
 
-    def together(self, tasks: Sequence[Callable[[], T]]) -> list[T]:
+    def run_parallel(self, tasks: Sequence[Callable[[], T]]) -> list[T]:
         """Run reads side by side."""
-        return self._client.together(tasks)
+        return self._client.run_parallel(tasks)
 
-    def attributes(self) -> list[Attribute]:
+    def attributes(self) -> list[AttributeDefinition]:
         """List every definition."""
         return self._client.attributes()
 
-    def create_attribute(self, name: str, type: str) -> Attribute:  # noqa: A002 - BigCommerce's word
+    def create_attribute(self, name: str, type: str) -> AttributeDefinition:  # noqa: A002 - BigCommerce's word
         """Give a definition that is none: its id is below zero."""
         self.writes += 1
         self._invented -= 1
-        return Attribute(id=self._invented, name=name, type=type)
+        return AttributeDefinition(id=self._invented, name=name, type=type)
 
     def customers_by_id(
         self, ids: Sequence[int], include: Sequence[str] = ()
@@ -72,19 +72,19 @@ class DryStore:
         """Count the values of one attribute."""
         return self._client.count_values(attribute_id) if attribute_id > 0 else 0
 
-    def update_customers(self, rows: Sequence[Row]) -> Written:
+    def update_customers(self, rows: Sequence[Row]) -> WriteResult:
         """Write nothing."""
         return self._pretend(rows)
 
-    def create_customers(self, rows: Sequence[Row]) -> Written:
+    def create_customers(self, rows: Sequence[Row]) -> WriteResult:
         """Create nobody: the ids of those who would be are below zero."""
         self._count(len(rows))
         first = self._invented - 1
         self._invented -= len(rows)
         done = {at: {**row, "id": first - at} for at, row in enumerate(rows)}
-        return Written(done=done, refused={})
+        return WriteResult(done=done, rejected={})
 
-    def upsert_values(self, values: Sequence[AttributeValue]) -> Written:
+    def upsert_values(self, values: Sequence[AttributeValue]) -> WriteResult:
         """Write nothing."""
         return self._pretend([{} for _ in values])
 
@@ -92,9 +92,9 @@ class DryStore:
         """Delete nothing."""
         self._count(len(value_ids), MAX_IDS_PER_CALL)
 
-    def _pretend(self, rows: Sequence[Row]) -> Written:
+    def _pretend(self, rows: Sequence[Row]) -> WriteResult:
         self._count(len(rows))
-        return Written(done=dict(enumerate(rows)), refused={})
+        return WriteResult(done=dict(enumerate(rows)), rejected={})
 
     def _count(self, rows: int, per_call: int = MAX_ROWS_PER_CALL) -> None:
         self.writes += -(-rows // per_call)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
+    from target_bigcommerce.api.client import StoreApi
     from target_bigcommerce.attributes import AttributeBook
     from target_bigcommerce.exits.versions import Versions
     from target_bigcommerce.messages.checkpoint import Checkpoint
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from target_bigcommerce.records.codes import RejectedError
     from target_bigcommerce.rejects import Rejects
     from target_bigcommerce.settings import Settings
-    from target_bigcommerce.store import Store
 
     from .changes import Journal
     from .tally import Tally
@@ -44,7 +44,7 @@ class Export:
         self,
         settings: Settings,
         *,
-        store: Store,
+        store: StoreApi,
         book: AttributeBook,
         tally: Tally,
         journal: Journal,

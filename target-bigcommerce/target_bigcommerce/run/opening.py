@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import random
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
-from target_bigcommerce.api.calls import Calls
-from target_bigcommerce.api.session import open_session
-from target_bigcommerce.api.threads import Threads
+from target_bigcommerce.api.client import BigCommerceClient
+from target_bigcommerce.api.parallel import ParallelCalls, ThreadPool
+from target_bigcommerce.api.throttle import Throttle
+from target_bigcommerce.api.transport import Transport, open_session
 from target_bigcommerce.attributes import AttributeBook
-from target_bigcommerce.client import Client
 from target_bigcommerce.exits.versions import Versions
 from target_bigcommerce.interrupt import Interrupt
 from target_bigcommerce.messages.checkpoint import Checkpoint
-from target_bigcommerce.quota.hold import backoff_seconds
+from target_bigcommerce.records.confirming import INCLUDES, has_fields
 from target_bigcommerce.rejects import Rejects
-from target_bigcommerce.throttle import Throttle
-from target_bigcommerce.transport import Transport
 
 from .changes import ChangesFile, NoJournal
 from .dry_run import DryStore, DryTable
@@ -28,9 +27,7 @@ from .tally import Tally
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tenacity import RetryCallState
-
-    from target_bigcommerce.api.session import OpenSession
+    from singer_kit.http import HttpSender
     from target_bigcommerce.settings import Settings
 
 
@@ -41,7 +38,7 @@ class Opening:
         interrupt: ends every wait on a signal.
         clock: seconds that never go backwards.
         chance: a number from 0 to 1, for the jitter of every wait.
-        open_session: connects to BigCommerce.
+        open_session: connects a thread to BigCommerce.
         open_threads: gives so many threads for calls side by side.
     """
 
@@ -51,8 +48,8 @@ class Opening:
         interrupt: Interrupt | None = None,
         clock: Callable[[], float] = time.monotonic,
         chance: Callable[[], float] = random.random,
-        open_session: OpenSession = open_session,
-        open_threads: Callable[[int], Threads] = Threads,
+        open_session: Callable[[], HttpSender] | None = None,
+        open_threads: Callable[[int], ThreadPool] = ThreadPool,
     ) -> None:
         self.interrupt = interrupt or Interrupt()
         self.clock = clock
@@ -71,8 +68,8 @@ class Opening:
         threads = self._open_threads(settings.max_in_flight)
         throttle = self._throttle(settings, threads)
         transport = self._transport(settings, throttle, tally)
-        calls = Calls(settings.max_in_flight, self.interrupt, threads)
-        client = self.client(transport, calls)
+        parallel = ParallelCalls(settings.max_in_flight, self.interrupt, threads)
+        client = self.client(transport, parallel)
         store = DryStore(client) if settings.dry_run else client
         export = Export(
             settings,
@@ -87,9 +84,13 @@ class Opening:
         )
         return export, throttle
 
-    def client(self, transport: Transport, calls: Calls) -> Client:
+    def client(
+        self, transport: Transport, parallel: ParallelCalls
+    ) -> BigCommerceClient:
         """Open the store."""
-        return Client(transport, calls)
+        return BigCommerceClient(
+            transport, parallel, is_applied=has_fields, include=INCLUDES
+        )
 
     def rejects(self, path: str | None) -> Rejects:
         """Open the rejects; the file is made at the first of them."""
@@ -103,33 +104,35 @@ class Opening:
         """Begin with nobody seen."""
         return Versions()
 
-    def _throttle(self, settings: Settings, threads: Threads) -> Throttle:
+    def _throttle(self, settings: Settings, threads: ThreadPool) -> Throttle:
         return Throttle(
             share=settings.quota_share_percent / 100,
             max_in_flight=settings.max_in_flight,
             clock=self.clock,
             wait=self.interrupt.wait,
-            chance=self._chance,
+            jitter=self._chance,
             changed=threads.condition(),
         )
 
     def _transport(
         self, settings: Settings, throttle: Throttle, tally: Tally
     ) -> Transport:
+        base_url = f"{settings.api_url}/stores/{settings.store_hash}/v3"
         return Transport(
-            base_url=f"{settings.api_url}/stores/{settings.store_hash}/v3",
-            access_token=settings.access_token,
-            user_agent=settings.user_agent,
-            timeout_seconds=settings.request_timeout_seconds,
+            base_url=base_url,
+            open_session=self._open_session
+            or partial(
+                open_session,
+                base_url,
+                access_token=settings.access_token,
+                user_agent=settings.user_agent,
+                timeout_seconds=settings.request_timeout_seconds,
+            ),
             throttle=throttle,
-            interrupt=self.interrupt,
-            backoff=self._backoff,
-            open_session=self._open_session,
-            on_call=tally.count_call,
+            sleep=self.interrupt.wait,
+            jitter=self._chance,
+            on_attempt=tally.count_call,
         )
-
-    def _backoff(self, state: RetryCallState) -> float:
-        return backoff_seconds(state.attempt_number, self._chance())
 
 
 def _journal(settings: Settings) -> ChangesFile | DryTable | NoJournal:

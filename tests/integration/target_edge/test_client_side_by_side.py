@@ -1,4 +1,4 @@
-"""Calls run side by side, as many as the store bears, and end together."""
+"""Requests run in parallel, as many as the store allows."""
 
 from __future__ import annotations
 
@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sandbox import Fault
-from target_bigcommerce.errors import (
-    AuthError,
-    InterruptedByUserError,
-)
+from singer_kit.errors import AuthError, ShutdownRequestedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +15,7 @@ if TYPE_CHECKING:
     from conftest import Edge
 
 
-def test_three_calls_are_in_flight_and_never_more(
+def test_three_requests_at_most_are_in_flight(
     open_store: Callable[..., Edge],
 ) -> None:
     edge = open_store(latency_ms=10, in_flight=3)
@@ -34,7 +31,7 @@ def test_three_calls_are_in_flight_and_never_more(
     assert max(most) == 3
 
 
-def test_writes_that_the_window_does_not_cover_are_spread_over_it(
+def test_writes_are_spread_over_a_small_window(
     open_store: Callable[..., Edge],
 ) -> None:
     edge = open_store(quota=10)
@@ -47,7 +44,7 @@ def test_writes_that_the_window_does_not_cover_are_spread_over_it(
     assert edge.box.journal.statuses == {"store 200": 10}
 
 
-def test_a_store_that_bears_fewer_calls_at_once_gets_fewer(
+def test_concurrency_adapts_to_the_store(
     open_store: Callable[..., Edge],
 ) -> None:
     edge = open_store(latency_ms=10, in_flight=1, members=300)
@@ -56,11 +53,11 @@ def test_a_store_that_bears_fewer_calls_at_once_gets_fewer(
     written = edge.client.update_customers(rows)
 
     assert len(written.done) == 300
-    assert edge.throttle.in_flight_limit == 1
+    assert edge.throttle.concurrency_limit == 1
     assert edge.box.journal.statuses["store 429"] <= 4
 
 
-def test_an_error_ends_the_run_and_no_further_call_begins(
+def test_no_request_starts_after_an_error(
     open_store: Callable[..., Edge],
 ) -> None:
     edge = open_store()
@@ -73,16 +70,16 @@ def test_an_error_ends_the_run_and_no_further_call_begins(
     assert edge.box.journal.total <= 3
 
 
-def test_a_signal_lets_calls_under_way_finish_and_no_further_one_begins(
+def test_signal_lets_requests_in_flight_finish(
     open_store: Callable[..., Edge],
 ) -> None:
     edge = open_store(latency_ms=5)
     rows = [{"id": n, "notes": "x"} for n in sorted(edge.box.store.customers)[:120]]
     edge.box.journal.subscribe(
-        lambda entry: edge.interrupt.set(15) if entry.n == 4 else None
+        lambda entry: edge.shutdown.set(15) if entry.n == 4 else None
     )
 
-    with pytest.raises(InterruptedByUserError):
+    with pytest.raises(ShutdownRequestedError):
         edge.client.update_customers(rows)
 
     total = edge.box.journal.total

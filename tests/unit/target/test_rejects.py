@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from target_bigcommerce.errors import Refusal, SettingsError
+from target_bigcommerce.errors import ErrorDetails, SettingsError
 from target_bigcommerce.records.codes import CURES, Code, RejectedError
 from target_bigcommerce.refusals import to_rejection
 from target_bigcommerce.rejects import Rejects, refuse_own_input, utc_now
@@ -204,7 +204,7 @@ def test_no_cure_is_without_a_code() -> None:
 def test_a_refusal_in_the_store_s_words_has_a_code(
     status: int, errors: dict[str, str] | None, code: Code
 ) -> None:
-    why = to_rejection(Refusal(status=status, title="Failed.", errors=errors))
+    why = to_rejection(ErrorDetails(status=status, title="Failed.", errors=errors))
 
     assert why.code is code
     assert why.status == status

@@ -1,4 +1,4 @@
-"""An audience costs the fewest calls: looked up by the hundred, written by the ten."""
+"""How many requests an audience takes."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def members(changed: Sequence[int] = ()) -> list[Record]:
 
 
 def cost(job: Job) -> dict[str, int]:
-    """The calls of a job by endpoint, without the one read of the definitions."""
+    """Requests by endpoint, without the one that reads the definitions."""
     calls = job.calls()
     assert calls.pop(f"GET {DEFINITIONS}") == 1
     return calls
@@ -51,16 +51,14 @@ def cost(job: Job) -> dict[str, int]:
 
 @pytest.fixture
 def known(make_box: MakeBox, make_job: MakeJob) -> Sandbox:
-    """A store to which the audience was exported already."""
+    """A store that the audience has already been written to."""
     box = shop(make_box)
     make_job(box, map_standard_fields=[COMPANY]).write(*members())
     box.journal.clear()
     return box
 
 
-def test_an_unchanged_audience_costs_20_reads_and_no_write(
-    known: Sandbox, make_job: MakeJob
-) -> None:
+def test_unchanged_audience_takes_20_reads(known: Sandbox, make_job: MakeJob) -> None:
     job = make_job(known, map_standard_fields=[COMPANY])
 
     outcomes = job.write(*members())
@@ -69,9 +67,7 @@ def test_an_unchanged_audience_costs_20_reads_and_no_write(
     assert outcomes == {"unchanged": MEMBERS}
 
 
-def test_an_audience_that_is_new_costs_100_writes(
-    make_box: MakeBox, make_job: MakeJob
-) -> None:
+def test_new_audience_takes_100_writes(make_box: MakeBox, make_job: MakeJob) -> None:
     job = make_job(shop(make_box), map_standard_fields=[COMPANY])
 
     outcomes = job.write(*members())
@@ -84,9 +80,7 @@ def test_an_audience_that_is_new_costs_100_writes(
     assert outcomes == {"updated": MEMBERS}
 
 
-def test_an_audience_whose_fields_and_values_all_change_costs_200_writes(
-    known: Sandbox, make_job: MakeJob
-) -> None:
+def test_changed_audience_takes_200_writes(known: Sandbox, make_job: MakeJob) -> None:
     job = make_job(known, map_standard_fields=[COMPANY], audience_attribute="VIP")
 
     job.write(*members(range(1, MEMBERS + 1)))
@@ -97,7 +91,7 @@ def test_an_audience_whose_fields_and_values_all_change_costs_200_writes(
     assert sum(calls.get(read, 0) for read in READS) <= 20
 
 
-def test_5_percent_changed_cost_a_write_per_batch(
+def test_few_changes_take_one_write_per_batch(
     known: Sandbox, make_job: MakeJob
 ) -> None:
     changed = range(1, MEMBERS + 1, 20)
@@ -123,11 +117,11 @@ def test_values_are_read_250_at_a_time(
     assert cost(job) == {"GET /customers": 10, "GET /customers/attribute-values": reads}
 
 
-def test_nothing_is_sent_that_an_update_does_not_take(known: Sandbox) -> None:
+def test_update_sends_only_documented_keys(known: Sandbox) -> None:
     assert not any(entry.extra_keys for entry in known.journal)
 
 
-def test_a_new_customer_with_ten_values_costs_one_write(
+def test_new_customer_with_ten_values_takes_one_write(
     make_box: MakeBox, make_job: MakeJob
 ) -> None:
     box = make_box()

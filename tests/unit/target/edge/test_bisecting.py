@@ -1,4 +1,4 @@
-"""Refused calls are narrowed to the guilty rows, whatever the store's habits."""
+"""A rejected call is bisected to its offending rows, however the store responds."""
 
 from __future__ import annotations
 
@@ -9,137 +9,139 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_bigcommerce.api.narrowing import UNCONFIRMED, CallSize, Way, narrow
-from target_bigcommerce.errors import AuthError, Refusal, RefusedError
+from singer_kit.errors import AuthError
+from target_bigcommerce.api.reads import CallSize
+from target_bigcommerce.api.writes import UNCONFIRMED, WriteCall, write_rows
+from target_bigcommerce.errors import ErrorDetails, RequestRejectedError
 
 if TYPE_CHECKING:
-    from target_bigcommerce.api.rows import Row, Written
+    from target_bigcommerce.api.models import Row, WriteResult
 
-MOST = 20
+MAX_ROWS = 20
 
 
 @dataclass(slots=True, kw_only=True)
-class Habits:
-    """A store that answers in one of the ways that BigCommerce may answer in."""
+class FakeStore:
+    """A store that responds in one of the ways BigCommerce may respond in."""
 
     bad: set[int]
-    named: str = "index"  # or "email", "no", or a mixture: one word per call
+    named: str = "index"  # or "email", "no", or several: one word per call
     applies_valid_rows: bool = False
-    most: int = MOST
-    forgets: frozenset[int] = frozenset()
+    max_rows: int = MAX_ROWS
+    omits: frozenset[int] = frozenset()
     calls: int = 0
     stored: set[int] = field(default_factory=set)
 
     def put(self, rows: list[Row]) -> list[Row]:
-        """Answer a call of rows."""
+        """Handle a call."""
         self.calls += 1
-        if len(rows) > self.most:
-            raise RefusedError("413", Refusal(status=413))
+        if len(rows) > self.max_rows:
+            raise RequestRejectedError("413", ErrorDetails(status=413))
         bad = [at for at, row in enumerate(rows) if row["id"] in self.bad]
         if not bad or self.applies_valid_rows:
             self.stored |= {row["id"] for row in rows} - self.bad
         if bad:
-            raise RefusedError("422", self._refusal(bad[0], rows[bad[0]]))
-        forgotten, self.forgets = self.forgets, frozenset()
-        return [row for row in reversed(rows) if row["id"] not in forgotten]
+            raise RequestRejectedError("422", self._details(bad[0], rows[bad[0]]))
+        omitted, self.omits = self.omits, frozenset()
+        return [row for row in reversed(rows) if row["id"] not in omitted]
 
     def look_up(self, rows: list[Row]) -> dict[object, Row]:
-        """Find what was applied although it was refused."""
+        """Find rows that were applied although their call was rejected."""
         ids = {row["id"] for row in rows} & self.stored
         return {number: {"id": number, "_found": True} for number in ids}
 
-    def _refusal(self, at: int, row: Row) -> Refusal:
-        habits = self.named.split()
+    def _details(self, at: int, row: Row) -> ErrorDetails:
+        kinds = self.named.split()
         errors = {
             "index": {f"{at}.field": "wrong"},
             "email": {".update": f"email {row['email']} already in use"},
             "no": {".update": "something is wrong"},
-        }[habits[self.calls % len(habits)]]
-        return Refusal(status=422, title=f"bad {row['id']}", errors=errors)
+        }[kinds[self.calls % len(kinds)]]
+        return ErrorDetails(status=422, title=f"bad {row['id']}", errors=errors)
 
 
 def rows_of(count: int) -> list[tuple[int, Row]]:
-    """Rows whose ids differ from their places."""
+    """Rows whose ids differ from their indices."""
     return [
-        (place, {"id": 100 + place, "email": f"p{place}@example.com"})
-        for place in range(count)
+        (index, {"id": 100 + index, "email": f"p{index}@example.com"})
+        for index in range(count)
     ]
 
 
-def write(store: Habits, count: int, *, looks_up: bool = False) -> Written:
-    """Narrow so many rows against a store."""
-    way = Way(
+def write(store: FakeStore, count: int, *, looks_up: bool = False) -> WriteResult:
+    """Write so many rows to a store."""
+    call = WriteCall(
         send=store.put,
         key_of_sent=lambda row: row["id"],
-        key_of_answered=lambda row: row["id"],
-        before_resend=store.look_up if looks_up else lambda _: {},
+        key_of_confirmed=lambda row: row["id"],
+        look_up=store.look_up if looks_up else lambda _: {},
     )
-    return narrow(rows_of(count), way, CallSize(MOST))
+    return write_rows(rows_of(count), call, CallSize(MAX_ROWS))
 
 
-counts = st.integers(1, MOST)
+counts = st.integers(1, MAX_ROWS)
 stores = st.builds(
-    Habits,
-    bad=st.sets(st.integers(100, 100 + MOST)),
+    FakeStore,
+    bad=st.sets(st.integers(100, 100 + MAX_ROWS)),
     named=st.lists(st.sampled_from(["index", "email", "no"]), min_size=1).map(" ".join),
     applies_valid_rows=st.booleans(),
-    most=st.integers(1, MOST),
+    max_rows=st.integers(1, MAX_ROWS),
 )
 
 
 @given(store=stores, count=counts, looks_up=st.booleans())
-def test_exactly_the_guilty_rows_are_refused_in_at_most_two_calls_per_row(
-    store: Habits, count: int, *, looks_up: bool
+def test_only_bad_rows_are_rejected_in_two_calls_per_row(
+    store: FakeStore, count: int, *, looks_up: bool
 ) -> None:
     written = write(store, count, looks_up=looks_up)
 
-    guilty = {place for place in range(count) if 100 + place in store.bad}
-    assert set(written.refused) == guilty
-    assert set(written.done) == set(range(count)) - guilty
-    assert all(row["id"] == 100 + place for place, row in written.done.items())
+    bad = {index for index in range(count) if 100 + index in store.bad}
+    assert set(written.rejected) == bad
+    assert set(written.done) == set(range(count)) - bad
+    assert all(row["id"] == 100 + index for index, row in written.done.items())
     assert store.calls <= 2 * count
 
 
-@given(stores, counts, st.sets(st.integers(100, 100 + MOST)))
-def test_a_row_is_done_or_refused_and_never_both_even_if_answers_lack_rows(
-    store: Habits, count: int, forgets: set[int]
+@given(stores, counts, st.sets(st.integers(100, 100 + MAX_ROWS)))
+def test_row_is_done_or_rejected_and_never_both(
+    store: FakeStore, count: int, omits: set[int]
 ) -> None:
-    store.forgets = frozenset(forgets)
+    store.omits = frozenset(omits)
 
     written = write(store, count)
 
-    assert sorted([*written.done, *written.refused]) == list(range(count))
-    assert {100 + place for place in written.done} & store.bad == set()
+    assert sorted([*written.done, *written.rejected]) == list(range(count))
+    assert {100 + index for index in written.done} & store.bad == set()
     assert store.calls <= 2 * count
 
 
-def test_a_guilty_row_keeps_its_own_refusal() -> None:
-    store = Habits(bad={101, 103}, named="no")
+def test_bad_row_keeps_its_own_error() -> None:
+    store = FakeStore(bad={101, 103}, named="no")
 
     written = write(store, 4)
 
-    titles = {place: refusal.title for place, refusal in written.refused.items()}
+    titles = {index: details.title for index, details in written.rejected.items()}
     assert titles == {1: "bad 101", 3: "bad 103"}
 
 
-def test_a_good_call_is_made_once() -> None:
-    store = Habits(bad=set())
+def test_accepted_call_is_made_once() -> None:
+    store = FakeStore(bad=set())
 
     write(store, 10)
 
     assert store.calls == 1
 
 
-def test_a_named_row_costs_one_more_call() -> None:
-    store = Habits(bad={104}, named="index")
+def test_named_row_costs_one_more_call() -> None:
+    store = FakeStore(bad={104}, named="index")
 
     write(store, 10)
 
     assert store.calls == 2
 
 
-def test_rows_missing_from_a_success_are_sent_once_more_together() -> None:
-    store = Habits(bad=set(), forgets=frozenset({102, 105}))
+def test_unconfirmed_rows_are_sent_once_more() -> None:
+    store = FakeStore(bad=set(), omits=frozenset({102, 105}))
 
     written = write(store, 10)
 
@@ -147,72 +149,72 @@ def test_rows_missing_from_a_success_are_sent_once_more_together() -> None:
     assert len(written.done) == 10
 
 
-def test_a_row_that_is_never_confirmed_is_refused() -> None:
-    way = Way(
+def test_row_that_is_never_confirmed_is_rejected() -> None:
+    call = WriteCall(
         send=lambda rows: [row for row in rows if row["id"] != 101],
         key_of_sent=lambda row: row["id"],
-        key_of_answered=lambda row: row["id"],
+        key_of_confirmed=lambda row: row["id"],
     )
 
-    written = narrow(rows_of(3), way, CallSize(MOST))
+    written = write_rows(rows_of(3), call, CallSize(MAX_ROWS))
 
-    assert written.refused == {1: UNCONFIRMED}
+    assert written.rejected == {1: UNCONFIRMED}
     assert set(written.done) == {0, 2}
 
 
-def test_a_refused_size_is_lowered_for_the_run() -> None:
-    store, size = Habits(bad=set(), most=5), CallSize(10)
-    way = Way(
+def test_size_is_lowered_for_the_run() -> None:
+    store, size = FakeStore(bad=set(), max_rows=5), CallSize(10)
+    call = WriteCall(
         send=store.put,
         key_of_sent=lambda row: row["id"],
-        key_of_answered=lambda row: row["id"],
+        key_of_confirmed=lambda row: row["id"],
     )
 
-    narrow(rows_of(10), way, size)
+    write_rows(rows_of(10), call, size)
     first = store.calls
-    narrow(rows_of(10), way, size)
+    write_rows(rows_of(10), call, size)
 
-    assert (first, store.calls - first, size.most) == (3, 2, 5)
+    assert (first, store.calls - first, size.limit) == (3, 2, 5)
 
 
-def test_a_store_that_refuses_even_the_lookup_of_blame_ends_within_the_bound() -> None:
+def test_calls_are_bounded_if_the_wrong_row_is_named() -> None:
     calls = [0]
 
     def send(rows: list[Row]) -> list[Row]:
         calls[0] += 1
-        # It always blames somebody innocent: the rows are gone after one call each.
-        raise RefusedError(
-            "422", Refusal(status=422, errors={f"{len(rows) - 1}.x": ""})
+        # It always names the last row, whichever is bad.
+        raise RequestRejectedError(
+            "422", ErrorDetails(status=422, errors={f"{len(rows) - 1}.x": ""})
         )
 
-    way = Way(send=send, key_of_sent=id, key_of_answered=id)
-    written = narrow(rows_of(10), way, CallSize(MOST))
+    call = WriteCall(send=send, key_of_sent=id, key_of_confirmed=id)
+    written = write_rows(rows_of(10), call, CallSize(MAX_ROWS))
 
-    assert len(written.refused) == 10
+    assert len(written.rejected) == 10
     assert calls[0] <= 20
 
 
-def test_after_two_calls_per_row_the_undecided_rows_are_refused() -> None:
-    calls, alone = [0], Refusal(status=422, title="only one at a time, please")
+def test_undecided_rows_are_rejected_after_two_calls_per_row() -> None:
+    calls, alone = [0], ErrorDetails(status=422, title="only one at a time, please")
 
     def send(rows: list[Row]) -> list[Row]:
         calls[0] += 1
         if len(rows) > 1:
-            raise RefusedError("422", alone)
+            raise RequestRejectedError("422", alone)
         return []  # A success that confirms nothing.
 
-    way = Way(send=send, key_of_sent=id, key_of_answered=id)
-    written = narrow(rows_of(4), way, CallSize(MOST))
+    call = WriteCall(send=send, key_of_sent=id, key_of_confirmed=id)
+    written = write_rows(rows_of(4), call, CallSize(MAX_ROWS))
 
     assert calls[0] == 8
-    assert written.refused == dict.fromkeys(range(4), alone)
+    assert written.rejected == dict.fromkeys(range(4), alone)
 
 
-def test_what_is_no_refusal_passes_through() -> None:
+def test_other_errors_are_raised() -> None:
     def send(_rows: list[Row]) -> list[Row]:
         raise AuthError("no")
 
-    way = Way(send=send, key_of_sent=id, key_of_answered=id)
+    call = WriteCall(send=send, key_of_sent=id, key_of_confirmed=id)
 
     with pytest.raises(AuthError):
-        narrow(rows_of(3), way, CallSize(MOST))
+        write_rows(rows_of(3), call, CallSize(MAX_ROWS))

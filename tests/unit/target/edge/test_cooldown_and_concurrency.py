@@ -1,79 +1,71 @@
-"""What a 429 does to the calls after it."""
+"""How a 429 affects later requests."""
 
 from __future__ import annotations
 
-import pytest
+from target_bigcommerce.api.quota import ConcurrencyLimit, Cooldown, RateLimits
 
-from target_bigcommerce.quota.crowd import Crowd
-from target_bigcommerce.quota.hold import Hold, backoff_seconds
-from target_bigcommerce.quota.limits import Limits
-
-BARE = Limits()
+BARE = RateLimits()
 
 
-def test_a_429_with_headers_holds_all_calls_as_long_as_it_says() -> None:
-    hold = Hold(chance=lambda: 1.0)
+def test_429_sets_the_cooldown_that_it_states() -> None:
+    cooldown = Cooldown(jitter=lambda: 1.0)
 
-    hold.refused(100.0, 99.0, Limits(reset_seconds=7.0, retry_after_seconds=2.0))
+    cooldown.record_throttled(
+        100.0, 99.0, RateLimits(reset_seconds=7.0, retry_after_seconds=2.0)
+    )
 
-    assert hold.seconds(101.0) == 6.0
+    assert cooldown.remaining(101.0) == 6.0
 
 
-def test_bare_429s_in_a_row_wait_twice_as_long_each_time_up_to_a_minute() -> None:
-    hold, now, waits = Hold(chance=lambda: 1.0), 0.0, []
+def test_bare_429s_double_the_wait_up_to_a_minute() -> None:
+    cooldown, now, waits = Cooldown(jitter=lambda: 1.0), 0.0, []
 
     for _ in range(8):
-        hold.refused(now, now, BARE)
-        waits.append(hold.seconds(now))
+        cooldown.record_throttled(now, now, BARE)
+        waits.append(cooldown.remaining(now))
         now += 1000
 
     assert waits == [1, 2, 4, 8, 16, 32, 60, 60]
 
 
-def test_calls_refused_together_are_one_refusal() -> None:
-    hold = Hold(chance=lambda: 1.0)
+def test_requests_throttled_together_count_once() -> None:
+    cooldown = Cooldown(jitter=lambda: 1.0)
 
-    for began in (9.7, 9.8, 9.9):
-        hold.refused(10.0, began, BARE)
+    for started_at in (9.7, 9.8, 9.9):
+        cooldown.record_throttled(10.0, started_at, BARE)
 
-    assert hold.seconds(10.0) == 1.0
-
-
-def test_a_good_answer_ends_the_row_of_bare_429s() -> None:
-    hold = Hold(chance=lambda: 1.0)
-    hold.refused(0.0, 0.0, BARE)
-    hold.refused(100.0, 100.0, BARE)
-
-    hold.answered()
-    hold.refused(200.0, 200.0, BARE)
-
-    assert hold.seconds(200.0) == 1.0
+    assert cooldown.remaining(10.0) == 1.0
 
 
-@pytest.mark.parametrize("times", [1, 5, 10_000])
-def test_the_jitter_is_full(times: int) -> None:
-    assert backoff_seconds(times, 0.0) == 0.0
-    assert 1.0 <= backoff_seconds(times, 1.0) <= 60.0
+def test_success_restarts_the_backoff() -> None:
+    cooldown = Cooldown(jitter=lambda: 1.0)
+    cooldown.record_throttled(0.0, 0.0, BARE)
+    cooldown.record_throttled(100.0, 100.0, BARE)
+
+    cooldown.record_success()
+    cooldown.record_throttled(200.0, 200.0, BARE)
+
+    assert cooldown.remaining(200.0) == 1.0
 
 
-def test_the_crowd_shrinks_to_one_and_no_further() -> None:
-    crowd = Crowd(3)
+def test_concurrency_limit_never_falls_below_one() -> None:
+    concurrency = ConcurrencyLimit(3)
 
     for _ in range(5):
-        crowd.shrink()
+        concurrency.decrease()
 
-    assert crowd.limit == 1
+    assert concurrency.limit == 1
 
 
-def test_the_crowd_recovers_one_by_one_after_fifty_good_answers_each() -> None:
-    crowd = Crowd(3)
-    crowd.shrink()
-    crowd.shrink()
+def test_concurrency_limit_rises_after_50_successes() -> None:
+    concurrency = ConcurrencyLimit(3)
+    concurrency.decrease()
+    concurrency.decrease()
 
     limits = []
     for _ in range(200):
-        crowd.answered()
-        limits.append(crowd.limit)
+        concurrency.record_success()
+        limits.append(concurrency.limit)
 
     assert [limits[48], limits[49], limits[98], limits[99], limits[-1]] == [
         1,

@@ -1,4 +1,4 @@
-"""Where pages end, whatever their figures say of them."""
+"""Where a list ends, whatever its pagination states."""
 
 from __future__ import annotations
 
@@ -8,27 +8,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_bigcommerce.api.paging import (
-    MOST_PAGES,
-    are_short,
-    check_number,
-    check_turned,
-    figures,
-    goes_on,
-    lacks_rows,
+from singer_kit.errors import UnexpectedResponseError
+from target_bigcommerce.api.models import ApiRequest
+from target_bigcommerce.api.responses import (
+    MAX_PAGES,
+    are_rows_missing,
+    check_page_count,
+    check_page_differs,
+    has_next_page,
+    read_pagination,
 )
-from target_bigcommerce.errors import ProtocolError
 
-odd = st.none() | st.booleans() | st.floats() | st.text(max_size=3) | st.integers()
+any_value = (
+    st.none() | st.booleans() | st.floats() | st.text(max_size=3) | st.integers()
+)
+READ = ApiRequest(method="GET", path="/customers")
 NAMES = ("total", "count", "per_page", "current_page", "total_pages")
 
 
-def page(rows: int = 0, **said: object) -> dict[str, Any]:
-    return {"data": [{"id": n} for n in range(rows)], "meta": {"pagination": said}}
+def page(rows: int = 0, **stated: object) -> dict[str, Any]:
+    return {"data": [{"id": n} for n in range(rows)], "meta": {"pagination": stated}}
 
 
 @pytest.mark.parametrize(
-    ("rows", "said", "number", "more"),
+    ("rows", "stated", "number", "more"),
     [
         (50, {"total_pages": 3}, 1, True),
         (50, {"total_pages": 3}, 3, False),
@@ -49,19 +52,19 @@ def page(rows: int = 0, **said: object) -> dict[str, Any]:
         (20, {"total_pages": True}, 1, True),
     ],
 )
-def test_a_list_ends_where_its_figures_say_or_with_an_empty_page(
-    rows: int, said: dict[str, object], number: int, *, more: bool
+def test_list_ends_as_stated_or_with_an_empty_page(
+    rows: int, stated: dict[str, object], number: int, *, more: bool
 ) -> None:
-    assert goes_on(page(rows, **said), number, rows) is more
+    assert has_next_page(page(rows, **stated), number, rows) is more
 
 
 @pytest.mark.parametrize("meta", [None, [], {}, {"pagination": None}])
-def test_a_page_without_figures_is_not_the_last(meta: object) -> None:
-    assert goes_on({"data": [{"id": 1}], "meta": meta}, 1, 1)
+def test_page_without_pagination_is_not_the_last(meta: object) -> None:
+    assert has_next_page({"data": [{"id": 1}], "meta": meta}, 1, 1)
 
 
 @pytest.mark.parametrize(
-    ("rows", "said", "lacks"),
+    ("rows", "stated", "lacks"),
     [
         (1, {"total": 2, "total_pages": 1}, True),
         (2, {"total": 2, "total_pages": 1}, False),
@@ -72,7 +75,7 @@ def test_a_page_without_figures_is_not_the_last(meta: object) -> None:
         (9, {"total": 30, "total_pages": 2, "per_page": 20, "current_page": 2}, True),
         (10, {"total": 30, "total_pages": 2, "per_page": 20, "current_page": 2}, False),
         (0, {"total": 30, "total_pages": 2, "per_page": 20, "current_page": 3}, False),
-        # A store that repeats the limit it was asked for and gives fewer rows.
+        # A store that repeats the requested limit and returns fewer rows.
         (
             20,
             {"total": 30, "total_pages": 2, "per_page": 250, "current_page": 1},
@@ -82,30 +85,30 @@ def test_a_page_without_figures_is_not_the_last(meta: object) -> None:
         (1, {"total_pages": 5, "per_page": 1}, False),
     ],
 )
-def test_a_page_that_lacks_rows_is_told_from_one_that_is_short(
-    rows: int, said: dict[str, object], *, lacks: bool
+def test_page_that_lacks_rows_differs_from_a_short_one(
+    rows: int, stated: dict[str, object], *, lacks: bool
 ) -> None:
-    assert lacks_rows(page(**said), rows) is lacks
+    assert (rows < read_pagination(page(**stated)).rows_on_page) is lacks
 
 
-@given(st.dictionaries(st.sampled_from(NAMES), odd))
-def test_no_figures_break_the_reading(said: dict[str, object]) -> None:
-    body = page(1, **said)
+@given(st.dictionaries(st.sampled_from(NAMES), any_value))
+def test_no_pagination_breaks_reading(stated: dict[str, object]) -> None:
+    body = page(1, **stated)
 
-    read = figures(body)
+    read = read_pagination(body)
 
     assert min(read.total, read.pages, read.per_page) >= 0
-    assert goes_on(body, 1, 1) in {True, False}
-    assert lacks_rows(body, 1) in {True, False}
+    assert has_next_page(body, 1, 1) in {True, False}
+    assert isinstance(read.rows_on_page, int)
 
 
 @given(st.integers(0, 2000), st.integers(1, 250))
-def test_figures_that_are_right_lack_nothing(total: int, per_page: int) -> None:
+def test_correct_pagination_lacks_nothing(total: int, per_page: int) -> None:
     pages, read = -(-total // per_page), 0
     for number in range(1, max(pages, 1) + 1):
         rows = min(per_page, total - read)
         read += rows
-        said = page(
+        stated = page(
             rows,
             total=total,
             total_pages=pages,
@@ -113,29 +116,29 @@ def test_figures_that_are_right_lack_nothing(total: int, per_page: int) -> None:
             current_page=number,
         )
 
-        assert not lacks_rows(said, rows)
-        assert goes_on(said, number, read) is (number < pages)
+        assert rows >= read_pagination(stated).rows_on_page
+        assert has_next_page(stated, number, read) is (number < pages)
 
-    assert not are_short([said], read)
+    assert not are_rows_missing([stated], read)
 
 
-def test_pages_are_short_of_what_any_of_them_says() -> None:
+def test_rows_are_missing_if_any_page_states_more() -> None:
     bodies = [page(total=3), page(), page(total=2)]
 
-    assert are_short(bodies, 2)
-    assert not are_short(bodies, 3)
+    assert are_rows_missing(bodies, 2)
+    assert not are_rows_missing(bodies, 3)
 
 
-def test_a_page_that_comes_twice_ends_the_reading() -> None:
-    check_turned(page(1), page(2))
-    check_turned(page(0), page(0))
+def test_repeated_page_is_an_error() -> None:
+    check_page_differs(READ, page(1), page(2))
+    check_page_differs(READ, page(0), page(0))
 
-    with pytest.raises(ProtocolError, match="same page"):
-        check_turned(page(2), page(2))
+    with pytest.raises(UnexpectedResponseError, match="same page"):
+        check_page_differs(READ, page(2), page(2))
 
 
-def test_a_list_without_end_is_not_begun() -> None:
-    check_number(MOST_PAGES)
+def test_too_many_pages_are_an_error() -> None:
+    check_page_count(READ, MAX_PAGES)
 
-    with pytest.raises(ProtocolError, match="no end"):
-        check_number(MOST_PAGES + 1)
+    with pytest.raises(UnexpectedResponseError, match="more than 5,000 pages"):
+        check_page_count(READ, MAX_PAGES + 1)

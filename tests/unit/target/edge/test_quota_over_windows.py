@@ -1,4 +1,4 @@
-"""The pace against the sandbox's quota, simulated on a clock that jumps."""
+"""The quota tracker against the sandbox's quota, on a simulated clock."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import pytest
 
 from sandbox import Clock, Options, Sandbox
 from sandbox.messages import to_request
-from target_bigcommerce.quota.limits import read_limits
-from target_bigcommerce.quota.pace import Pace
+from target_bigcommerce.api.quota import QuotaTracker, read_rate_limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +24,7 @@ ALWAYS_MORE = 1_000_000
 
 
 class Simulation:
-    """Three callers who always have a next call, over whole windows."""
+    """Three clients that always have another request, over whole windows."""
 
     def __init__(
         self,
@@ -43,7 +42,7 @@ class Simulation:
         )
         self.store = Sandbox(options, clock=self.clock).store
         self.clock.advance(start)
-        self.pace = Pace(share)
+        self.tracker = QuotaTracker(share)
         self.statuses: Counter[int] = Counter()
         self._spread = spread
         self._latency = latency
@@ -57,7 +56,7 @@ class Simulation:
         self._request = to_request("GET", path, headers=headers)
 
     def run(self, windows: float) -> None:
-        """Let so many windows pass."""
+        """Run for so many windows."""
         end = self.clock.now() + windows * WINDOW
         self._try_to_call()
         while self._due and self._due[0][0] < end:
@@ -69,27 +68,27 @@ class Simulation:
 
     @property
     def used(self) -> int:
-        """Calls of ours that the store let in."""
+        """Own requests that the store accepted."""
         return self.statuses[200]
 
     @property
-    def refused(self) -> float:
-        """The share of our calls that got a 429."""
+    def throttled(self) -> float:
+        """The part of the own requests that got a 429."""
         return self.statuses[429] / max(1, self.statuses.total())
 
     @property
     def others_served(self) -> float:
-        """The share of the other app's calls that the store let in."""
+        """The part of the other app's requests that the store accepted."""
         quota = self.store.quota
         return quota.other_served / (quota.other_served + quota.other_refused)
 
     def _try_to_call(self) -> None:
         while self._idle:
             if self._spread:
-                self.pace.expect(ALWAYS_MORE)
-            pause = self.pace.pause(self.clock.now())
+                self.tracker.expect(ALWAYS_MORE)
+            pause = self.tracker.pause(self.clock.now())
             if pause is None:
-                return  # An answer is under way.
+                return  # A request is in flight.
             if pause > 0:
                 self._try_again_in(pause)
                 return
@@ -103,7 +102,7 @@ class Simulation:
             self._later(seconds, self._try_to_call)
 
     def _call(self) -> None:
-        window = self.pace.begin(self.clock.now())
+        window = self.tracker.start_request(self.clock.now())
         self._later(self._lag, lambda: self._arrive(window))
 
     def _arrive(self, window: int) -> None:
@@ -116,8 +115,10 @@ class Simulation:
         self._later(self._latency, leave)
 
     def _land(self, window: int, answer: Answer) -> None:
-        self.pace.learn(self.clock.now(), read_limits(answer.headers), window)
-        self.pace.end()
+        self.tracker.record_response(
+            self.clock.now(), read_rate_limits(answer.headers), window
+        )
+        self.tracker.finish_request()
         self.statuses[answer.status] += 1
         self._idle += 1
         self._try_to_call()
@@ -129,7 +130,7 @@ class Simulation:
 @pytest.mark.parametrize("spread", [True, False])
 @pytest.mark.parametrize("latency", [0.05, 0.2, 0.4])
 @pytest.mark.parametrize("lag", [0.0, 0.03])
-def test_alone_almost_all_of_the_quota_is_used_without_a_429(
+def test_whole_quota_is_used_without_a_429(
     latency: float, lag: float, *, spread: bool
 ) -> None:
     simulation = Simulation(latency=latency, lag=lag, spread=spread)
@@ -140,7 +141,7 @@ def test_alone_almost_all_of_the_quota_is_used_without_a_429(
     assert simulation.statuses[429] == 0
 
 
-def test_a_start_in_the_middle_of_a_window_loses_nothing() -> None:
+def test_start_within_a_window_wastes_no_quota() -> None:
     simulation = Simulation(start=17.0)
 
     simulation.run(windows=4 + 13 / 30)
@@ -151,34 +152,30 @@ def test_a_start_in_the_middle_of_a_window_loses_nothing() -> None:
 
 @pytest.mark.parametrize("spread", [True, False])
 @pytest.mark.parametrize("share", [1.0, 0.9])
-def test_an_app_that_takes_half_is_not_starved_and_no_429_storm_comes(
-    share: float, *, spread: bool
-) -> None:
+def test_app_that_uses_half_is_not_starved(share: float, *, spread: bool) -> None:
     simulation = Simulation(other=QUOTA // 2, share=share, spread=spread)
 
     simulation.run(windows=5)
 
-    assert simulation.refused < 0.02
+    assert simulation.throttled < 0.02
     assert simulation.others_served >= 0.9
     assert simulation.used >= 0.4 * 5 * QUOTA
 
 
 @pytest.mark.parametrize("other", [20, 75, 140, 200])
-def test_a_greedy_app_neither_starves_us_nor_makes_a_429_storm(other: int) -> None:
+def test_greedy_app_does_not_starve_this_one(other: int) -> None:
     simulation = Simulation(other=other)
 
     simulation.run(windows=5)
 
-    assert simulation.refused < 0.02
+    assert simulation.throttled < 0.02
     assert simulation.used >= min(0.49, 0.98 - other / QUOTA) * 5 * QUOTA
 
 
 @pytest.mark.parametrize("other", [0, 20, 75])
 @pytest.mark.parametrize("share", [0.5, 0.25, 0.1])
 @pytest.mark.parametrize("spread", [True, False])
-def test_no_window_sees_more_calls_than_our_share(
-    share: float, other: int, *, spread: bool
-) -> None:
+def test_no_window_exceeds_the_share(share: float, other: int, *, spread: bool) -> None:
     simulation = Simulation(share=share, other=other, spread=spread)
 
     simulation.run(windows=4)
@@ -189,7 +186,7 @@ def test_no_window_sees_more_calls_than_our_share(
     assert simulation.statuses[429] == 0
 
 
-def test_calls_are_spread_when_the_window_does_not_cover_those_to_come() -> None:
+def test_requests_are_spread_if_the_window_is_too_small() -> None:
     simulation = Simulation(spread=True, latency=0.05)
 
     simulation.run(windows=0.5)
@@ -197,7 +194,7 @@ def test_calls_are_spread_when_the_window_does_not_cover_those_to_come() -> None
     assert 0.45 * QUOTA <= simulation.used <= 0.6 * QUOTA
 
 
-def test_calls_that_the_window_covers_are_not_spread() -> None:
+def test_requests_that_fit_the_window_are_not_spread() -> None:
     simulation = Simulation(spread=False, latency=0.05)
 
     simulation.run(windows=0.2)

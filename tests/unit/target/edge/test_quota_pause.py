@@ -1,4 +1,4 @@
-"""Whether a call may start, decided from a view of the window."""
+"""Whether a request may start in a given state of the window."""
 
 from __future__ import annotations
 
@@ -8,22 +8,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_bigcommerce.quota.window import View, kept_back, our_share, pause
+from target_bigcommerce.api.quota import (
+    QuotaState,
+    own_share,
+    pause_before_request,
+    reserve,
+)
 
-FRESH = View(
+FRESH = QuotaState(
     share=1.0,
     quota=150,
     window=30.0,
     left=150,
     elapsed=0.0,
     remaining=30.0,
-    since_answer=0.0,
-    since_call=30.0,
+    since_response=0.0,
+    since_request=30.0,
     in_flight=0,
     own=0,
     others=0,
-    others_before=0.0,
-    to_come=0,
+    previous_rate=0.0,
+    expected=0,
 )
 
 
@@ -31,112 +36,124 @@ FRESH = View(
     ("quota", "share", "kept"),
     [(150, 1.0, 3), (150, 0.9, 15), (150, 0.25, 113), (450, 0.9, 45), (3, 1.0, 2)],
 )
-def test_our_share_and_three_calls_are_kept_back(
+def test_reserve_is_the_others_share_and_three_at_least(
     quota: int, share: float, kept: int
 ) -> None:
-    assert kept_back(quota, share) == kept
+    assert reserve(quota, share) == kept
 
 
 @pytest.mark.parametrize("share", [0.01, 0.5, 1.0])
 @pytest.mark.parametrize("quota", [1, 2, 3, 4])
-def test_a_tiny_quota_still_lets_one_call_through(quota: int, share: float) -> None:
-    view = replace(FRESH, quota=quota, left=quota, share=share)
+def test_tiny_quota_allows_one_request(quota: int, share: float) -> None:
+    state = replace(FRESH, quota=quota, left=quota, share=share)
 
-    assert pause(view) == 0.0
-
-
-def test_with_three_calls_left_the_reset_is_waited_for() -> None:
-    view = replace(FRESH, left=3, own=147, elapsed=12.0, remaining=18.0)
-
-    assert pause(view) == 18.0
+    assert pause_before_request(state) == 0.0
 
 
-def test_calls_under_way_count_as_spent_until_they_are_answered() -> None:
-    view = replace(FRESH, left=5, own=145, in_flight=2, elapsed=12.0, remaining=18.0)
+def test_reset_is_awaited_with_three_requests_left() -> None:
+    state = replace(FRESH, left=3, own=147, elapsed=12.0, remaining=18.0)
 
-    assert pause(view) is None
+    assert pause_before_request(state) == 18.0
 
 
-def test_our_share_spent_the_reset_is_waited_for_though_calls_are_left() -> None:
-    view = replace(
+def test_requests_in_flight_count_as_used() -> None:
+    state = replace(FRESH, left=5, own=145, in_flight=2, elapsed=12.0, remaining=18.0)
+
+    assert pause_before_request(state) is None
+
+
+def test_reset_is_awaited_when_the_share_is_used_up() -> None:
+    state = replace(
         FRESH, share=0.5, own=75, left=100, quota=150, elapsed=20.0, remaining=10.0
     )
 
-    assert pause(view) == 10.0
+    assert pause_before_request(state) == 10.0
 
 
-def test_calls_that_the_window_covers_start_at_once() -> None:
-    view = replace(FRESH, to_come=147, since_call=0.0)
+def test_requests_that_fit_the_window_start_at_once() -> None:
+    state = replace(FRESH, expected=147, since_request=0.0)
 
-    assert pause(view) == 0.0
-
-
-def test_calls_that_it_does_not_cover_are_spread_over_it() -> None:
-    view = replace(FRESH, to_come=1000, since_call=0.1)
-
-    assert pause(view) == pytest.approx(30 * 0.95 / 147 - 0.1)
+    assert pause_before_request(state) == 0.0
 
 
-def test_what_another_app_will_take_is_left_to_it() -> None:
-    view = replace(
-        FRESH, left=80, own=45, others=25, elapsed=10.0, remaining=20.0, since_call=0.0
+def test_requests_that_do_not_fit_are_spread_over_it() -> None:
+    state = replace(FRESH, expected=1000, since_request=0.1)
+
+    assert pause_before_request(state) == pytest.approx(30 * 0.95 / 147 - 0.1)
+
+
+def test_requests_of_another_app_are_left_to_it() -> None:
+    state = replace(
+        FRESH,
+        left=80,
+        own=45,
+        others=25,
+        elapsed=10.0,
+        remaining=20.0,
+        since_request=0.0,
     )
 
-    took_more = replace(view, left=55, others=50)
+    took_more = replace(state, left=55, others=50)
 
-    assert pause(view) == 0.0
-    assert pause(replace(took_more, own=75)) == 5.0
-
-
-def test_a_greedy_app_never_pushes_us_below_half_of_our_share() -> None:
-    view = replace(FRESH, left=60, own=40, others=50, elapsed=5.0, remaining=25.0)
-
-    assert pause(view) == 0.0
+    assert pause_before_request(state) == 0.0
+    assert pause_before_request(replace(took_more, own=75)) == 5.0
 
 
-def test_after_a_while_without_an_answer_a_call_looks_what_is_left() -> None:
+def test_greedy_app_leaves_half_of_the_own_share() -> None:
+    state = replace(FRESH, left=60, own=40, others=50, elapsed=5.0, remaining=25.0)
+
+    assert pause_before_request(state) == 0.0
+
+
+def test_probe_starts_after_a_sixth_of_the_window() -> None:
     blocked = replace(
-        FRESH, left=35, own=80, others=35, elapsed=15.0, remaining=15.0, since_call=1.0
+        FRESH,
+        left=35,
+        own=80,
+        others=35,
+        elapsed=15.0,
+        remaining=15.0,
+        since_request=1.0,
     )
 
-    assert pause(blocked) == 4.0
-    assert pause(replace(blocked, since_call=5.0)) == 0.0
+    assert pause_before_request(blocked) == 4.0
+    assert pause_before_request(replace(blocked, since_request=5.0)) == 0.0
 
 
-views = st.builds(
-    View,
+states = st.builds(
+    QuotaState,
     share=st.floats(0.01, 1.0),
     quota=st.integers(1, 1000),
     window=st.just(30.0),
     left=st.integers(0, 1000),
     elapsed=st.floats(0, 30),
     remaining=st.floats(0, 30),
-    since_answer=st.floats(0, 30),
-    since_call=st.floats(0, 100),
+    since_response=st.floats(0, 30),
+    since_request=st.floats(0, 100),
     in_flight=st.integers(0, 3),
     own=st.integers(0, 1000),
     others=st.integers(0, 1000),
-    others_before=st.floats(0, 30),
-    to_come=st.integers(0, 5000),
+    previous_rate=st.floats(0, 30),
+    expected=st.integers(0, 5000),
 )
 
 
-@given(views)
-def test_no_call_starts_past_our_share_or_what_is_kept_back(view: View) -> None:
-    may_start = pause(view) == 0.0 and view.remaining > 0
+@given(states)
+def test_no_request_exceeds_the_share_or_the_reserve(state: QuotaState) -> None:
+    may_start = pause_before_request(state) == 0.0 and state.remaining > 0
 
-    if may_start and view.since_call < view.window / 6:
-        assert view.left - view.in_flight > kept_back(view.quota, view.share)
-        assert view.own < our_share(view.quota, view.share)
+    if may_start and state.since_request < state.window / 6:
+        assert state.left - state.in_flight > reserve(state.quota, state.share)
+        assert state.own < own_share(state.quota, state.share)
 
 
-@given(views)
-def test_a_wait_ends_by_the_reset_and_an_answer_is_only_awaited_if_due(
-    view: View,
+@given(states)
+def test_pause_ends_by_the_reset(
+    state: QuotaState,
 ) -> None:
-    seconds = pause(view)
+    seconds = pause_before_request(state)
 
     if seconds is None:
-        assert view.in_flight > 0
+        assert state.in_flight > 0
     else:
-        assert 0 <= seconds <= max(view.remaining, view.window)
+        assert 0 <= seconds <= max(state.remaining, state.window)

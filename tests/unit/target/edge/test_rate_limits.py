@@ -1,4 +1,4 @@
-"""What the rate-limit headers say."""
+"""What the rate-limit headers state."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_bigcommerce.quota.limits import Limits, read_limits
+from target_bigcommerce.api.quota import RateLimits, read_rate_limits
 
 FOUR = {
     "X-Rate-Limit-Requests-Left": "7",
@@ -17,26 +17,28 @@ FOUR = {
 
 
 @pytest.mark.parametrize("write", [str, str.lower, str.upper])
-def test_the_four_headers_are_read_whatever_their_case(write: type[str]) -> None:
+def test_header_names_are_case_insensitive(write: type[str]) -> None:
     headers = {write(name): value for name, value in FOUR.items()}
 
-    limits = read_limits(headers)
+    limits = read_rate_limits(headers)
 
-    assert limits == Limits(left=7, quota=150, window_seconds=30.0, reset_seconds=1.5)
-
-
-def test_nothing_left_is_not_the_same_as_nothing_said() -> None:
-    said = read_limits({"X-Rate-Limit-Requests-Left": "0"})
-
-    assert said.left == 0
-    assert read_limits({}).left is None
+    assert limits == RateLimits(
+        left=7, quota=150, window_seconds=30.0, reset_seconds=1.5
+    )
 
 
-@pytest.mark.parametrize("nonsense", ["", "soon", "-5", "1e9", "nan", "٣", "9" * 40])
-def test_nonsense_counts_as_absent(nonsense: str) -> None:
-    headers = dict.fromkeys([*FOUR, "X-Retry-After", "Retry-After"], nonsense)
+def test_zero_left_differs_from_absent() -> None:
+    limits = read_rate_limits({"X-Rate-Limit-Requests-Left": "0"})
 
-    assert read_limits(headers) == Limits()
+    assert limits.left == 0
+    assert read_rate_limits({}).left is None
+
+
+@pytest.mark.parametrize("invalid", ["", "soon", "-5", "1e9", "nan", "٣", "9" * 40])
+def test_invalid_value_counts_as_absent(invalid: str) -> None:
+    headers = dict.fromkeys([*FOUR, "X-Retry-After", "Retry-After"], invalid)
+
+    assert read_rate_limits(headers) == RateLimits()
 
 
 @pytest.mark.parametrize(
@@ -49,35 +51,37 @@ def test_nonsense_counts_as_absent(nonsense: str) -> None:
         ({}, None),
     ],
 )
-def test_a_429_waits_the_longest_of_what_it_says(
+def test_429_waits_for_the_longest_of_its_headers(
     headers: dict[str, str], seconds: float | None
 ) -> None:
-    assert read_limits(headers).wait_seconds == seconds
+    assert read_rate_limits(headers).wait_seconds == seconds
 
 
-def test_a_date_to_retry_after_is_told_by_the_servers_own_clock() -> None:
+def test_retry_after_date_is_relative_to_the_date_header() -> None:
     headers = {
         "Date": "Tue, 03 Mar 2026 10:00:00 GMT",
         "Retry-After": "Tue, 03 Mar 2026 10:00:25 GMT",
     }
 
-    assert read_limits(headers).wait_seconds == 25.0
+    assert read_rate_limits(headers).wait_seconds == 25.0
 
 
-def test_a_date_beyond_the_calendar_counts_as_absent() -> None:
+def test_date_out_of_range_counts_as_absent() -> None:
     beyond = f"Fri, 31 Dec {9 * 10**20} 23:59:59 GMT"
 
-    assert read_limits({"Date": beyond, "Retry-After": beyond}) == Limits()
+    assert read_rate_limits({"Date": beyond, "Retry-After": beyond}) == RateLimits()
 
 
-def test_a_wait_of_days_is_not_believed() -> None:
-    limits = read_limits({"Retry-After": "999999", "X-Rate-Limit-Time-Reset-Ms": "9e9"})
+def test_wait_is_capped_at_15_minutes() -> None:
+    limits = read_rate_limits(
+        {"Retry-After": "999999", "X-Rate-Limit-Time-Reset-Ms": "9e9"}
+    )
 
     assert limits.wait_seconds == 900.0
 
 
 @given(st.dictionaries(st.sampled_from([*FOUR, "Retry-After", "Date"]), st.text()))
-def test_no_header_can_break_the_reading(headers: dict[str, str]) -> None:
-    limits = read_limits(headers)
+def test_no_header_breaks_reading(headers: dict[str, str]) -> None:
+    limits = read_rate_limits(headers)
 
     assert limits.wait_seconds is None or 0 <= limits.wait_seconds <= 900

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from listener import Listener, hooks, pipe_of, record
 
-from target_bigcommerce.errors import ProtocolError
+from singer_kit.errors import UnexpectedResponseError
 
 if TYPE_CHECKING:
     from target_bigcommerce.interrupt import Interrupt
@@ -101,7 +101,9 @@ def test_a_cut_line_behind_a_signal_is_nobodys_fault(interrupt: Interrupt) -> No
     assert len(listener.messages) == 1
 
 
-@pytest.mark.parametrize("error", [ProtocolError("x"), OSError(28, "disk full")])
+@pytest.mark.parametrize(
+    "error", [UnexpectedResponseError("x"), OSError(28, "disk full")]
+)
 def test_what_a_callback_raises_passes_through(
     error: Exception, interrupt: Interrupt
 ) -> None:
