@@ -30,10 +30,10 @@ class Wire:
     """Carries requests to the store and responses back, or loses them on the way.
 
     Args:
-        world: lets time pass meanwhile.
-        store: answers.
-        watch: looks at what the store does.
-        width: how many calls there may be at once.
+        world: advances the time.
+        store: responds.
+        watch: observes the store.
+        width: requests that may be in flight at once.
     """
 
     def __init__(self, world: World, store: Store, watch: Watch, width: int) -> None:
@@ -41,7 +41,7 @@ class Wire:
         self._store = store
         self._watch = watch
         self._width = width
-        self._under_way = 0
+        self._in_flight = 0
         self.most_at_once = 0
 
     def open(self) -> Connection:
@@ -55,47 +55,47 @@ class Wire:
             NoResponseError: when the response is lost, slow or cut.
         """
         if self._world.signalled is not None:
-            self._world.violate("a call begins after a signal")
+            self._world.violate("a request starts after a signal")
         self._world.touch()
         with self._one_more():
-            answer = self._answer(request)
-            self._world.pass_by(min(answer.delay, TIMEOUT_SECONDS))
-        if answer.delay > TIMEOUT_SECONDS:
+            response = self._respond(request)
+            self._world.pass_by(min(response.delay, TIMEOUT_SECONDS))
+        if response.delay > TIMEOUT_SECONDS:
             raise NoResponseError("ReadTimeout")
-        if answer.ending != "whole":
-            raise NoResponseError(answer.ending)
+        if response.ending != "whole":
+            raise NoResponseError(response.ending)
         return HttpResponse(
-            status=answer.status,
-            headers=CaseInsensitiveDict(answer.headers),
-            body=answer.body,
+            status=response.status,
+            headers=CaseInsensitiveDict(response.headers),
+            body=response.body,
         )
 
     @contextmanager
     def _one_more(self) -> Iterator[None]:
         strand = self._world.turns.current
         strand.is_in_call = True
-        self._under_way += 1
-        self.most_at_once = max(self.most_at_once, self._under_way)
+        self._in_flight += 1
+        self.most_at_once = max(self.most_at_once, self._in_flight)
         try:
-            if self._under_way > self._width:
-                self._world.violate("there are more calls at once than max_in_flight")
+            if self._in_flight > self._width:
+                self._world.violate("more than max_in_flight requests are in flight")
             yield
         finally:
-            self._under_way -= 1
+            self._in_flight -= 1
             strand.is_in_call = False
 
-    def _answer(self, request: Request) -> Answer:
+    def _respond(self, request: Request) -> Answer:
         call = self._store.begin(request)
         try:
             self._world.pass_by(self._world.chance.uniform(0.0, 0.4))
         except DeadError:
-            call.finish()  # What has reached the store is carried out all the same.
+            call.finish()  # The store processes what it has received.
             raise
         self._watch.before(request)
-        answer = call.finish()
+        response = call.finish()
         self._watch.after(request)
-        self._world.touch()  # The answer is on its way.
-        return answer
+        self._world.touch()  # The response is in transit.
+        return response
 
 
 class Connection:

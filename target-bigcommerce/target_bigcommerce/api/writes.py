@@ -41,7 +41,7 @@ MAX_ATTRIBUTES = 50  # Of a store.
 
 CALLS_PER_ROW = 2
 UNCONFIRMED = ErrorDetails(
-    status=HTTPStatus.OK, title="BigCommerce did not confirm the row"
+    status=HTTPStatus.OK.value, title="BigCommerce did not confirm the row"
 )
 FOUND = "_found"  # Marks a customer of a POST that was looked up instead of created.
 ROW_INDEX = re.compile(r"^([0-9]{1,6})(\.|$)")

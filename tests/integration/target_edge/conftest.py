@@ -105,7 +105,7 @@ def connect() -> Iterator[Connect]:
 
 @pytest.fixture
 def edge(make_sandbox: Callable[..., Sandbox], connect: Connect) -> Edge:
-    """A store of some thirty customers that answers as it should."""
+    """A store of some thirty customers that works normally."""
     return connect(make_sandbox(members=30, clock=Clock.still(1_700_000_000.0)))
 
 

@@ -95,8 +95,8 @@ def test_lists_are_halved_until_accepted(
 
     assert set(by_id) == set(customers)
     assert {row["id"] for row in by_email.values()} == set(customers)
-    refused = [e for e in edge.box.journal.since(before) if e.status != 200]
-    assert refused == []
+    rejected = [e for e in edge.box.journal.since(before) if e.status != 200]
+    assert rejected == []
 
 
 def test_all_pages_of_values_are_read(open_store: Callable[..., Edge]) -> None:
@@ -126,7 +126,7 @@ def test_all_pages_of_values_are_read(open_store: Callable[..., Edge]) -> None:
 def test_empty_lists_send_no_request(edge: Edge) -> None:
     client = edge.client
 
-    answers = [
+    results = [
         client.customers_by_id([]),
         client.customers_by_email([]),
         client.values([], [1]),
@@ -136,7 +136,7 @@ def test_empty_lists_send_no_request(edge: Edge) -> None:
     ]
     client.delete_values([])
 
-    assert not any(answers)
+    assert not any(results)
     assert edge.box.journal.total == 0
 
 

@@ -63,9 +63,9 @@ def creation(email: str = "new@example.com") -> ApiRequest:
 def test_read_is_retried_until_it_succeeds(edge: Edge, kind: str) -> None:
     edge.box.faults.queue(Fault(kind=kind, times=2))
 
-    answer = edge.transport.send(READ)
+    response = edge.transport.send(READ)
 
-    assert answer.body["data"] == []
+    assert response.body["data"] == []
     assert edge.asked == {READ.endpoint: 3}
     assert edge.counts.total() == 3
 
@@ -73,12 +73,12 @@ def test_read_is_retried_until_it_succeeds(edge: Edge, kind: str) -> None:
 @pytest.mark.parametrize("kind", RETRIED)
 def test_update_is_retried_until_it_succeeds(edge: Edge, kind: str) -> None:
     edge.box.faults.queue(Fault(kind=kind, times=2))
-    call = write(edge.box)
+    request = write(edge.box)
 
-    answer = edge.transport.send(call)
+    response = edge.transport.send(request)
 
-    assert answer.body["data"][0]["company"] == "ACME & Söhne"
-    assert edge.box.store.customers[call.body[0]["id"]]["company"] == "ACME & Söhne"
+    assert response.body["data"][0]["company"] == "ACME & Söhne"
+    assert edge.box.store.customers[request.body[0]["id"]]["company"] == "ACME & Söhne"
     assert edge.asked == {"PUT /customers": 3}
 
 
@@ -96,9 +96,9 @@ def test_post_with_unknown_outcome_is_not_repeated(edge: Edge, kind: str) -> Non
 def test_post_that_was_not_started_is_retried(edge: Edge, kind: str) -> None:
     edge.box.faults.queue(Fault(kind=kind, times=2))
 
-    answer = edge.transport.send(creation())
+    response = edge.transport.send(creation())
 
-    assert answer.body["data"][0]["email"] == "new@example.com"
+    assert response.body["data"][0]["email"] == "new@example.com"
     assert edge.asked == {"POST /customers": 3}
 
 
@@ -106,9 +106,9 @@ def test_slow_response_times_out_and_is_retried(edge: Edge, connect: Connect) ->
     impatient = connect(edge.box, timeout_seconds=0.2)
     edge.box.faults.queue(Fault(kind="slow", seconds=1.0))
 
-    answer = impatient.transport.send(READ)
+    response = impatient.transport.send(READ)
 
-    assert answer.status == 200
+    assert response.status == 200
     assert impatient.counts == {(READ.endpoint, 0): 1, (READ.endpoint, 200): 1}
 
 
@@ -182,7 +182,7 @@ def test_redirect_is_not_followed(
 
 
 @pytest.mark.parametrize(
-    ("call", "error"),
+    ("invalid", "error"),
     [
         (ApiRequest(method="GET", path="/nowhere"), UnexpectedResponseError),
         (ApiRequest(method="PATCH", path="/customers"), UnexpectedResponseError),
@@ -201,10 +201,10 @@ def test_redirect_is_not_followed(
     ],
 )
 def test_invalid_request_fails_at_once(
-    edge: Edge, call: ApiRequest, error: type[Exception]
+    edge: Edge, invalid: ApiRequest, error: type[Exception]
 ) -> None:
     with pytest.raises(error, match=r"(GET|PUT|PATCH) /\w+ returned 4"):
-        edge.transport.send(call)
+        edge.transport.send(invalid)
 
     assert edge.box.journal.total == 1
 
@@ -225,12 +225,12 @@ def test_retry_is_one_warning_without_personal_data(
     edge: Edge, caplog: pytest.LogCaptureFixture
 ) -> None:
     edge.box.faults.queue(Fault(kind="503"), Fault(kind="cut"), Fault(kind="429_bare"))
-    call = ApiRequest(
+    request = ApiRequest(
         method="GET", path="/customers", query={"email:in": "ann@example.com"}
     )
 
     with caplog.at_level(logging.INFO, logger="target-bigcommerce"):
-        edge.transport.send(call)
+        edge.transport.send(request)
 
     messages = [record.getMessage() for record in caplog.records]
     assert len(messages) == 3
@@ -289,14 +289,14 @@ def test_signal_ends_a_backoff_without_another_attempt(
 
 
 def test_signal_lets_a_request_finish(edge: Edge) -> None:
-    call = write(edge.box)
+    request = write(edge.box)
     edge.box.journal.subscribe(lambda _entry: edge.shutdown.set(15))
 
-    answer = edge.transport.send(call)
+    response = edge.transport.send(request)
 
-    assert answer.status == 200
+    assert response.status == 200
     with pytest.raises(ShutdownRequestedError):
-        edge.transport.send(call)
+        edge.transport.send(request)
     assert edge.box.journal.total == 1
 
 

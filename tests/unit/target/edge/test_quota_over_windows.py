@@ -109,17 +109,17 @@ class Simulation:
         call = self.store.begin(self._request)
 
         def leave() -> None:
-            answer = call.finish()
-            self._later(self._lag, lambda: self._land(window, answer))
+            response = call.finish()
+            self._later(self._lag, lambda: self._land(window, response))
 
         self._later(self._latency, leave)
 
-    def _land(self, window: int, answer: Answer) -> None:
+    def _land(self, window: int, response: Answer) -> None:
         self.tracker.record_response(
-            self.clock.now(), read_rate_limits(answer.headers), window
+            self.clock.now(), read_rate_limits(response.headers), window
         )
         self.tracker.finish_request()
-        self.statuses[answer.status] += 1
+        self.statuses[response.status] += 1
         self._idle += 1
         self._try_to_call()
 

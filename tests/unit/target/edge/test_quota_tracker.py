@@ -100,11 +100,11 @@ def test_response_without_headers_changes_nothing() -> None:
     assert tracker.pause(102.0) == pytest.approx(18.05)
 
 
-@pytest.mark.parametrize("began", [1000.0, 1000.37, 1_700_000_000.0])
-def test_every_pause_advances_the_clock(began: float) -> None:
+@pytest.mark.parametrize("start", [1000.0, 1000.37, 1_700_000_000.0])
+def test_every_pause_advances_the_clock(start: float) -> None:
     tracker = QuotaTracker(1.0)
-    respond(tracker, began, quota=10, left=4, window_seconds=1.0, reset_seconds=1.0)
-    now = began + 0.1
+    respond(tracker, start, quota=10, left=4, window_seconds=1.0, reset_seconds=1.0)
+    now = start + 0.1
     pauses: list[float | None] = []
 
     while pauses[-1:] != [0.0] and len(pauses) < 5:
@@ -155,9 +155,9 @@ def test_requests_continue_whatever_the_headers_state(
     steps: list[tuple[str, RateLimits]], share: float
 ) -> None:
     tracker = QuotaTracker(share)
-    began = now = play(tracker, steps, 1000.0)
+    start = now = play(tracker, steps, 1000.0)
 
     while (seconds := tracker.pause(now)) != 0.0:
         assert seconds is not None
         now += seconds
-        assert now - began <= 200
+        assert now - start <= 200
