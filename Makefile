@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check audit format bench chaos soak load simulate sandbox docs lock clean
+.PHONY: help setup demo test nightly check audit format bench chaos soak load simulate sandbox docs lock clean
 
 help: ## List what there is to make.
 	@grep -Eh '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,6 +45,10 @@ demo: $(READY) ## Run the main job against the sandbox, thrice, and show the sto
 # By file, as the tests of a file share sandboxes and runs.
 test: $(READY) $(FOREIGN:%=.venv/foreign/%/.ready) ## Run all the tests.
 	@$(BIN)/python -m pytest --quiet --numprocesses auto --dist loadfile
+
+nightly: $(READY) $(FOREIGN:%=.venv/foreign/%/.ready) ## Run all the tests, the long ones included, on random examples.
+	@HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest --quiet --numprocesses auto \
+		--dist loadfile --timeout 7200 -m "nightly or not nightly"
 
 check: $(READY) ## Lint, types, format, and the audit.
 	@$(BIN)/ruff check $(SOURCES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
@@ -12,10 +13,12 @@ from sandbox import Clock, Options, Sandbox
 
 MakeSandbox = Callable[..., Sandbox]
 
-# `pytest --hypothesis-profile=nightly` looks harder.
-settings.register_profile("quick", max_examples=200, deadline=None)
+# `make test` tries the same examples every time; `make nightly` searches at random.
+settings.register_profile(
+    "repeatable", max_examples=200, deadline=None, derandomize=True, database=None
+)
 settings.register_profile("nightly", max_examples=10_000, deadline=None)
-settings.load_profile("quick")
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from .records.wanted import Wanted, merge
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from .api.rows import Row, StoredValue
+    from .api.client import StoreApi
+    from .api.models import Row, StoredValue
     from .records.codes import RejectedError
-    from .store import Store
     from .summary import Outcome
 
 Key = int | str  # A customer's id or, without one, the email to match.
@@ -142,9 +142,13 @@ class CustomerWrite:
 
 
 def look_up(
-    batch: Batch, store: Store, *, include: Sequence[str], attribute_ids: Sequence[int]
+    batch: Batch,
+    store: StoreApi,
+    *,
+    include: Sequence[str],
+    attribute_ids: Sequence[int],
 ) -> tuple[list[CustomerWrite], list[StoredValue]]:
-    """Find a batch's customers, by id or by email, with calls side by side.
+    """Find a batch's customers, by id or by email, with calls in parallel.
 
     Returns:
         The writes, and the attribute values of those customers that came by id.
@@ -161,7 +165,7 @@ def look_up(
         tasks.append(lambda: values.extend(store.values(ids, attribute_ids)))
     if emails:
         tasks.append(lambda: by_email.update(store.customers_by_email(emails, include)))
-    store.together(tasks)
+    store.run_parallel(tasks)
     rows |= {row["id"]: row for row in by_email.values()}
     writes = [
         CustomerWrite.merged(records, key, rows.get(key))

@@ -11,6 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from .api.writes import MAX_ATTRIBUTES
 from .batch import Batch, look_up
 from .errors import AttributeConflictError
 from .plan import (
@@ -30,15 +31,14 @@ from .refusals import to_rejection
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from .api.rows import Attribute, StoredValue, Written
+    from .api.client import StoreApi
+    from .api.models import AttributeDefinition, StoredValue, WriteResult
     from .batch import CustomerWrite
     from .exits import ClearGuard, SeenMembers
     from .files import ChangeLog
     from .plan import ValuePlan
-    from .store import Store
     from .summary import RunStats
 
-MAX_ATTRIBUTES = 50  # Per store, by BigCommerce's documentation.
 VALUES_PER_CLEAR = 100
 
 logger = logging.getLogger("target-bigcommerce")
@@ -66,9 +66,9 @@ class StreamPlan:
 class AttributeRegistry:
     """The store's attribute definitions by name, as this run knows them."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: StoreApi) -> None:
         self._store = store
-        self._known: dict[str, Attribute] | None = None
+        self._known: dict[str, AttributeDefinition] | None = None
         self.created: list[str] = []
 
     def check(self, types: Mapping[str, str]) -> None:
@@ -125,7 +125,7 @@ class AttributeRegistry:
                     " run. Run again: the attribute is then created."
                 )
 
-    def _definitions(self) -> dict[str, Attribute]:
+    def _definitions(self) -> dict[str, AttributeDefinition]:
         if self._known is None:
             found = sorted(self._store.attributes(), key=lambda each: -each.id)
             # Names should be unique; if not, the lowest id counts.
@@ -145,7 +145,7 @@ class Destination:
         attributes: the store's definitions.
     """
 
-    store: Store
+    store: StoreApi
     guard: ClearGuard
     changes: ChangeLog
     stats: RunStats
@@ -237,8 +237,8 @@ class Drain:
         rows = [to_update(write.found["id"], changes) for write, changes in planned]
         written = self._store.update_customers(rows)
         for at, (write, changes) in enumerate(planned):
-            if at in written.refused:
-                write.rejected = to_rejection(written.refused[at])
+            if at in written.rejected:
+                write.rejected = to_rejection(written.rejected[at])
             else:
                 self._log(write, changes)
 
@@ -251,8 +251,8 @@ class Drain:
         self._check_attributes(written)
         existing = []
         for at, (write, row) in enumerate(zip(writes, rows, strict=True)):
-            if at in written.refused:
-                write.rejected = to_rejection(written.refused[at])
+            if at in written.rejected:
+                write.rejected = to_rejection(written.rejected[at])
                 continue
             write.created(written.done[at])
             if written.done[at].get("_found"):
@@ -313,15 +313,15 @@ class Drain:
         written = self._store.upsert_values([value for _, value, _ in planned])
         self._check_attributes(written)
         for at, (write, _, change) in enumerate(planned):
-            if at not in written.refused:
+            if at not in written.rejected:
                 self._log(write, [change])
             else:
-                write.rejected = to_rejection(written.refused[at])
+                write.rejected = to_rejection(written.rejected[at])
 
-    def _check_attributes(self, written: Written) -> None:
+    def _check_attributes(self, written: WriteResult) -> None:
         # Rows are refused for a deleted attribute too, in words that need not say so;
         # no record may be rejected for it.
-        if written.refused:
+        if written.rejected:
             self._attributes.check_still_there(self._plan.types)
 
     def _delete(

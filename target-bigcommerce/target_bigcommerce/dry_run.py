@@ -5,17 +5,17 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .api.rows import Attribute, Written
-from .client import MAX_IDS_PER_CALL, MAX_ROWS_PER_CALL
+from .api.client import MAX_IDS_PER_CALL, MAX_ROWS_PER_CALL
+from .api.models import AttributeDefinition, WriteResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from .api.rows import AttributeValue, Row, StoredValue
-    from .client import Client
+    from .api.client import BigCommerceClient
+    from .api.models import AttributeValue, Row, StoredValue
+    from .api.throttle import Throttle
     from .plan import Change
     from .summary import RunStats
-    from .throttle import Throttle
 
 T = TypeVar("T")
 
@@ -34,7 +34,12 @@ class DryRun:
     """
 
     def __init__(
-        self, client: Client, *, stats: RunStats, throttle: Throttle, share: float
+        self,
+        client: BigCommerceClient,
+        *,
+        stats: RunStats,
+        throttle: Throttle,
+        share: float,
     ) -> None:
         self.store = DryRunStore(client)
         self.table = DryRunTable()
@@ -72,24 +77,24 @@ def describe_calls(*, reads: int, writes: int, per_minute: float | None) -> str:
 class DryRunStore:
     """Reads through the client; counts writes instead of making them."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: BigCommerceClient) -> None:
         self._client = client
         self.writes = 0
         self._last_id = 0  # Of attributes and customers not created; counts down.
 
-    def together(self, tasks: Sequence[Callable[[], T]]) -> list[T]:
-        """Run reads side by side."""
-        return self._client.together(tasks)
+    def run_parallel(self, tasks: Sequence[Callable[[], T]]) -> list[T]:
+        """Run reads in parallel."""
+        return self._client.run_parallel(tasks)
 
-    def attributes(self) -> list[Attribute]:
+    def attributes(self) -> list[AttributeDefinition]:
         """List every definition."""
         return self._client.attributes()
 
-    def create_attribute(self, name: str, type: str) -> Attribute:  # noqa: A002 - BigCommerce's word
+    def create_attribute(self, name: str, type: str) -> AttributeDefinition:  # noqa: A002 - BigCommerce's word
         """Return a definition with a negative id."""
         self.writes += 1
         self._last_id -= 1
-        return Attribute(id=self._last_id, name=name, type=type)
+        return AttributeDefinition(id=self._last_id, name=name, type=type)
 
     def customers_by_id(
         self, ids: Sequence[int], include: Sequence[str] = ()
@@ -118,19 +123,19 @@ class DryRunStore:
         """Count the values of one attribute."""
         return self._client.count_values(attribute_id) if attribute_id > 0 else 0
 
-    def update_customers(self, rows: Sequence[Row]) -> Written:
+    def update_customers(self, rows: Sequence[Row]) -> WriteResult:
         """Write nothing."""
         return self._accept(rows)
 
-    def create_customers(self, rows: Sequence[Row]) -> Written:
+    def create_customers(self, rows: Sequence[Row]) -> WriteResult:
         """Create nothing: the customers returned have negative ids."""
         self._count(len(rows))
         first = self._last_id - 1
         self._last_id -= len(rows)
         done = {at: {**row, "id": first - at} for at, row in enumerate(rows)}
-        return Written(done=done, refused={})
+        return WriteResult(done=done, rejected={})
 
-    def upsert_values(self, values: Sequence[AttributeValue]) -> Written:
+    def upsert_values(self, values: Sequence[AttributeValue]) -> WriteResult:
         """Write nothing."""
         return self._accept([{} for _ in values])
 
@@ -138,9 +143,9 @@ class DryRunStore:
         """Delete nothing."""
         self._count(len(value_ids), MAX_IDS_PER_CALL)
 
-    def _accept(self, rows: Sequence[Row]) -> Written:
+    def _accept(self, rows: Sequence[Row]) -> WriteResult:
         self._count(len(rows))
-        return Written(done=dict(enumerate(rows)), refused={})
+        return WriteResult(done=dict(enumerate(rows)), rejected={})
 
     def _count(self, rows: int, per_call: int = MAX_ROWS_PER_CALL) -> None:
         self.writes += -(-rows // per_call)

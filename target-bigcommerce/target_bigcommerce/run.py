@@ -11,27 +11,25 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from .api.calls import Calls
-from .api.session import open_session
-from .api.threads import Threads
-from .client import Client
+from .api.client import BigCommerceClient
+from .api.parallel import ParallelCalls, ThreadPool
+from .api.throttle import Throttle
+from .api.transport import Transport, open_session
 from .drain import Destination
 from .dry_run import DryRun
 from .errors import InputError, LimitReachedError, TooManyRejectsError
 from .exits import ClearGuard, StreamVersions
 from .files import ChangesFile, LineFile, NoChangeLog, RejectsFile, check_writable
-from .quota.hold import backoff_seconds
+from .records.confirming import INCLUDES, has_fields
 from .state import Checkpoint
 from .summary import RunStats
-from .throttle import Throttle
-from .transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from singer_kit.http import HttpSender
     from singer_kit.shutdown import ShutdownSignal
 
-    from .api.session import OpenSession
     from .files import ChangeLog
     from .records.codes import RejectedError
     from .settings import Settings
@@ -185,8 +183,8 @@ def build_run(  # noqa: PLR0913 - what differs between a run and a test
     shutdown: ShutdownSignal,
     clock: Callable[[], float] = time.monotonic,
     random: Callable[[], float] = random.random,
-    open_session: OpenSession = open_session,
-    open_threads: Callable[[int], Threads] = Threads,
+    open_session: Callable[..., HttpSender] = open_session,
+    open_threads: Callable[[int], ThreadPool] = ThreadPool,
     open_file: Callable[[str, str], LineFile] = LineFile,
 ) -> RunContext:
     """Build a run; makes no call yet.
@@ -196,7 +194,7 @@ def build_run(  # noqa: PLR0913 - what differs between a run and a test
         shutdown: ends every wait.
         clock: monotonic seconds.
         random: a number from 0 to 1, for the jitter of waits.
-        open_session: connects a thread to BigCommerce.
+        open_session: connects a thread to BigCommerce; called as `open_session` is.
         open_threads: makes a pool of so many threads.
         open_file: opens a file of lines, by its path and its setting.
 
@@ -208,27 +206,35 @@ def build_run(  # noqa: PLR0913 - what differs between a run and a test
     stats = RunStats()
     share = settings.quota_share_percent / 100
     threads = open_threads(settings.max_in_flight)
-    resources.callback(threads.close)
     throttle = Throttle(
         share=share,
         max_in_flight=settings.max_in_flight,
         clock=clock,
         wait=shutdown.wait,
-        chance=random,
+        jitter=random,
         changed=threads.condition(),
     )
+    base_url = f"{settings.api_url}/stores/{settings.store_hash}/v3"
     transport = Transport(
-        base_url=f"{settings.api_url}/stores/{settings.store_hash}/v3",
-        access_token=settings.access_token,
-        user_agent=settings.user_agent,
-        timeout_seconds=settings.request_timeout_seconds,
+        base_url=base_url,
+        open_session=lambda: open_session(
+            base_url,
+            access_token=settings.access_token,
+            user_agent=settings.user_agent,
+            timeout_seconds=settings.request_timeout_seconds,
+        ),
         throttle=throttle,
-        interrupt=shutdown,
-        backoff=lambda state: backoff_seconds(state.attempt_number, random()),
-        open_session=open_session,
-        on_call=stats.count_call,
+        sleep=shutdown.wait,
+        jitter=random,
+        on_attempt=stats.count_call,
     )
-    client = Client(transport, Calls(settings.max_in_flight, shutdown, threads))
+    client = BigCommerceClient(
+        transport,
+        ParallelCalls(settings.max_in_flight, shutdown, threads),
+        is_applied=has_fields,
+        include=INCLUDES,
+    )
+    resources.callback(client.close)
     guard = ClearGuard(settings.max_clear_percent, clock=clock)
     dry_run = None
     if settings.dry_run:

@@ -8,11 +8,11 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-from target_bigcommerce.api.creation import email_of
-from target_bigcommerce.api.narrowing import CallSize, Way
-from target_bigcommerce.api.wire import Call
-from target_bigcommerce.client import CUSTOMERS, Client
-from target_bigcommerce.errors import UnansweredError
+from target_bigcommerce.api.client import BigCommerceClient
+from target_bigcommerce.api.models import ApiRequest
+from target_bigcommerce.api.reads import CallSize
+from target_bigcommerce.api.writes import CUSTOMERS, WriteCall, email_of
+from target_bigcommerce.errors import OutcomeUnknownError
 from target_bigcommerce.exits import ClearGuard, SeenMembers, StreamVersions
 from target_bigcommerce.files import RejectsFile
 from target_bigcommerce.state import Checkpoint
@@ -21,7 +21,7 @@ from target_bigcommerce.target import TargetBigCommerce
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from target_bigcommerce.api.rows import Row, Written
+    from target_bigcommerce.api.models import Row, WriteResult
     from target_bigcommerce.records.codes import RejectedError
 
     Defect = Callable[[], AbstractContextManager[object]]
@@ -41,19 +41,21 @@ def print_state_before_write() -> AbstractContextManager[object]:
 def retry_post_blindly() -> AbstractContextManager[object]:
     """Send a POST again until it is answered, without a look-up."""
 
-    def create(self: Client, rows: Sequence[Row]) -> Written:
+    def create(self: BigCommerceClient, rows: Sequence[Row]) -> WriteResult:
         transport = self._transport
 
         def send(part: list[Row]) -> list[Row]:
-            call = Call(method="POST", path=CUSTOMERS, body=part)
-            answer = transport.until(lambda: transport.send(call), UnansweredError)
-            answered: list[Row] = answer.body["data"]
-            return answered
+            request = ApiRequest(method="POST", path=CUSTOMERS, body=part)
+            response = transport.retry(
+                lambda: transport.send(request), OutcomeUnknownError
+            )
+            created: list[Row] = response.body["data"]
+            return created
 
-        way = Way(send=send, key_of_sent=email_of, key_of_answered=email_of)
-        return self._write(rows, way, CallSize(10))
+        call = WriteCall(send=send, key_of_sent=email_of, key_of_confirmed=email_of)
+        return self._write(rows, call, CallSize(10))
 
-    return patch.object(Client, "create_customers", create)
+    return patch.object(BigCommerceClient, "create_customers", create)
 
 
 def drop_rejects() -> AbstractContextManager[object]:

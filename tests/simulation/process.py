@@ -18,7 +18,7 @@ from target_bigcommerce.target import TargetBigCommerce
 
 from .memory_file import WatchedFile
 from .pipe import Pipe, VirtualShutdown
-from .strands import VirtualThreads
+from .strands import VirtualThreadPool
 from .world import DeadError, ViolationError
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def run_process(
                     clock=world.now,
                     random=world.chance.random,
                     open_session=wire.open,
-                    open_threads=partial(VirtualThreads, world=world),
+                    open_threads=partial(VirtualThreadPool, world=world),
                     open_file=partial(WatchedFile, memory=file),
                 ),
             )

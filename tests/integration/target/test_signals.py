@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from .conftest import MakeBox
 
-SOON = 3.0  # Seconds; the waits that are cut short would take 20 and more.
+SOON = 15.0  # Seconds; the waits that are cut short would take 20 and more.
 LONG_WAIT = {"fault_seconds": 50.0}
 
 

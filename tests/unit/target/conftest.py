@@ -7,17 +7,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import pytest
-import requests
 from audience_members import member, put
-from requests.adapters import BaseAdapter
+from requests.structures import CaseInsensitiveDict
 from typing_extensions import override
 
 from sandbox import Clock, Options, Sandbox
+from singer_kit.errors import NoResponseError
+from singer_kit.http import HttpResponse
 from singer_kit.shutdown import ShutdownSignal
-from target_bigcommerce.api.session import open_session
 from target_bigcommerce.run import build_run
 from target_bigcommerce.sink import CustomerSink
 from target_bigcommerce.target import TargetBigCommerce
@@ -30,37 +29,39 @@ VIP = "vip_customers"
 Record = Mapping[str, Any]
 
 
-class StoreAdapter(BaseAdapter):
-    """Sends a session's requests to a store in this process."""
+class StoreSender:
+    """Passes requests to a store in this process."""
 
     def __init__(self, box: Sandbox) -> None:
-        super().__init__()
         self._box = box
 
-    @override
     def send(
-        self, request: requests.PreparedRequest, *args: Any, **kwargs: Any
-    ) -> requests.Response:
-        url = urlsplit(str(request.url))
+        self,
+        method: str,
+        target: str,
+        *,
+        body: bytes | None = None,
+        content_type: str = "application/json",
+    ) -> HttpResponse:
+        """Let the store respond."""
+        path, _, query = target.partition("?")
         answer = self._box.store.handle(
-            str(request.method),
-            url.path,
-            url.query,
-            dict(request.headers),
-            request.body or b"",
+            method,
+            f"/stores/{self._box.options.store_hash}/v3{path}",
+            query,
+            {
+                "X-Auth-Token": self._box.options.store_token,
+                "Content-Type": content_type,
+            },
+            body or b"",
         )
         if answer.ending != "whole":
-            raise requests.ConnectionError(answer.ending)
-        response = requests.Response()
-        response.status_code = answer.status
-        response.headers.update(answer.headers)
-        response._content = answer.body
-        response.request = request
-        return response
+            raise NoResponseError(answer.ending)
+        headers = CaseInsensitiveDict(answer.headers)
+        return HttpResponse(status=answer.status, headers=headers, body=answer.body)
 
-    @override
     def close(self) -> None:
-        pass
+        """Close nothing."""
 
 
 class PassingShutdown(ShutdownSignal):
@@ -101,17 +102,14 @@ class Job:
                 config=deepcopy({**self.config, **config}),
                 shutdown=self._shutdown,
                 build=partial(
-                    build_run, clock=self.box.clock.now, open_session=self._open_session
+                    build_run,
+                    clock=self.box.clock.now,
+                    open_session=lambda *_, **__: StoreSender(self.box),
                 ),
             )
         finally:
             for number, handler in handlers.items():
                 signal.signal(number, handler)
-
-    def _open_session(self, *given: str) -> requests.Session:
-        session = open_session(*given)
-        session.mount("http://", StoreAdapter(self.box))
-        return session
 
     def close(self) -> None:
         """Close what it holds."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from target_bigcommerce.api.rows import Attribute
-from target_bigcommerce.drain import MAX_ATTRIBUTES, AttributeRegistry
+from target_bigcommerce.api.models import AttributeDefinition
+from target_bigcommerce.api.writes import MAX_ATTRIBUTES
+from target_bigcommerce.drain import AttributeRegistry
 from target_bigcommerce.errors import AttributeConflictError
 from target_bigcommerce.plan import Definitions
 
@@ -13,25 +14,27 @@ from target_bigcommerce.plan import Definitions
 class Shelf:
     """A store of definitions that counts how often it is asked."""
 
-    def __init__(self, *rows: Attribute) -> None:
+    def __init__(self, *rows: AttributeDefinition) -> None:
         self.rows = list(rows)
         self.read = 0
 
-    def attributes(self) -> list[Attribute]:
+    def attributes(self) -> list[AttributeDefinition]:
         """List every definition."""
         self.read += 1
         return list(self.rows)
 
-    def create_attribute(self, name: str, type: str) -> Attribute:  # noqa: A002 - BigCommerce's word
+    def create_attribute(self, name: str, type: str) -> AttributeDefinition:  # noqa: A002 - BigCommerce's word
         """Create one."""
-        row = Attribute(id=len(self.rows) + 1, name=name, type=type)
+        row = AttributeDefinition(id=len(self.rows) + 1, name=name, type=type)
         self.rows.append(row)
         return row
 
 
 def shelf(*names: str) -> Shelf:
     rows = enumerate(names, start=1)
-    return Shelf(*(Attribute(id=at, name=name, type="string") for at, name in rows))
+    return Shelf(
+        *(AttributeDefinition(id=at, name=name, type="string") for at, name in rows)
+    )
 
 
 def test_definitions_are_read_once() -> None:
@@ -104,7 +107,9 @@ def test_a_full_store_is_an_error_before_any_write() -> None:
 
 
 def test_of_two_with_one_name_the_older_is_written() -> None:
-    older, newer = (Attribute(id=n, name="Tier", type="string") for n in (3, 7))
+    older, newer = (
+        AttributeDefinition(id=n, name="Tier", type="string") for n in (3, 7)
+    )
 
     for rows in ((older, newer), (newer, older)):
         assert AttributeRegistry(Shelf(*rows)).known_ids(["Tier"]) == [3]

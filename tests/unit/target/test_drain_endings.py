@@ -9,11 +9,8 @@ import pytest
 from audience_members import NAMES, VIP, put
 
 from sandbox import Fault, Sandbox
-from target_bigcommerce.errors import (
-    LimitReachedError,
-    TooManyRejectsError,
-    UnavailableError,
-)
+from singer_kit.errors import RetriesExhaustedError
+from target_bigcommerce.errors import LimitReachedError, TooManyRejectsError
 
 if TYPE_CHECKING:
     from conftest import Job
@@ -28,7 +25,7 @@ def test_a_drain_that_fails_counts_nothing_and_can_be_repeated(
     box.faults.queue(Fault(kind="503", match="PUT /customers/*", times=10))
     job = make_job(box, map_standard_fields=NAMES)
 
-    with pytest.raises(UnavailableError):
+    with pytest.raises(RetriesExhaustedError):
         job.write({"id": 17, "company": "After"})
     counted = dict(job.run.stats.outcomes)
     outcomes = job.write()

@@ -9,9 +9,7 @@ import pytest
 from audience_members import NAMES, VIP, person, put
 
 from sandbox import Fault, Sandbox
-from target_bigcommerce.errors import (
-    AttributeConflictError,
-)
+from target_bigcommerce.errors import AttributeConflictError
 
 if TYPE_CHECKING:
     from conftest import Job

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from singer_kit.errors import ConfigError
-from target_bigcommerce.errors import Refusal
+from target_bigcommerce.errors import ErrorDetails
 from target_bigcommerce.files import (
     LineFile,
     RejectsFile,
@@ -211,7 +211,7 @@ def test_no_cure_is_without_a_code() -> None:
 def test_a_refusal_in_the_store_s_words_has_a_code(
     status: int, errors: dict[str, str] | None, code: Code
 ) -> None:
-    why = to_rejection(Refusal(status=status, title="Failed.", errors=errors))
+    why = to_rejection(ErrorDetails(status=status, title="Failed.", errors=errors))
 
     assert why.code is code
     assert why.status == status

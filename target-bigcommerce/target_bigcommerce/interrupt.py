@@ -1,5 +1,0 @@
-"""Interim."""
-
-from singer_kit.shutdown import ShutdownSignal as Interrupt
-
-__all__ = ["Interrupt"]

@@ -1,0 +1,69 @@
+"""A log message is one printable line, whatever it names."""
+
+from __future__ import annotations
+
+import io
+import logging
+import sys
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from singer_kit.errors import OutputError
+from singer_kit.logs import EscapedLogRecord, buffer_stdout, require_stdout
+
+
+def record(text: str, *args: object) -> EscapedLogRecord:
+    return EscapedLogRecord("x", logging.INFO, "file", 1, text, args, None)
+
+
+@given(text=st.text())
+@example(text="a\nb\x1b[2J\u202e\u2028\ud800")
+def test_message_is_one_printable_line(text: str) -> None:
+    message = record("The stream %s.", text).getMessage()
+
+    assert message.isprintable()
+    assert message.splitlines() == [message]
+
+
+def test_printable_text_is_unchanged() -> None:
+    message = record("Zoë's “50 %%” 🎉 %s", "שלום").getMessage()
+
+    assert message == "Zoë's “50 %” 🎉 שלום"
+
+
+def test_message_length_is_capped() -> None:
+    message = record("The stream %s.", "s" * 10**6).getMessage()
+
+    assert len(message) < 10_000
+    assert message.endswith("…")
+
+
+def test_closed_stdout_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+
+    with pytest.raises(OutputError, match=r"is closed .* Send it to a file"):
+        require_stdout("Send it to a file.")
+
+
+def test_unbuffered_stdout_gets_a_buffer(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Raw(io.RawIOBase):
+        def writable(self) -> bool:
+            return True
+
+    unbuffered = io.TextIOWrapper(Raw(), write_through=True)  # type: ignore[arg-type]  # as with python -u
+    monkeypatch.setattr(sys, "stdout", unbuffered)
+
+    buffer_stdout()
+
+    assert isinstance(sys.stdout.buffer, io.BufferedWriter)
+
+
+def test_buffered_stdout_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    buffered = io.TextIOWrapper(io.BytesIO())
+    monkeypatch.setattr(sys, "stdout", buffered)
+
+    buffer_stdout()
+
+    assert sys.stdout is buffered

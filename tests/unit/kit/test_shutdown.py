@@ -1,0 +1,115 @@
+"""A signal ends every wait, in every thread, at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from singer_kit.errors import ShutdownRequestedError
+from singer_kit.shutdown import BackgroundCall, ShutdownSignal, call_interruptibly
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+OPEN_FILES = Path("/proc/self/fd")
+
+
+@pytest.fixture
+def shutdown() -> Iterator[ShutdownSignal]:
+    made = ShutdownSignal()
+    yield made
+    made.close()
+
+
+WAITS: dict[str, Callable[[ShutdownSignal], None]] = {
+    "not at all": lambda shutdown: shutdown.wait(0),
+    "an hour": lambda shutdown: shutdown.wait(3600),
+    "for ever": lambda shutdown: shutdown.wait_for(None),
+}
+
+
+@pytest.mark.parametrize("wait", WAITS)
+def test_every_wait_ends_after_a_signal(shutdown: ShutdownSignal, wait: str) -> None:
+    shutdown.set(signal.SIGINT)
+
+    with pytest.raises(ShutdownRequestedError):
+        WAITS[wait](shutdown)
+
+
+def test_signal_ends_the_waits_of_all_threads(shutdown: ShutdownSignal) -> None:
+    ended: list[int] = []
+
+    def wait() -> None:
+        with pytest.raises(ShutdownRequestedError):
+            shutdown.wait(3600)
+        ended.append(1)
+
+    threads = [threading.Thread(target=wait) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+
+    shutdown.set(signal.SIGTERM)
+    for thread in threads:
+        thread.join(5)
+
+    assert len(ended) == 4
+
+
+def test_first_signal_is_kept(shutdown: ShutdownSignal) -> None:
+    shutdown.set(signal.SIGTERM)
+    shutdown.set(signal.SIGINT)
+
+    assert shutdown.is_set
+    assert shutdown.signal == signal.SIGTERM
+
+
+def test_wait_without_a_signal_returns(shutdown: ShutdownSignal) -> None:
+    shutdown.wait(0.001)
+
+    assert not shutdown.is_set
+
+
+def test_wait_ends_when_the_descriptor_is_readable(shutdown: ShutdownSignal) -> None:
+    reader, writer = os.pipe()
+    os.write(writer, b"!")
+
+    shutdown.wait_for(reader, 3600)
+
+    assert not shutdown.is_set
+    os.close(reader)
+    os.close(writer)
+
+
+def test_interruptible_call_returns_or_raises(shutdown: ShutdownSignal) -> None:
+    def fail() -> None:
+        raise LookupError("gone")
+
+    assert call_interruptibly(lambda: 42, shutdown) == 42
+    with pytest.raises(LookupError, match="gone"):
+        call_interruptibly(fail, shutdown)
+
+
+def test_signal_interrupts_a_slow_call(shutdown: ShutdownSignal) -> None:
+    release = threading.Event()
+    call = BackgroundCall(lambda: release.wait(60), shutdown)
+    shutdown.set(signal.SIGTERM)
+
+    with pytest.raises(ShutdownRequestedError):
+        call.result()
+
+    release.set()
+
+
+@pytest.mark.skipif(not OPEN_FILES.exists(), reason="needs Linux to count open files")
+def test_calls_leave_no_pipe_open(shutdown: ShutdownSignal) -> None:
+    before = len(list(OPEN_FILES.iterdir()))
+
+    for _ in range(20):
+        call_interruptibly(lambda: None, shutdown)
+
+    assert len(list(OPEN_FILES.iterdir())) <= before + 1
