@@ -118,7 +118,7 @@ def test_the_rejects_in_use_are_no_input(
     got = Run(status=done.returncode, stdout=done.stdout, stderr=done.stderr)
     assert got.status == 1
     [complaint] = got.complaints
-    assert "mv rejects.jsonl mended.jsonl" in complaint
+    assert "mv rejects.jsonl replay.jsonl" in complaint
     assert Path(config["rejects_path"]).read_bytes() == before
 
 
