@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from contextlib import AbstractContextManager
 from itertools import count
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
@@ -20,6 +19,7 @@ from target_bigcommerce.target import TargetBigCommerce
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from target_bigcommerce.api.models import Row, WriteResult
     from target_bigcommerce.records.codes import RejectedError

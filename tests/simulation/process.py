@@ -41,22 +41,22 @@ class Ended:
     Args:
         status: its exit status; None if it was killed.
         states: those that it printed.
-        read: records that it read.
-        settled: those that have an outcome.
+        read: records it read.
+        with_outcome: those that have an outcome.
         changed: customers whom it changed or created.
-        complaints: what it said at ERROR.
+        errors: what it logged at ERROR.
     """
 
     status: int | None
     states: list[dict[str, Any]]
     read: int
-    settled: int
+    with_outcome: int
     changed: int
-    complaints: list[str]
+    errors: list[str]
 
 
 class Printed(io.StringIO):
-    """Standard output: a line that is written is out, unless the process is dead."""
+    """Standard output; a line is printed unless the process is dead."""
 
     def __init__(self, world: World) -> None:
         super().__init__()
@@ -70,8 +70,8 @@ class Printed(io.StringIO):
         return written
 
 
-class Complaints(logging.Handler):
-    """Keeps what is said at ERROR."""
+class ErrorLog(logging.Handler):
+    """Keeps what is logged at ERROR."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -91,12 +91,12 @@ def run_process(
     text: bytes,
 ) -> Ended:
     """Run the target over an input until it ends or is ended."""
-    complaints = Complaints()
+    errors = ErrorLog()
     printed = Printed(world)
     status: int | None = None
-    with Pipe(world, text) as pipe, _surroundings(complaints):
+    with Pipe(world, text) as pipe, _surroundings(errors):
         shutdown = VirtualShutdown(world, pipe)
-        # A dry run writes its table to stderr, of which it takes hold at once.
+        # A dry run writes its table to the stderr of its start.
         with contextlib.redirect_stderr(io.StringIO()):
             target = TargetBigCommerce(
                 config=dict(config),
@@ -126,27 +126,27 @@ def run_process(
         status=status,
         states=[json.loads(line) for line in printed.getvalue().splitlines()],
         read=stats.read,
-        settled=stats.outcomes.total(),
+        with_outcome=stats.outcomes.total(),
         changed=stats.customers_changed,
-        complaints=complaints.lines,
+        errors=errors.lines,
     )
 
 
 @contextlib.contextmanager
-def _surroundings(complaints: logging.Handler) -> Iterator[None]:
+def _surroundings(errors: logging.Handler) -> Iterator[None]:
     """Give the test's own process back its signals and its logs."""
     numbers = (signal.SIGTERM, signal.SIGINT)
     handlers = [signal.getsignal(number) for number in numbers]
     levels = [logger.level for logger in LOGGERS]
     for logger in LOGGERS:
         logger.setLevel(logging.ERROR)
-    LOGGERS[0].addHandler(complaints)
+    LOGGERS[0].addHandler(errors)
     LOGGERS[0].propagate = False
     try:
         yield
     finally:
         LOGGERS[0].propagate = True
-        LOGGERS[0].removeHandler(complaints)
+        LOGGERS[0].removeHandler(errors)
         for logger, level in zip(LOGGERS, levels, strict=True):
             logger.setLevel(level)
         for number, handler in zip(numbers, handlers, strict=True):
