@@ -1,4 +1,4 @@
-"""What must hold after a run with dry_run or limit; the percentage an error suggests."""
+"""What must hold after a run with dry_run or limit, and the limits errors suggest."""
 
 from __future__ import annotations
 

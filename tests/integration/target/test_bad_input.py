@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from .conftest import MakeBox, RunTarget
 
-SECRET = "s3cret-that-nobody-may-see"
+SECRET = "s3cret-that-no-log-may-show"
 PERSON = "jane.doe@example.com"
 GOOD = (schema(), record(1001, company="New", email=PERSON), state(1))
 

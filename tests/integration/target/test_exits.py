@@ -1,4 +1,4 @@
-"""Who left loses this audience's value, and nobody else loses anything."""
+"""Members who left lose this audience's value; no one else loses anything."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def seen(*customers: object, version: int = 1) -> list[Message]:
     return [record(customer, version=version) for customer in customers]
 
 
-# Told by a record.
+# Reported by a record.
 
 
 def test_a_member_who_left_loses_the_value_and_keeps_everything_else(
@@ -114,7 +114,7 @@ def test_exits_alone_do_not_create_the_attribute(box: Sandbox, run: RunTarget) -
     assert got.outcomes == {"unchanged": 1}
 
 
-# Told by ACTIVATE_VERSION.
+# Reported by ACTIVATE_VERSION.
 
 
 def test_who_was_not_seen_under_the_version_loses_the_value(

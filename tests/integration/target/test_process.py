@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from .conftest import MakeBox, RunTarget
 
-NOBODY = "http://127.0.0.1:9"  # Nothing listens there.
+NO_LISTENER = "http://127.0.0.1:9"  # Nothing listens there.
 CREATE = {
     "on_missing_id": "create",
     "map_standard_fields": [
@@ -74,7 +74,7 @@ def test_even_for_debugging_no_token_is_told(
 def test_a_proxy_of_the_environment_gets_nothing_meant_for_this_machine(
     config: dict[str, Any], box: Sandbox
 ) -> None:
-    proxies = dict.fromkeys(("HTTP_PROXY", "http_proxy", "ALL_PROXY"), NOBODY)
+    proxies = dict.fromkeys(("HTTP_PROXY", "http_proxy", "ALL_PROXY"), NO_LISTENER)
     env = {k: v for k, v in os.environ.items() if k.lower() != "no_proxy"}
 
     got = run_target(

@@ -1,4 +1,4 @@
-"""Records that could not be written are kept, and come back when they are mended."""
+"""Records that could not be written are kept, and are replayed once they are fixed."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_mended_rejects_complete_the_store(
     announced, *lines = first.rejects
     for line in lines:
         place = {LONG: 1, "Two": 2, "Three": 3, 4: 4}[line["record"]["company"]]
-        line["record"] = {"id": 1000 + place, "company": f"Mended {place}"}
+        line["record"] = {"id": 1000 + place, "company": f"Fixed {place}"}
 
     second = run(announced, *lines)
 
@@ -48,10 +48,10 @@ def test_mended_rejects_complete_the_store(
     assert second.outcomes == {"updated": 4}
     assert second.rejects == ()
     assert [companies_of(box)[number] for number in range(1001, 1006)] == [
-        "Mended 1",
-        "Mended 2",
-        "Mended 3",
-        "Mended 4",
+        "Fixed 1",
+        "Fixed 2",
+        "Fixed 3",
+        "Fixed 4",
         "Five",
     ]
     assert values_of(box).keys() == {1001, 1002, 1003, 1004, 1005}

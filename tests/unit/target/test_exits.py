@@ -1,4 +1,4 @@
-"""Who is told to have left is cleared exactly."""
+"""The value of each member reported as left is cleared, and no other."""
 
 from __future__ import annotations
 
@@ -161,8 +161,8 @@ def test_a_dry_run_counts_the_calls_that_clearing_would_cost(
 
 # A model of it all.
 
-TOLD = st.tuples(st.sampled_from([member, leaver]), st.integers(1, 5))
-BATCHES = st.lists(st.lists(TOLD, max_size=8), min_size=1, max_size=3)
+REPORTED = st.tuples(st.sampled_from([member, leaver]), st.integers(1, 5))
+BATCHES = st.lists(st.lists(REPORTED, max_size=8), min_size=1, max_size=3)
 
 
 @given(batches=BATCHES, answers_are_lost=st.booleans())

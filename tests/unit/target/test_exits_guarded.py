@@ -1,4 +1,4 @@
-"""Exits that are too many clear nobody more, whoever tells of them."""
+"""Too many exits clear no value, however they are reported."""
 
 from __future__ import annotations
 

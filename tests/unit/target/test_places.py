@@ -1,4 +1,4 @@
-"""A file that could not be written is told of before anything is read."""
+"""A file that cannot be written is an error before anything is read."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_a_pipe_is_not_opened_before_there_is_something_for_it(tmp_path: Path) -
 
     heard = select.poll()
     heard.register(reader)
-    assert heard.poll(0) == []  # No hanging up, as nobody has written.
+    assert heard.poll(0) == []  # No hang-up: nothing opened it.
     os.close(reader)
 
 

@@ -36,7 +36,7 @@ class Slow(io.StringIO):
 
 
 def skipped(count: int) -> list[Message]:
-    """So many records that nobody waits for, with a state behind each."""
+    """Records that are skipped, with a state after each."""
     return [m for n in range(count) for m in (record(None), state(n))]
 
 
