@@ -1,4 +1,4 @@
-"""A reader that keeps the messages that it hears, and pipes to hear them from."""
+"""A reader that keeps its messages, and pipes for it to read."""
 
 from __future__ import annotations
 
@@ -8,22 +8,26 @@ import threading
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any
 
-from target_bigcommerce.messages.reader import Hooks, TimedReader
+from singer_kit.shutdown import ShutdownSignal
+from target_bigcommerce.reader import TimedReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from target_bigcommerce.interrupt import Interrupt
-
 NOTHING_DUE = 1e9
+NEVER = ShutdownSignal()  # Nothing sets it.
 
 
 class Listener:
     """A reader whose messages are kept, in the order they came."""
 
-    def __init__(self, hooks: Hooks | None = None) -> None:
-        self.reader = TimedReader()
-        self.reader.hooks = hooks
+    def __init__(
+        self,
+        shutdown: ShutdownSignal = NEVER,
+        deadline: Callable[[], float | None] = lambda: NOTHING_DUE,
+        tick: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.reader = TimedReader(shutdown, deadline=deadline, tick=tick)
         self.messages: list[dict[str, Any]] = []
 
     def read(
@@ -44,15 +48,6 @@ class Listener:
 def record(value: object) -> str:
     """Write a record's line."""
     return json.dumps({"type": "RECORD", "record": {"v": value}}, ensure_ascii=False)
-
-
-def hooks(
-    interrupt: Interrupt,
-    deadline: Callable[[], float | None] = lambda: NOTHING_DUE,
-    tick: Callable[[], None] = lambda: None,
-) -> Hooks:
-    """Give a reader a clock, a tick and a signal."""
-    return Hooks(deadline=deadline, tick=tick, interrupt=interrupt)
 
 
 def pipe_of(*pieces: bytes) -> IO[bytes]:

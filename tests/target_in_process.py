@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import signal
 import tempfile
 from contextlib import contextmanager
@@ -75,15 +74,7 @@ def _one_target(
         yield target, heard
     finally:
         LOGGER.removeHandler(heard)
-        _close(target)
+        target.context.close()
+        target.shutdown.close()
         for number, handler in handlers.items():
             signal.signal(number, handler)
-
-
-def _close(target: TargetBigCommerce) -> None:
-    """Give back what a process of its own would by its end."""
-    target._interrupt.close()
-    target.export.store.calls.close()  # type: ignore[attr-defined]  # no dry run here
-    lines = target.export.rejects._file
-    if lines is not None and lines._descriptor is not None:
-        os.close(lines._descriptor)

@@ -15,7 +15,7 @@ Job = Any  # Of the conftest, which no module can import.
 
 
 def clearing(make_job: Callable[..., Job], box: Sandbox, **config: object) -> Job:
-    """Make a job that clears who left, and writes no field unless told to."""
+    """Make a job that clears who left, and by default writes no field."""
     return make_job(box, **{"map_standard_fields": [], "on_exit": "clear", **config})
 
 

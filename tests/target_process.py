@@ -119,7 +119,7 @@ class LiveTarget:
         try:
             return self._process.wait(timeout)
         except subprocess.TimeoutExpired:
-            self.signal(signal.SIGABRT)  # Python then tells where its threads are.
+            self.signal(signal.SIGABRT)  # Python then prints where its threads are.
             self._process.wait(PATIENCE)
             text = self._errors.read_text(encoding="utf-8")
             raise AssertionError(f"it did not end:\n{text}") from None

@@ -19,6 +19,7 @@ import requests
 import tenacity
 import urllib3
 from requests.auth import AuthBase
+from requests.utils import check_header_validity
 from typing_extensions import override
 
 from .errors import NoResponseError, RetriesExhaustedError, UnexpectedResponseError
@@ -172,6 +173,7 @@ class _HeaderAuth(AuthBase):
     @override
     def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
         r.headers[self._header] = self._token
+        check_header_validity((self._header, self._token))
         return r
 
 

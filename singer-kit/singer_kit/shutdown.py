@@ -53,16 +53,20 @@ class ShutdownSignal:
         """
         self.wait_for(None, seconds)
 
-    def wait_for(self, descriptor: int | None, seconds: float | None = None) -> None:
+    def wait_for(self, descriptor: int | None, seconds: float | None = None) -> bool:
         """Wait until the descriptor is readable or the seconds are over.
+
+        Returns:
+            Whether the descriptor is readable.
 
         Raises:
             ShutdownRequestedError: as soon as a signal arrives.
         """
         watched = [self._reader] if descriptor is None else [self._reader, descriptor]
-        select.select(watched, [], [], seconds)
+        ready, _, _ = select.select(watched, [], [], seconds)
         if self.is_set:
             raise ShutdownRequestedError("Stopped by a signal.")
+        return descriptor in ready
 
     def close(self) -> None:
         """Close the pipe."""

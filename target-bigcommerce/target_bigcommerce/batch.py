@@ -1,86 +1,89 @@
-"""The customers waiting for the next drain, each with its records."""
+"""Buffered records grouped by customer, and the customers they turn out to be.
+
+Records that name the same customer, some by id and others by email, become one write.
+"""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import TYPE_CHECKING, Any
-
-from typing_extensions import Self
+from typing import TYPE_CHECKING, Any, Self
 
 from .records.wanted import Wanted, merge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from .api.rows import Row, StoredValue
+    from .api.client import StoreApi
+    from .api.models import Row, StoredValue
     from .records.codes import RejectedError
-    from .run.tally import Outcome
+    from .summary import Outcome
 
-Key = int | str  # A customer's id or, where there is none, the email to match.
+Key = int | str  # A customer's id or, without one, the email to match.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
-    """A record on its way to a customer.
+class BufferedRecord:
+    """A record that waits for the next drain.
 
     Args:
-        order: its place among the records of its stream.
-        wanted: what it wants.
-        message: the RECORD message, should it be rejected.
-        member: which member it speaks of, as far as the stream's keys tell.
+        order: its position among all records of the run.
+        desired: what it wants written.
+        message: the RECORD message, in case it is rejected.
+        member: the member it is about, as identified by the stream's keys.
     """
 
     order: int
-    wanted: Wanted
+    desired: Wanted
     message: Mapping[str, Any]
     member: Any = None
 
 
 class Batch:
-    """Arrivals by customer."""
+    """Buffered records by customer."""
 
     def __init__(self) -> None:
-        self.by_key: dict[Key, list[Arrival]] = {}
+        self.by_key: dict[Key, list[BufferedRecord]] = {}
         self.records = 0
 
     @classmethod
-    def of(cls, arrival: Arrival) -> Self:
-        """Make one of a single record."""
+    def of(cls, record: BufferedRecord) -> Self:
+        """Make a batch of one record."""
         batch = cls()
-        batch.add(arrival)
+        batch.add(record)
         return batch
 
-    def add(self, arrival: Arrival) -> None:
-        """Take a record whose id, or email to match, is known."""
-        wanted = arrival.wanted
-        key = wanted.email if wanted.customer_id is None else wanted.customer_id
+    def add(self, record: BufferedRecord) -> None:
+        """Add a record that has a customer id or an email to match."""
+        desired = record.desired
+        key = desired.email if desired.customer_id is None else desired.customer_id
         if key is None:
-            raise ValueError("an arrival needs an id or an email")
-        self.by_key.setdefault(key, []).append(arrival)
+            raise ValueError("a buffered record needs an id or an email")
+        self.by_key.setdefault(key, []).append(record)
         self.records += 1
 
     @property
-    def size(self) -> int:
-        """Customers waiting."""
+    def customers(self) -> int:
+        """Number of customers."""
         return len(self.by_key)
 
 
 @dataclass(slots=True, kw_only=True)
-class Work:
+class CustomerWrite:
     """One customer in a drain.
 
     Args:
-        arrivals: the records, in order.
-        wanted: what they want together.
-        customer_id: None until it is created.
+        records: in the order in which they came.
+        desired: what they want together.
+        customer_id: None until the customer is created.
         row: the customer as found; None for one to be created.
-        inline: values that its creation brought.
+        inline: the attribute values that its creation brought.
         rejected: why nothing more is written for it.
     """
 
-    arrivals: list[Arrival]
-    wanted: Wanted
+    records: list[BufferedRecord]
+    desired: Wanted
     customer_id: int | None = None
     row: Row | None = None
     is_changed: bool = False
@@ -89,9 +92,21 @@ class Work:
     rejected: RejectedError | None = None
     inline: list[StoredValue] = field(default_factory=list)
 
+    @classmethod
+    def merged(
+        cls,
+        records: Iterable[BufferedRecord],
+        customer_id: int | None = None,
+        row: Row | None = None,
+    ) -> Self:
+        """Merge a customer's records in the order in which they came."""
+        ordered = sorted(records, key=lambda record: record.order)
+        desired = reduce(merge, (record.desired for record in ordered))
+        return cls(records=ordered, desired=desired, customer_id=customer_id, row=row)
+
     @property
     def found(self) -> Row:
-        """The customer; there must be one."""
+        """The customer, which must have been found or created."""
         if self.row is None:
             raise ValueError("the customer was not found")
         return self.row
@@ -102,34 +117,79 @@ class Work:
         return self.row is None and self.customer_id is None and not self.rejected
 
     @property
-    def can_have_values(self) -> bool:
+    def takes_values(self) -> bool:
         """Whether attribute values can be written for it."""
         return self.row is not None and not self.rejected
 
     @property
-    def is_without_values(self) -> bool:
-        """Whether its attribute values are unknown: it came by email, not by id."""
-        came_by_id = any(a.wanted.customer_id is not None for a in self.arrivals)
-        return not came_by_id and not self.inline
+    def lacks_values(self) -> bool:
+        """Whether its values are not looked up yet, as it was found by email."""
+        has_id = any(each.desired.customer_id is not None for each in self.records)
+        return not has_id and not self.inline
 
-    def create(self, row: Row) -> None:
-        """Take the answer to its creation."""
+    def created(self, row: Row) -> None:
+        """Take the created customer."""
         self.row, self.customer_id, self.is_created = row, row["id"], True
 
     @property
     def outcome(self) -> Outcome:
-        """What became of the last of its records."""
-        if not self.arrivals[-1].wanted.is_member and self.is_cleared:
+        """The outcome of its last record."""
+        if not self.records[-1].desired.is_member and self.is_cleared:
             return "cleared"
         if self.is_created:
             return "created"
         return "updated" if self.is_changed else "unchanged"
 
 
-def to_work(
-    arrivals: Iterable[Arrival], customer_id: int | None, row: Row | None
-) -> Work:
-    """Merge a customer's records in the order in which they came."""
-    ordered = sorted(arrivals, key=lambda arrival: arrival.order)
-    wanted = reduce(merge, (arrival.wanted for arrival in ordered))
-    return Work(arrivals=ordered, wanted=wanted, customer_id=customer_id, row=row)
+def look_up(
+    batch: Batch,
+    store: StoreApi,
+    *,
+    include: Sequence[str],
+    attribute_ids: Sequence[int],
+) -> tuple[list[CustomerWrite], list[StoredValue]]:
+    """Find a batch's customers, by id or by email, with calls in parallel.
+
+    Returns:
+        The writes, and the attribute values of those customers that came by id.
+    """
+    ids = [key for key in batch.by_key if isinstance(key, int)]
+    emails = [key for key in batch.by_key if isinstance(key, str)]
+    rows: dict[int, Row] = {}
+    by_email: dict[str, Row] = {}
+    values: list[StoredValue] = []
+    tasks: list[Callable[[], object]] = []
+    if ids:
+        tasks.append(lambda: rows.update(store.customers_by_id(ids, include)))
+    if ids and attribute_ids:
+        tasks.append(lambda: values.extend(store.values(ids, attribute_ids)))
+    if emails:
+        tasks.append(lambda: by_email.update(store.customers_by_email(emails, include)))
+    store.run_parallel(tasks)
+    rows |= {row["id"]: row for row in by_email.values()}
+    writes = [
+        CustomerWrite.merged(records, key, rows.get(key))
+        if isinstance(key, int)
+        else CustomerWrite.merged(records)
+        for key, records in _by_customer(batch, rows, by_email).items()
+    ]
+    return writes, values
+
+
+def _by_customer(
+    batch: Batch, rows: Mapping[int, Row], by_email: Mapping[str, Row]
+) -> dict[Key, list[BufferedRecord]]:
+    """Group records matched by email with those that have the customer's id."""
+    # An email that a record with an id is about to write matches that customer too.
+    owners: dict[Key, Key] = {
+        record.desired.email: key
+        for key, records in batch.by_key.items()
+        if key in rows
+        for record in records
+        if record.desired.email
+    }
+    owners |= {email: row["id"] for email, row in by_email.items()}
+    grouped: dict[Key, list[BufferedRecord]] = defaultdict(list)
+    for key, records in batch.by_key.items():
+        grouped[owners.get(key, key)] += records
+    return grouped

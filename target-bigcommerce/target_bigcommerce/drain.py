@@ -1,14 +1,22 @@
-"""One drain: look up, plan, write what differs."""
+"""One drain: look up, plan, and write what differs.
+
+Also the attribute definitions a drain relies on, which are read once a run and created
+where the store lacks them.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .batch import Batch
-from .lookup import judge_missing, look_up
+from .api.writes import MAX_ATTRIBUTES
+from .batch import Batch, look_up
+from .errors import AttributeConflictError
 from .plan import (
+    Change,
+    Definitions,
     plan_fields,
     plan_values,
     to_creation,
@@ -16,31 +24,36 @@ from .plan import (
     to_inline_values,
     to_update,
 )
+from .records.codes import Code, RejectedError
+from .records.fields import NEEDED_TO_CREATE
 from .refusals import to_rejection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from .api.rows import StoredValue, Written
-    from .attributes import AttributeBook
-    from .batch import Work
-    from .exits.clearing import ClearGuard
-    from .plan import Change, Definitions, ValuePlan
-    from .store import Store
+    from .api.client import StoreApi
+    from .api.models import AttributeDefinition, StoredValue, WriteResult
+    from .batch import CustomerWrite
+    from .exits import ClearGuard, SeenMembers
+    from .files import ChangeLog
+    from .plan import ValuePlan
+    from .summary import RunStats
 
-    Note = Callable[[str, int | None, Sequence[Change]], None]
+VALUES_PER_CLEAR = 100
+
+logger = logging.getLogger("target-bigcommerce")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamPlan:
-    """What a drain must know of the stream whose records it writes.
+    """What a drain must know about the stream whose records it writes.
 
     Args:
         stream: its name, which is the audience's slug.
-        types: every attribute that it writes, by name, with its type.
+        types: each attribute that it writes, by name, with its type.
         audience: the name of the attribute that holds the slug.
         includes: what a look-up of customers must include.
-        may_create: whether a customer who is not found is created.
+        may_create: whether customers that are not found are created.
     """
 
     stream: str
@@ -50,174 +63,335 @@ class StreamPlan:
     may_create: bool
 
 
-class Drain:
-    """Writes the batches of one stream, and takes note of every value written.
+class AttributeRegistry:
+    """The store's attribute definitions by name, as this run knows them."""
 
-    Every step leaves alone whom an earlier one rejected. A drain that fails may be
-    repeated as a whole: it looks up before it writes.
-    """
-
-    def __init__(
-        self,
-        plan: StreamPlan,
-        *,
-        store: Store,
-        book: AttributeBook,
-        note: Note,
-        guard: ClearGuard,
-    ) -> None:
-        self._plan = plan
+    def __init__(self, store: StoreApi) -> None:
         self._store = store
-        self._book = book
-        self._note_changes = note
-        self._guard = guard
+        self._known: dict[str, AttributeDefinition] | None = None
+        self.created: list[str] = []
 
-    def run(self, batch: Batch) -> list[Work]:
-        """Write a batch; gives what became of each of its customers.
+    def check(self, types: Mapping[str, str]) -> None:
+        """Check that each attribute exists with its type, or can be created.
 
         Raises:
-            BigCommerceError: when it cannot be finished.
+            AttributeConflictError: when one has another type, or there is no room.
         """
-        return [one for work in self._write(batch) for one in self._apart(work)]
+        known = self._definitions()
+        for name, mapped in types.items():
+            if name in known and known[name].type != mapped:
+                raise AttributeConflictError(
+                    f"The store's attribute {name!r} has the type {known[name].type},"
+                    f" but is mapped as {mapped}. BigCommerce cannot change a type:"
+                    f" map it as {known[name].type}, or map to another name."
+                )
+        missing = [name for name in types if name not in known]
+        if len(known) + len(missing) > MAX_ATTRIBUTES:
+            raise AttributeConflictError(
+                f"The store has {len(known)} of at most {MAX_ATTRIBUTES} attributes:"
+                f" there is no room for {', '.join(map(repr, missing))}. Delete some in"
+                " the store, or map to those that it has."
+            )
 
-    def _apart(self, work: Work) -> list[Work]:
-        """Write a refused customer's records one by one: only the bad are rejected."""
-        is_refused = work.rejected is not None and work.rejected.status is not None
-        if not is_refused or len(work.arrivals) == 1:
-            return [work]
-        batches = [Batch.of(arrival) for arrival in work.arrivals]
+    def known_ids(self, names: Iterable[str]) -> list[int]:
+        """Return the ids of those attributes that the store has."""
+        known = self._definitions()
+        return [known[name].id for name in names if name in known]
+
+    def ensure(
+        self, types: Mapping[str, str], *, audience: str, slug: str
+    ) -> Definitions:
+        """Return all definitions; create those that the store lacks."""
+        known = self._definitions()
+        for name, mapped in types.items():
+            if name not in known:
+                known[name] = self._store.create_attribute(name, mapped)
+                self.created.append(name)
+        ids = {name: known[name].id for name in types}
+        return Definitions(ids=ids, types=types, audience=audience, slug=slug)
+
+    def check_still_there(self, names: Iterable[str]) -> None:
+        """Check that the store still has the attributes known by these names.
+
+        Raises:
+            AttributeConflictError: when one was deleted during this run.
+        """
+        known = self._definitions()
+        present = {each.id for each in self._store.attributes()}
+        for name in names:
+            if name in known and known[name].id not in present:
+                raise AttributeConflictError(
+                    f"The attribute {name!r} was deleted from the store during this"
+                    " run. Run again: the attribute is then created."
+                )
+
+    def _definitions(self) -> dict[str, AttributeDefinition]:
+        if self._known is None:
+            found = sorted(self._store.attributes(), key=lambda each: -each.id)
+            # Names should be unique; if not, the lowest id counts.
+            self._known = {each.name: each for each in found}
+        return self._known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """What all drains of a run write to.
+
+    Args:
+        store: the BigCommerce store.
+        guard: limits how many audience values are cleared.
+        changes: logs each value written.
+        stats: counts it.
+        attributes: the store's definitions.
+    """
+
+    store: StoreApi
+    guard: ClearGuard
+    changes: ChangeLog
+    stats: RunStats
+    attributes: AttributeRegistry = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "attributes", AttributeRegistry(self.store))
+
+    def log_changes(
+        self, stream: str, customer_id: int | None, changes: Sequence[Change]
+    ) -> None:
+        """Log and count the values written for one customer."""
+        for change in changes:
+            self.stats.changes[change.name] += 1
+        self.changes.add(stream, customer_id, changes)
+
+
+class Drain:
+    """Writes the batches of one stream.
+
+    Each step skips the customers that an earlier one rejected. A drain that fails may
+    be repeated as a whole, since it looks up before it writes.
+
+    Raises:
+        AttributeConflictError: when an attribute cannot be as it is mapped.
+    """
+
+    def __init__(self, plan: StreamPlan, destination: Destination) -> None:
+        self._plan = plan
+        self._destination = destination
+        self._store = destination.store
+        self._attributes = destination.attributes
+        self._attributes.check(plan.types)
+
+    def write(self, batch: Batch) -> list[CustomerWrite]:
+        """Write a batch; return what became of each of its customers.
+
+        Raises:
+            PluginError: when it cannot be finished.
+        """
+        return [one for write in self._write(batch) for one in self._retry(write)]
+
+    def _retry(self, write: CustomerWrite) -> list[CustomerWrite]:
+        """Write a refused customer's records one by one: only bad ones are rejected."""
+        is_refused = write.rejected is not None and write.rejected.status is not None
+        if not is_refused or len(write.records) == 1:
+            return [write]
+        batches = [Batch.of(record) for record in write.records]
         return [one for batch in batches for one in self._write(batch)]
 
-    def _write(self, batch: Batch) -> list[Work]:
-        found = look_up(
+    def _write(self, batch: Batch) -> list[CustomerWrite]:
+        writes, values = look_up(
             batch,
             self._store,
             include=self._plan.includes,
             attribute_ids=self._known_ids(),
         )
-        works, may_create = found.works, self._plan.may_create
-        for work in works:
-            work.rejected = judge_missing(work, may_create=may_create)
-        self._update([work for work in works if work.row is not None])
-        if may_create:
-            self._create([work for work in works if work.is_new])
-        self._write_values([w for w in works if w.can_have_values], found.values)
-        return works
+        for write in writes:
+            write.rejected = self._reject_missing(write)
+        self._update([write for write in writes if write.row is not None])
+        if self._plan.may_create:
+            self._create([write for write in writes if write.is_new])
+        self._write_values([write for write in writes if write.takes_values], values)
+        return writes
 
-    def _update(self, works: Iterable[Work]) -> None:
+    # Customers.
+
+    def _reject_missing(self, write: CustomerWrite) -> RejectedError | None:
+        if write.row is not None:
+            return None
+        if write.customer_id is not None:
+            reason = "the store has no customer with this id"
+            return RejectedError(Code.UNKNOWN_CUSTOMER, reason)
+        fields = write.desired.fields
+        missing = [name for name in NEEDED_TO_CREATE if name not in fields]
+        if self._plan.may_create and missing:
+            reason = f"a new customer also needs {', '.join(missing)}"
+            return RejectedError(Code.INCOMPLETE_CUSTOMER, reason)
+        return None
+
+    def _update(self, writes: Iterable[CustomerWrite]) -> None:
         planned = [
-            (work, changes)
-            for work in works
-            if (changes := plan_fields(work.wanted, work.found))
+            (write, changes)
+            for write in writes
+            if (changes := plan_fields(write.desired, write.found))
         ]
         if not planned:
             return
-        rows = [to_update(work.found["id"], changes) for work, changes in planned]
+        rows = [to_update(write.found["id"], changes) for write, changes in planned]
         written = self._store.update_customers(rows)
-        for at, (work, changes) in enumerate(planned):
-            if at in written.refused:
-                work.rejected = to_rejection(written.refused[at])
+        for at, (write, changes) in enumerate(planned):
+            if at in written.rejected:
+                write.rejected = to_rejection(written.rejected[at])
             else:
-                self._note(work, changes)
+                self._log(write, changes)
 
-    def _create(self, works: Sequence[Work]) -> None:
-        if not works:
+    def _create(self, writes: Sequence[CustomerWrite]) -> None:
+        if not writes:
             return
         definitions = self._definitions()
-        rows = [to_creation(work.wanted, definitions) for work in works]
+        rows = [to_creation(write.desired, definitions) for write in writes]
         written = self._store.create_customers(rows)
-        self._blame_attributes(written)
-        lost = []
-        for at, (work, row) in enumerate(zip(works, rows, strict=True)):
-            if at in written.refused:
-                work.rejected = to_rejection(written.refused[at])
+        self._check_attributes(written)
+        existing = []
+        for at, (write, row) in enumerate(zip(writes, rows, strict=True)):
+            if at in written.rejected:
+                write.rejected = to_rejection(written.rejected[at])
                 continue
-            work.create(written.done[at])
+            write.created(written.done[at])
             if written.done[at].get("_found"):
-                # Of a POST whose answer was lost: compare, then mend.
-                lost.append(work)
+                # The response to its POST was lost: compare it like any other.
+                existing.append(write)
                 continue
-            work.inline = to_inline_values(work.found["id"], row)
-            self._note(work, to_creation_changes(row, definitions))
-        self._update(lost)
+            write.inline = to_inline_values(write.found["id"], row)
+            self._log(write, to_creation_changes(row, definitions))
+        self._update(existing)
+
+    # Attribute values.
 
     def _write_values(
-        self, works: Sequence[Work], found: Sequence[StoredValue]
+        self, writes: Sequence[CustomerWrite], looked_up: Sequence[StoredValue]
     ) -> None:
-        if not works or self._has_nothing_to_clear(works):
+        if not writes or self._clears_nothing(writes):
             return
-        stored = self._stored(works, found)
+        stored = self._stored(writes, looked_up)
         definitions = self._definitions()
         plans = [
-            (work, plan_values(number, work.wanted, stored[number], definitions))
-            for work in works
-            for number in [work.found["id"]]
+            (write, plan_values(number, write.desired, stored[number], definitions))
+            for write in writes
+            for number in [write.found["id"]]
         ]
         self._upsert(plans)
-        plans = [(work, plan) for work, plan in plans if not work.rejected]
+        plans = [(write, plan) for write, plan in plans if not write.rejected]
         self._delete([(w, *each) for w, plan in plans for each in plan.deletes])
         clears = [(w, *each) for w, plan in plans for each in plan.clears]
         if clears:
-            self._guard.admit(
-                len(clears),
-                attribute=self._plan.audience,
-                total=lambda: self._store.count_values(definitions.audience_id),
-            )
+            self._admit_clears(len(clears), definitions.audience_id)
             self._delete(clears)
-            for work, _, _ in clears:
-                work.is_cleared = True
+            for write, _, _ in clears:
+                write.is_cleared = True
 
-    def _has_nothing_to_clear(self, works: Sequence[Work]) -> bool:
-        # Exits alone are no reason to create the attribute that they would clear.
-        is_all_exits = not any(work.wanted.tells_of_member for work in works)
-        return is_all_exits and not self._book.known_ids([self._plan.audience])
+    def _clears_nothing(self, writes: Sequence[CustomerWrite]) -> bool:
+        # For exits alone the attribute that they would clear is not created.
+        is_all_exits = not any(write.desired.tells_of_member for write in writes)
+        return is_all_exits and not self._attributes.known_ids([self._plan.audience])
 
     def _stored(
-        self, works: Sequence[Work], found: Sequence[StoredValue]
+        self, writes: Sequence[CustomerWrite], looked_up: Sequence[StoredValue]
     ) -> Mapping[int, list[StoredValue]]:
-        """What they have: as found with those who came by id, asked for the others."""
+        """Group the stored values by customer; read those not looked up yet."""
         stored: dict[int, list[StoredValue]] = defaultdict(list)
         known = self._known_ids()
-        asked = [work.found["id"] for work in works if work.is_without_values]
-        later = self._store.values(asked, known) if asked and known else []
-        for value in (*found, *later):
+        unread = [write.found["id"] for write in writes if write.lacks_values]
+        more = self._store.values(unread, known) if unread and known else []
+        for value in (*looked_up, *more):
             stored[value.customer_id].append(value)
-        for work in works:
-            stored[work.found["id"]] += work.inline
+        for write in writes:
+            stored[write.found["id"]] += write.inline
         return stored
 
-    def _upsert(self, plans: Sequence[tuple[Work, ValuePlan]]) -> None:
-        planned = [(work, *each) for work, plan in plans for each in plan.upserts]
+    def _upsert(self, plans: Sequence[tuple[CustomerWrite, ValuePlan]]) -> None:
+        planned = [(write, *each) for write, plan in plans for each in plan.upserts]
         if not planned:
             return
         written = self._store.upsert_values([value for _, value, _ in planned])
-        self._blame_attributes(written)
-        for at, (work, _, change) in enumerate(planned):
-            if at not in written.refused:
-                self._note(work, [change])
+        self._check_attributes(written)
+        for at, (write, _, change) in enumerate(planned):
+            if at not in written.rejected:
+                self._log(write, [change])
             else:
-                work.rejected = to_rejection(written.refused[at])
+                write.rejected = to_rejection(written.rejected[at])
 
-    def _blame_attributes(self, written: Written) -> None:
-        # The store need not say so, and no record shall be rejected for it.
-        if written.refused:
-            self._book.look_again(self._plan.types)
+    def _check_attributes(self, written: WriteResult) -> None:
+        # Rows are refused for a deleted attribute too, in words that need not say so;
+        # no record may be rejected for it.
+        if written.rejected:
+            self._attributes.check_still_there(self._plan.types)
 
-    def _delete(self, planned: Sequence[tuple[Work, StoredValue, Change]]) -> None:
+    def _delete(
+        self, planned: Sequence[tuple[CustomerWrite, StoredValue, Change]]
+    ) -> None:
         if not planned:
             return
         self._store.delete_values([value.id for _, value, _ in planned])
-        for work, _, change in planned:
-            self._note(work, [change])
+        for write, _, change in planned:
+            self._log(write, [change])
 
     def _known_ids(self) -> list[int]:
-        return self._book.known_ids(list(self._plan.types))
+        return self._attributes.known_ids(self._plan.types)
 
     def _definitions(self) -> Definitions:
-        return self._book.ensure(
+        return self._attributes.ensure(
             self._plan.types, audience=self._plan.audience, slug=self._plan.stream
         )
 
-    def _note(self, work: Work, changes: Sequence[Change]) -> None:
-        work.is_changed = True
-        self._note_changes(self._plan.stream, work.customer_id, changes)
+    def _log(self, write: CustomerWrite, changes: Sequence[Change]) -> None:
+        write.is_changed = True
+        self._destination.log_changes(self._plan.stream, write.customer_id, changes)
+
+    # Exits.
+
+    def clear_unseen(self, seen: SeenMembers) -> None:
+        """Delete the audience's values of customers not seen under a version.
+
+        Everything buffered must be written already.
+
+        Raises:
+            TooManyClearsError: before the first deletion, when there are too many.
+        """
+        stream, attribute = self._plan.stream, self._plan.audience
+        if seen.doubt:
+            logger.warning(
+                "%s: no value of %s is cleared. To clear all of them, delete this"
+                " attribute in BigCommerce.",
+                seen.doubt,
+                attribute,
+            )
+            return
+        for number in self._attributes.known_ids([attribute]):
+            # Another's value in the attribute is not this audience's to delete.
+            left = [
+                value
+                for value in self._store.values_of(number)
+                if value.value == stream and value.customer_id not in seen.customers
+            ]
+            self._admit_clears(len(left), number)
+            self._clear(left)
+            logger.info(
+                "Cleared %s of %d customers who left %s.", attribute, len(left), stream
+            )
+
+    def _clear(self, values: Sequence[StoredValue]) -> None:
+        name = self._plan.audience
+        for at in range(0, len(values), VALUES_PER_CLEAR):
+            part = values[at : at + VALUES_PER_CLEAR]
+            self._store.delete_values([value.id for value in part])
+            self._destination.stats.cleared_by_version += len(part)
+            for value in part:
+                change = Change(name=name, is_attribute=True, old=value.value)
+                self._destination.log_changes(
+                    self._plan.stream, value.customer_id, [change]
+                )
+
+    def _admit_clears(self, count: int, attribute_id: int) -> None:
+        self._destination.guard.admit(
+            count,
+            attribute=self._plan.audience,
+            total=lambda: self._store.count_values(attribute_id),
+        )

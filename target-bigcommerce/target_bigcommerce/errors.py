@@ -4,73 +4,52 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-
-class BigCommerceError(Exception):
-    """Root of the target's own errors. Print the message alone, exit with status 1."""
-
-
-class SettingsError(BigCommerceError):
-    """The settings cannot work. Name the setting and what it takes; never its value."""
+from singer_kit.errors import ConfigError as SettingsError  # noqa: F401 - interim
+from singer_kit.errors import PluginError, RetriableError
 
 
-class InputError(BigCommerceError):
+class InputError(PluginError):
     """The input is no Singer stream that this target can use. Stop; state stays."""
 
 
-class OutputError(BigCommerceError):
-    """A file of the user's cannot be written. Stop; state stays behind."""
-
-
-class AuthError(BigCommerceError):
-    """The store does not let this token in. Do not retry."""
-
-
-class UnavailableError(BigCommerceError):
-    """Every try failed. Stop; state stays behind what was not written."""
-
-
-class ProtocolError(BigCommerceError):
-    """BigCommerce answered what its documents do not allow. Stop, do not guess."""
-
-
-class AttributeConflictError(BigCommerceError):
+class AttributeConflictError(PluginError):
     """An attribute cannot be had as the mapping wants it. Stop before any write."""
 
 
-class TooManyRejectsError(BigCommerceError):
+class TooManyRejectsError(PluginError):
     """More records were rejected than the user allowed. Stop after the drain."""
 
 
-class TooManyClearsError(BigCommerceError):
+class TooManyClearsError(PluginError):
     """More values would be cleared than the user allowed. Clear no more, stop."""
 
 
-class LimitReachedError(BigCommerceError):
+class LimitReachedError(PluginError):
     """As many customers were changed as the user asked for. Stop reading, in peace."""
 
 
-class InterruptedByUserError(BigCommerceError):
-    """A signal came. Begin no new call, keep what was written, end."""
+class ThrottledError(RetriableError):
+    """The store returned 429: the throttle waits before the next attempt."""
 
 
-class PassingError(BigCommerceError):
-    """This try failed, another may not. Wait as long as it takes, send again."""
+class OutcomeUnknownError(PluginError):
+    """A POST may or may not have been applied. Look its rows up before repeating it.
 
-    def __init__(self, message: str, *, throttled: bool = False) -> None:
+    Args:
+        message: what failed, for the log.
+        retry_after: seconds that the server asked to wait, if it did.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
-        self.throttled = throttled
-
-
-class UnansweredError(BigCommerceError):
-    """A POST may or may not have been applied. Look up before it is repeated."""
+        self.retry_after = retry_after
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
-    """Why BigCommerce did not take something.
+class ErrorDetails:
+    """Why BigCommerce rejected something, in its own words.
 
-    `title` and `errors` are its own words: they may quote a person's data, so they
-    go into the rejects and nowhere else.
+    They may quote personal data, so they are written to the rejects and nowhere else.
     """
 
     status: int
@@ -78,9 +57,9 @@ class Refusal:
     errors: dict[str, str] | None = None
 
 
-class RefusedError(BigCommerceError):
-    """The store refused a whole call. Narrow down to the guilty rows, reject those."""
+class RequestRejectedError(PluginError):
+    """The store rejected a request. Bisect it, and reject the offending rows."""
 
-    def __init__(self, message: str, refusal: Refusal) -> None:
+    def __init__(self, message: str, details: ErrorDetails) -> None:
         super().__init__(message)
-        self.refusal = refusal
+        self.details = details

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .api.rows import AttributeValue, StoredValue
+from .api.models import AttributeValue, StoredValue
 from .records.comparing import is_field_settled, is_value_settled, joined_form_fields
 from .records.fields import CUSTOMER_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from .api.rows import Row
+    from .api.models import Row
     from .records.wanted import Want, Wanted
 
 MAX_INLINE_ATTRIBUTES = 10  # BigCommerce takes no more in a row that creates.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from .records.codes import Code, RejectedError
 
 if TYPE_CHECKING:
-    from .errors import Refusal
+    from .errors import ErrorDetails
 
 SUCCESS = 200
 # What BigCommerce says, in lower case, and what it means for the record.
@@ -18,7 +18,7 @@ WORDS = (
 )
 
 
-def to_rejection(refusal: Refusal) -> RejectedError:
+def to_rejection(refusal: ErrorDetails) -> RejectedError:
     """Say why a record whose row was refused is rejected, in BigCommerce's words."""
     if refusal.status == SUCCESS:
         code = Code.UNCONFIRMED
@@ -28,6 +28,6 @@ def to_rejection(refusal: Refusal) -> RejectedError:
     return RejectedError(code, _text(refusal), status=refusal.status)
 
 
-def _text(refusal: Refusal) -> str:
+def _text(refusal: ErrorDetails) -> str:
     errors = "; ".join(str(text) for text in (refusal.errors or {}).values())
     return " ".join(part for part in (refusal.title, errors) if part)

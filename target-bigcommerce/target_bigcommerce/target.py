@@ -1,4 +1,14 @@
-"""The Singer target: from messages to audiences, and from settled ones to STATE."""
+"""The Singer target: reads messages, drains the sinks, prints STATE.
+
+Private names of the SDK that are used here, and why:
+
+- `_process_*_message`: what the SDK's reader calls for a message; there is no public
+  hook.
+- `_ConfigInput`: the type of what `invoke` is given.
+
+The SDK's own `drain_all` is not used: it prints STATE in its own way, and has no hook at
+its end. `drain_one`, which it is made of, is public.
+"""
 
 from __future__ import annotations
 
@@ -9,37 +19,49 @@ from singer_sdk import Target, metrics
 from singer_sdk.helpers.capabilities import PluginCapabilities
 from typing_extensions import override
 
-from .command import OneLineCommand
+from singer_kit.errors import PluginError, ShutdownRequestedError
+from singer_kit.plugin import PluginCommand
+from singer_kit.shutdown import ShutdownSignal
+
 from .configured import ConfiguredTarget
-from .errors import InputError, InterruptedByUserError
-from .exits.activation import activate
-from .messages.form import check_record, check_schema, check_state, check_version
-from .messages.leaving import leave
-from .messages.reader import Hooks, TimedReader
-from .messages.state_lines import print_state
+from .errors import InputError
+from .files import check_not_rejects_file
+from .reader import (
+    TimedReader,
+    check_record,
+    check_schema,
+    check_state,
+    check_version,
+    discard_input,
+)
 from .records.stream_maps import kept_maps, usable_maps
-from .rejects import refuse_own_input
-from .run.closing import close, run_to_status
-from .run.opening import Opening
-from .run.progress import Progress
+from .run import RunContext, build_run
 from .settings import Settings
 from .sink import CustomerSink
+from .state import print_state
+from .summary import Progress, RunReport, run_to_status
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
     from typing import IO
 
     import click
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
+    from singer_sdk.mapper import StreamMap
     from singer_sdk.plugin_base import _ConfigInput
 
-    from .messages.form import Message
-
-STATE_SECONDS = 1.0  # Between two at once: Meltano writes each to its database.
+    from .reader import Message
 
 
 class TargetBigCommerce(ConfiguredTarget):
-    """Singer target for BigCommerce customers and their attributes."""
+    """Singer target for BigCommerce customers and their attributes.
+
+    Args:
+        shutdown: is set by SIGTERM and SIGINT.
+        build: builds the run from the settings, as `build_run` does.
+        given: the SDK's own arguments.
+    """
 
     name = "target-bigcommerce"
     package_name = "target-bigcommerce"
@@ -51,156 +73,174 @@ class TargetBigCommerce(ConfiguredTarget):
         PluginCapabilities.STRUCTURED_LOGGING,
     ]
     default_sink_class = CustomerSink
-    message_reader_class = TimedReader
 
-    def __init__(self, *, opening: Opening | None = None, **given: Any) -> None:  # noqa: ANN401 - the SDK's own arguments
-        opening = opening or Opening()
-        self._interrupt = opening.interrupt  # The SDK installs the signal handlers.
-        self._clock = opening.clock
-        self._began = self._clock()
-        self._printed_at = float("-inf")
-        super().__init__(**given)
-        self.max_parallelism = 1  # Streams drain in order; calls run side by side.
-        self.settings = Settings.from_config(self.config)
-        self.export, self._throttle = opening.export(self.settings)
-        self._progress = Progress(self.export.tally, clock=self._clock)
-        self._reader.hooks = Hooks(
-            deadline=self.export.deadline,
-            tick=self.drain_all,
-            interrupt=self._interrupt,
+    def __init__(
+        self,
+        *,
+        shutdown: ShutdownSignal | None = None,
+        build: Callable[..., RunContext] = build_run,
+        **given: Any,  # noqa: ANN401 - the SDK's
+    ) -> None:
+        self.shutdown = shutdown or ShutdownSignal()
+        reader = TimedReader(
+            self.shutdown,
+            deadline=lambda: self.context.seconds_to_drain(),
+            tick=self.drain,
         )
-
-    @property
-    def _reader(self) -> TimedReader:
-        if not isinstance(self.message_reader, TimedReader):
-            raise TypeError("the target reads with its own reader")
-        return self.message_reader
+        super().__init__(message_reader=reader, **given)
+        self.settings = Settings.from_config(self.config)
+        self.context = build(self.settings, shutdown=self.shutdown)
+        self._sinks: dict[str, CustomerSink] = {}
+        self._progress = Progress(self.context.stats, clock=self.context.clock)
 
     # Messages.
 
     @override
     def _process_schema_message(self, message_dict: Message) -> None:
         check_schema(message_dict)
-        if not self.export.rejects.is_new_schema(message_dict):
+        rejects = self.context.rejects
+        if not rejects.is_new_schema(message_dict):
             return
-        self.drain_all()  # So that a reject stands below its own SCHEMA.
-        self.export.rejects.remember_schema(message_dict)
+        self.drain()  # So that a reject stands below its own SCHEMA.
+        rejects.remember_schema(message_dict)
         stream, keys = message_dict["stream"], message_dict.get("key_properties")
         with usable_maps(stream):
             self.mapper.register_raw_stream_schema(stream, message_dict["schema"], keys)
-        for stream_map in self._maps_of(message_dict):
-            self.get_sink(
-                stream_map.stream_alias,
-                schema=stream_map.transformed_schema,
-                key_properties=stream_map.transformed_key_properties,
-            )
+        for stream_map in self._stream_maps(message_dict):
+            self._open_sink(stream_map)
 
     @override
     def _process_record_message(self, message_dict: Message) -> None:
         check_record(message_dict)
-        for stream_map in self._maps_of(message_dict):
-            sink = self._sinks_active[stream_map.stream_alias]
-            sink.take(stream_map, message_dict)  # type: ignore[attr-defined]  # our only class of sinks
-            if sink.is_full or self.export.has_too_many_rejects:
-                self.drain_all()
+        for stream_map in self._stream_maps(message_dict):
+            sink = self._sinks[stream_map.stream_alias]
+            sink.add_message(stream_map, message_dict)
+            if sink.is_full or self.context.has_too_many_rejects:
+                self.drain()
 
     @override
     def _process_state_message(self, message_dict: Message) -> None:
         check_state(message_dict)
-        is_all_settled = not self._waiting
-        self.export.checkpoint.read(
-            message_dict["value"], is_all_settled=is_all_settled
-        )
-        if is_all_settled and self._clock() - self._printed_at >= STATE_SECONDS:
+        is_covered = not any(sink.current_size for sink in self._sinks.values())
+        checkpoint = self.context.checkpoint
+        checkpoint.receive(message_dict["value"], is_covered=is_covered)
+        if is_covered and checkpoint.is_due:
             self._print_state()
         else:
-            self.export.wait()
+            self.context.await_drain()
 
     @override
     def _process_activate_version_message(self, message_dict: Message) -> None:
         check_version(message_dict)
-        self.export.has_told_of_exits = True
-        if not self.export.clears_exits:
+        self.context.has_exits = True
+        if not self.context.clears_exits:
             return
-        self.drain_all()
-        version = message_dict["version"]
-        for stream_map in self._maps_of(message_dict):
-            stream = stream_map.stream_alias
-            activate(self.export, stream, self.export.versions.of(stream, version))
+        self.drain()
+        for stream_map in self._stream_maps(message_dict):
+            sink = self._sinks[stream_map.stream_alias]
+            sink.activate_version(message_dict["version"])
 
     @override
     def _process_batch_message(self, message_dict: Message) -> None:
         raise InputError(
-            "A BATCH message came, which this target does not take: its files would"
-            " bypass the validation of records. Switch batch_config off in the tap."
+            "The input has a BATCH message. This target does not accept BATCH, because"
+            " its files would bypass the validation of records. Remove batch_config"
+            " from the tap's settings."
         )
 
-    def _maps_of(self, message: Message) -> list[Any]:
+    def _stream_maps(self, message: Message) -> list[StreamMap]:
         stream = message["stream"]
         if stream not in self.mapper.stream_maps:
             raise InputError(
-                f"{message['type']} of stream {stream} came before its SCHEMA: the tap"
-                " breaks the Singer order of messages."
+                f"A {message['type']} of stream {stream} came before its SCHEMA: the"
+                " tap breaks the Singer specification."
             )
         return kept_maps(self.mapper.stream_maps[stream])
 
-    # Drains and state.
+    def _open_sink(self, stream_map: StreamMap) -> None:
+        """Open a stream's sink; a new one if its SCHEMA changed. None is buffered."""
+        stream, schema = stream_map.stream_alias, stream_map.transformed_schema
+        keys = stream_map.transformed_key_properties or []
+        sink = self._sinks.get(stream)
+        if sink is not None:
+            if sink.original_schema == schema and list(sink.key_properties) == keys:
+                return
+            self.logger.info("The SCHEMA of stream %s changed.", stream)
+            sink.clean_up()
+            del self._sinks[stream]
+        self._sinks[stream] = CustomerSink(self, stream, schema, keys, run=self.context)
 
-    @property
-    def _waiting(self) -> int:
-        sinks = (*self._sinks_to_clear, *self._sinks_active.values())
-        return sum(sink.current_size for sink in sinks)
+    # Drains and STATE.
 
-    @override
-    def _reset_max_record_age(self) -> None:
-        # The SDK calls this at the end of a drain of everything.
-        self.export.settle()
-        self._progress.tell()
-        self._print_state()
-        self.export.stop_if_over()
-
-    def _print_state(self) -> None:
-        state = self.export.checkpoint.take()
-        if state is None or not self.export.prints_state:
-            return
-        self.export.rejects.sync()  # However the run ends, they are on disk before it.
-        print_state(state)
-        self._printed_at = self._clock()
+    def drain(self) -> None:
+        """Write everything buffered, then print the STATE that this covers."""
+        self._write_buffered()
+        self._end_drain()
 
     @override
     def process_endofpipe(self) -> None:
-        if self._interrupt.is_set:
-            raise InterruptedByUserError("Stopped by a signal.")
-        super().process_endofpipe()
+        if self.shutdown.is_set:
+            raise ShutdownRequestedError("Stopped by a signal.")
+        self._write_buffered()
+        for sink in self._sinks.values():
+            sink.clean_up()
+        self._end_drain()
 
-    @override
-    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
-        self._interrupt.set(signum)
+    def _write_buffered(self) -> None:
+        for sink in self._sinks.values():
+            self.drain_one(sink)
+
+    def _end_drain(self) -> None:
+        self.context.commit()
+        self._progress.log()
+        self._print_state()
+        self.context.check_limits()
+
+    def _print_state(self) -> None:
+        state = self.context.checkpoint.take()
+        if state is None or not self.context.prints_state:
+            return
+        self.context.rejects.sync()  # They must be on disk before STATE covers them.
+        print_state(state)
 
     # The command line.
 
-    def run(self, file_input: IO[str] | None = None) -> int:
-        """Read the input to its end; gives the exit status."""
+    stdout_hint = "STATE is printed there. Redirect it to a file."
 
-        def work() -> None:
-            refuse_own_input(self.settings.rejects_path, file_input)
-            try:
-                self.listen(file_input)
-            finally:
-                self._print_state()  # What is covered so far, however it ended.
-
-        status = run_to_status(work, signal=lambda: self._interrupt.signal)
-        return close(
-            self.export,
-            self._throttle,
-            status=status,
-            left=self.export.tally.left,
-            seconds=self._clock() - self._began,
-        )
+    @override
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
+        self.shutdown.set(signum)
 
     @classmethod
     @override
-    def invoke(  # type: ignore[override]  # as the SDK itself does
+    def get_singer_command(cls) -> click.Command:
+        return PluginCommand.wrap(super().get_singer_command(), cls)  # type: ignore[arg-type]
+
+    @classmethod
+    def after_error(cls, error: PluginError) -> None:
+        """Let the program that writes the input end before this one does."""
+        del error
+        discard_input(None, ShutdownSignal())  # No run, so no signal handlers.
+
+    def run(self, file_input: IO[str] | None = None) -> int:
+        """Read the input to its end, report, and return the exit status."""
+
+        def work() -> None:
+            check_not_rejects_file(self.settings.rejects_path, file_input)
+            try:
+                self.listen(file_input)
+            finally:
+                self._print_state()  # What is covered, however it ended.
+
+        try:
+            status = run_to_status(work, signal=lambda: self.shutdown.signal)
+            return RunReport(self.context, status=status).publish()
+        finally:
+            self.context.close()
+
+    @classmethod
+    @override
+    def invoke(  # type: ignore[override]  # as the SDK's own
         cls,
         *,
         about: bool = False,
@@ -210,18 +250,13 @@ class TargetBigCommerce(ConfiguredTarget):
     ) -> None:
         super(Target, cls).invoke(about=about, about_format=about_format)
         cls.print_version(print_fn=cls.logger.info)
-        # A line for every hundred customers would drown the others.
-        quiet = metrics.MetricExclusionFilter(metrics=["batch_processing_time"])
-        metrics.get_metrics_logger().addFilter(quiet)
+        # One line per hundred customers would hide the others.
+        batch_times = metrics.MetricExclusionFilter(metrics=["batch_processing_time"])
+        metrics.get_metrics_logger().addFilter(batch_times)
         target = cls(
             config=config.config if config else {},
             parse_env_config=bool(config and config.parse_env),
         )
         status = target.run(file_input)
-        leave(file_input, target._interrupt)
+        discard_input(file_input, target.shutdown)
         sys.exit(status)
-
-    @classmethod
-    @override
-    def get_singer_command(cls) -> click.Command:
-        return OneLineCommand.of(super().get_singer_command(), cls.logger)

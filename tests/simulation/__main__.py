@@ -1,4 +1,4 @@
-"""`make simulate`: lives through many seeds, or through one again."""
+"""`make simulate`: simulates many seeds, or replays one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STEP = 500
 
 
 def main() -> int:
-    """Live through the seeds; the exit status tells whether all went well."""
+    """Simulate the seeds; exit with 1 if a check failed."""
     parser = argparse.ArgumentParser(prog="make simulate")
     parser.add_argument("--seeds", type=int, default=MANY)
     parser.add_argument("--seed", type=int)

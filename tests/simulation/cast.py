@@ -1,4 +1,4 @@
-"""Who is in the store at the start, and who may be touched by whom."""
+"""Who is in the store at the start, and who writes which of them."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Cast:
     """The store's people.
 
     Args:
-        steady: customers whom nobody but the target writes.
-        touched: customers whom others write, too.
-        fields: every customer's fields, by id; strangers among them.
+        steady: customers that only the target writes.
+        touched: customers that others write as well.
+        fields: every customer's fields, by id, strangers included.
         values: what they have of the attributes, by id and name.
         attributes: the definitions that are there from the start.
     """
@@ -39,16 +39,16 @@ class Cast:
 
     @property
     def customers(self) -> list[int]:
-        """Everybody of whom records tell."""
+        """All customers that records name."""
         return self.steady + self.touched
 
     @property
     def strangers(self) -> list[int]:
-        """Those of whom nothing but their address is ever told."""
+        """Customers that records name only by their email address."""
         return [number for number in self.fields if number >= FIRST_STRANGER]
 
-    def settle_in(self, store: Store) -> None:
-        """Bring them into a store."""
+    def create_in(self, store: Store) -> None:
+        """Create them in a store."""
         for number, row in self.fields.items():
             store.put_customer(number, **row)
         ids = {

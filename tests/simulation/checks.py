@@ -1,4 +1,4 @@
-"""What holds after every process and at the end, compared with the model."""
+"""What must hold after every process and at the end, compared with the model."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
 from .cast import audience_of
-from .model import at_first, at_last, if_empty_of, wished
+from .model import applied, at_first, at_last, if_empty_of
 from .rejected import EXCUSES, codes_by_record, unconfirmed
 from .trials import contents
 from .world import ViolationError
@@ -26,14 +26,16 @@ SECONDS_TO_END = 61  # After a signal: request_timeout_seconds of 60, plus one.
 
 
 def process(ended: Ended, world: World) -> None:
-    """Look at how a process ended."""
-    for line in ended.complaints:
+    """Check how a process ended."""
+    for line in ended.errors:
         if line.startswith("Unexpected"):
             raise ViolationError(line)
     if ended.status is None:
         return
-    if ended.settled > ended.read or (not ended.status and ended.settled < ended.read):
-        raise ViolationError(f"{ended.read} records have {ended.settled} outcomes")
+    if ended.with_outcome > ended.read or (
+        not ended.status and ended.with_outcome < ended.read
+    ):
+        raise ViolationError(f"{ended.read} records have {ended.with_outcome} outcomes")
     if world.signalled:
         _signalled(ended, world)
 
@@ -42,7 +44,7 @@ def _signalled(ended: Ended, world: World) -> None:
     if ended.status not in {1, 128 + (world.signalled or 0)}:
         raise ViolationError(f"status {ended.status} after signal {world.signalled}")
     if world.now() - world.signalled_at > SECONDS_TO_END:
-        raise ViolationError("the process goes on and on after a signal")
+        raise ViolationError("the process does not end after a signal")
 
 
 def read_state(state: Mapping[str, Any], before: int) -> int:
@@ -54,7 +56,7 @@ def read_state(state: Mapping[str, Any], before: int) -> int:
 
 
 def covered(simulation: Simulation, reached: int) -> None:
-    """All records before the printed STATE are settled, in the store or the rejects."""
+    """All records before the printed STATE are in the store or in the rejects."""
     rejected = codes_by_record(simulation)
     for entry in simulation.scenario.entries[:reached]:
         if must_reject(entry, simulation.scenario) and entry.n not in rejected:
@@ -76,7 +78,9 @@ def end(simulation: Simulation, before: Mapping[str, Any]) -> None:
         ):
             raise ViolationError(f"record {entry.n} is good, and was rejected: {codes}")
     if rejected:
-        raise ViolationError(f"nobody sent what was rejected: {sorted(rejected)}")
+        raise ViolationError(
+            f"records were rejected that were not sent: {sorted(rejected)}"
+        )
     last = at_last(simulation.scenario)
     _compare(simulation, {key: {value} for key, value in last.items()})
     _untouched(simulation, before)
@@ -84,24 +88,24 @@ def end(simulation: Simulation, before: Mapping[str, Any]) -> None:
 
 
 def must_reject(entry: Entry, scenario: Scenario) -> bool:
-    """Whether nothing can save a record: a taken address may be replaced in time."""
+    """Whether a record must be rejected; a later one may replace a taken email."""
     later = scenario.entries[entry.n + 1 :]
     is_replaced = any("email" in e.record and e.who == entry.claims for e in later)
     return entry.is_bad and not (entry.claims and is_replaced)
 
 
 def _possible(simulation: Simulation, reached: int) -> Possible:
-    """What there may be when so many records are settled and others perhaps."""
+    """Return what may be stored when some records must be written and others may be."""
     scenario = simulation.scenario
     if_empty = if_empty_of(scenario.settings)
-    told = [e for e in scenario.entries[:reached] if not e.leaves]
-    things = wished(told, at_first(scenario), if_empty)
+    members = [e for e in scenario.entries[:reached] if not e.leaves]
+    things = applied(members, at_first(scenario), if_empty)
     possible: Possible = defaultdict(set)
     for key, value in things.items():
         possible[key].add(value)
     for entry in scenario.entries:
-        is_late = entry.n >= reached or simulation.has_begun_anew
-        for name, value in entry.wish.items():
+        is_late = entry.n >= reached or simulation.has_restarted
+        for name, value in entry.desired.items():
             if is_late or name in if_empty:
                 possible[entry.who, name] |= {value, things.get((entry.who, name))}
     for key in _clearable(simulation):
@@ -110,8 +114,8 @@ def _possible(simulation: Simulation, reached: int) -> Possible:
 
 
 def _clearable(simulation: Simulation) -> set[tuple[Who | None, str]]:
-    told = [entry for entry in simulation.scenario.entries if entry.leaves]
-    exits = {(entry.who, audience_of(entry.stream)) for entry in told}
+    left = [entry for entry in simulation.scenario.entries if entry.leaves]
+    exits = {(entry.who, audience_of(entry.stream)) for entry in left}
     clears = simulation.scenario.settings["on_exit"] == "clear"
     return {*simulation.leavers, *(exits if clears else ())}
 
@@ -149,21 +153,23 @@ def _is_touched(simulation: Simulation, who: Who | None) -> bool:
 
 
 def _untouched(simulation: Simulation, before: Mapping[str, Any]) -> None:
-    """Strangers are as they were; nobody came into being who was not wished for."""
+    """Strangers are unchanged, and no customer exists that no record asked for."""
     found = contents(simulation.store)
     for number in simulation.scenario.cast.strangers:
         if found["customers"].get(number) != before["customers"][number]:
-            raise ViolationError(f"customer {number} was nobody's to touch")
-    wanted = {e.who for e in simulation.scenario.entries if isinstance(e.who, str)}
+            raise ViolationError(
+                f"customer {number} was changed, of whom there is no record"
+            )
+    asked = {e.who for e in simulation.scenario.entries if isinstance(e.who, str)}
     emails = Counter(row["email"].lower() for row in found["customers"].values())
-    twins = [email for email, count in emails.items() if count > 1]
+    duplicates = [email for email, count in emails.items() if count > 1]
     grown = found["customers"].keys() - before["customers"].keys()
     new = {found["customers"][number]["email"].lower() for number in grown}
     cast = simulation.scenario.cast
-    # Somebody whom others deleted is created anew by a record with the address.
+    # A customer that others deleted is created again by a record with the email.
     gone = {cast.fields[number]["email"] for number in cast.touched}
-    if twins or new - wanted - gone - simulation.others.raced:
-        raise ViolationError("there are customers whom nobody wished for")
+    if duplicates or new - asked - gone - simulation.others.raced:
+        raise ViolationError("there are customers that no record asked for")
 
 
 def _journal(simulation: Simulation) -> None:

@@ -1,153 +1,114 @@
-"""Defects, each a stand-in handed in where the sound part would be."""
+"""Defects that the simulation must find, each patched into the target while it runs."""
 
 from __future__ import annotations
 
+import sys
+from itertools import count
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
-from typing_extensions import override
-
-from target_bigcommerce.api.creation import email_of
-from target_bigcommerce.api.narrowing import CallSize, Way
-from target_bigcommerce.api.wire import Call
-from target_bigcommerce.client import CUSTOMERS, Client
-from target_bigcommerce.errors import UnansweredError
-from target_bigcommerce.exits.clearing import ClearGuard
-from target_bigcommerce.exits.versions import Seen, Versions
-from target_bigcommerce.messages.checkpoint import Checkpoint
+from target_bigcommerce.api.client import BigCommerceClient
+from target_bigcommerce.api.models import ApiRequest
+from target_bigcommerce.api.reads import CallSize
+from target_bigcommerce.api.writes import CUSTOMERS, WriteCall, email_of
+from target_bigcommerce.errors import OutcomeUnknownError
+from target_bigcommerce.exits import ClearGuard, SeenMembers, StreamVersions
+from target_bigcommerce.files import RejectsFile
+from target_bigcommerce.state import Checkpoint
 from target_bigcommerce.target import TargetBigCommerce
-
-from .memory_file import MemoryFile, WatchedRejects
-from .process import Parts, VirtualOpening
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from types import FrameType
+    from contextlib import AbstractContextManager
 
-    from target_bigcommerce.api.calls import Calls
-    from target_bigcommerce.api.rows import Row, Written
+    from target_bigcommerce.api.models import Row, WriteResult
     from target_bigcommerce.records.codes import RejectedError
-    from target_bigcommerce.rejects import Rejects
-    from target_bigcommerce.run.export import Export
-    from target_bigcommerce.settings import Settings
-    from target_bigcommerce.throttle import Throttle
-    from target_bigcommerce.transport import Transport
+
+    Defect = Callable[[], AbstractContextManager[object]]
 
 
-class HastyCheckpoint(Checkpoint):
-    """Takes every STATE for covered, whatever waits before it."""
+def print_state_before_write() -> AbstractContextManager[object]:
+    """Take every STATE for covered, whatever is buffered before it."""
+    receive = Checkpoint.receive
 
-    @override
-    def read(self, state: Any, *, is_all_settled: bool) -> None:
-        super().read(state, is_all_settled=True)
+    def hasty(self: Checkpoint, state: Any, *, is_covered: bool) -> None:  # noqa: ANN401 - any JSON
+        del is_covered
+        receive(self, state, is_covered=True)
+
+    return patch.object(Checkpoint, "receive", hasty)
 
 
-class BlindClient(Client):
-    """Sends a POST again until it is answered, and looks nobody up."""
+def retry_post_blindly() -> AbstractContextManager[object]:
+    """Send a POST again until it is answered, without a look-up."""
 
-    def __init__(self, transport: Transport, calls: Calls) -> None:
-        super().__init__(transport, calls)
-        self._blindly = transport
+    def create(self: BigCommerceClient, rows: Sequence[Row]) -> WriteResult:
+        transport = self._transport
 
-    @override
-    def create_customers(self, rows: Sequence[Row]) -> Written:
         def send(part: list[Row]) -> list[Row]:
-            call = Call(method="POST", path=CUSTOMERS, body=part)
-            answer = self._blindly.until(
-                lambda: self._blindly.send(call), UnansweredError
+            request = ApiRequest(method="POST", path=CUSTOMERS, body=part)
+            response = transport.retry(
+                lambda: transport.send(request), OutcomeUnknownError
             )
-            answered: list[Row] = answer.body["data"]
-            return answered
+            created: list[Row] = response.body["data"]
+            return created
 
-        way = Way(send=send, key_of_sent=email_of, key_of_answered=email_of)
-        return self._write(rows, way, CallSize(10))
+        call = WriteCall(send=send, key_of_sent=email_of, key_of_confirmed=email_of)
+        return self._write(rows, call, CallSize(10))
 
-
-class ForgetfulRejects(WatchedRejects):
-    """Drops every seventh reject."""
-
-    def __init__(self, path: str | None, file: MemoryFile) -> None:
-        super().__init__(path, file)
-        self._count = 0
-
-    @override
-    def add(self, message: Mapping[str, Any], why: RejectedError) -> None:
-        self._count += 1
-        if self._count % 7:
-            super().add(message, why)
+    return patch.object(BigCommerceClient, "create_customers", create)
 
 
-class TrustingVersions(Versions):
-    """Takes a version for whole of which nothing was read yet."""
+def drop_rejects() -> AbstractContextManager[object]:
+    """Drop every seventh reject."""
+    add, number = RejectsFile.add, count(1)
 
-    @override
-    def of(self, stream: str, version: int) -> Seen:
-        seen = super().of(stream, version)
-        return seen if seen.records else Seen(records=1)
+    def forgetful(
+        self: RejectsFile, message: Mapping[str, Any], why: RejectedError
+    ) -> None:
+        if next(number) % 7:
+            add(self, message, why)
 
-
-class OpenGuard(ClearGuard):
-    """Lets everything be cleared."""
-
-    @override
-    def admit(self, count: int, *, attribute: str, total: Callable[[], int]) -> None:
-        pass
+    return patch.object(RejectsFile, "add", forgetful)
 
 
-class HastyOpening(VirtualOpening):
-    """Opens a run that prints states before the writes."""
+def trust_empty_versions() -> AbstractContextManager[object]:
+    """Take a version as complete of which nothing was read yet."""
+    members = StreamVersions.members
 
-    @override
-    def checkpoint(self) -> Checkpoint:
-        return HastyCheckpoint()
+    def trusting(self: StreamVersions, stream: str, version: int) -> SeenMembers:
+        seen = members(self, stream, version)
+        return seen if seen.records else SeenMembers(records=1)
 
-
-class BlindOpening(VirtualOpening):
-    """Opens a run that repeats a POST blindly."""
-
-    @override
-    def client(self, transport: Transport, calls: Calls) -> Client:
-        return BlindClient(transport, calls)
+    return patch.object(StreamVersions, "members", trusting)
 
 
-class ForgetfulOpening(VirtualOpening):
-    """Opens a run that drops rejects."""
+def clear_any_share() -> AbstractContextManager[object]:
+    """Let any share of an audience be cleared."""
 
-    @override
-    def rejects(self, path: str | None) -> Rejects:
-        return ForgetfulRejects(path, self.file)
+    def admit(self: ClearGuard, count: int, **_: object) -> None:
+        del self, count
 
-
-class TrustingOpening(VirtualOpening):
-    """Opens a run that clears after a scan that did not end."""
-
-    @override
-    def versions(self) -> Versions:
-        return TrustingVersions()
+    return patch.object(ClearGuard, "admit", admit)
 
 
-class CarelessOpening(VirtualOpening):
-    """Opens a run that clears whatever the share."""
+def drain_in_signal_handler() -> AbstractContextManager[object]:
+    """Handle signals as the SDK does: drain at once, wherever the process is."""
 
-    @override
-    def export(self, settings: Settings) -> tuple[Export, Throttle]:
-        export, throttle = super().export(settings)
-        export.guard = OpenGuard(settings.max_clear_percent)
-        return export, throttle
+    def handle(self: TargetBigCommerce, signum: int, frame: object) -> None:
+        del signum, frame
+        try:
+            self.process_endofpipe()
+        finally:
+            sys.exit(0)
 
-
-class StockHandler(TargetBigCommerce):
-    """Handles signals as the SDK does: drains at once, wherever it is."""
-
-    @override
-    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
-        super(TargetBigCommerce, self)._handle_termination(signum, frame)
+    return patch.object(TargetBigCommerce, "_handle_termination", handle)
 
 
-DEFECTS = {
-    "a state printed before the write": Parts(opening=HastyOpening),
-    "a POST retried blindly": Parts(opening=BlindOpening),
-    "a reject dropped": Parts(opening=ForgetfulOpening),
-    "an exit applied on an unfinished scan": Parts(opening=TrustingOpening),
-    "a broken audience cleared": Parts(opening=CarelessOpening),
-    "the signal handler of the stock SDK": Parts(target=StockHandler),
+DEFECTS: Mapping[str, Defect] = {
+    "a state printed before the write": print_state_before_write,
+    "a POST retried blindly": retry_post_blindly,
+    "a reject dropped": drop_rejects,
+    "an exit applied on an unfinished scan": trust_empty_versions,
+    "a broken audience cleared": clear_any_share,
+    "the signal handler of the stock SDK": drain_in_signal_handler,
 }

@@ -1,4 +1,4 @@
-"""Records as taps send them, and what each of them wishes for."""
+"""Records as taps send them, and what each of them wants written."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FIELDS = ("company", "phone", "first_name", "last_name")
 NEVER_EMPTY = ("first_name", "last_name")
 UNREADABLE = ("abc", "0", 0, True, -5, 1.5, "\uff11\uff12", "1_000", "12 34")
 UNKNOWN = (9001, "9002", 10**17)
-NOBODY = (None, "", "  ")
+NO_ID = (None, "", "  ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,25 +28,25 @@ class Entry:
         n: its place.
         stream: whose it is.
         record: what the tap sends.
-        who: the customer of whom it tells; None if it tells of nobody.
-        wish: what it wants, by field or attribute; None where it wants nothing there.
-        leaves: whether it tells of an exit.
+        who: the customer it is about; None if it names none.
+        desired: values by field or attribute; None deletes a value.
+        leaves: whether it reports an exit.
         is_bad: whether it must be rejected.
-        claims: the customer for whom it wants an address that is another's.
+        claims: the customer for whom it claims another customer's email.
     """
 
     n: int
     stream: str
     record: dict[str, Any]
     who: Who | None = None
-    wish: dict[str, str | None] = field(default_factory=dict)
+    desired: dict[str, str | None] = field(default_factory=dict)
     leaves: bool = False
     is_bad: bool = False
     claims: int | None = None
 
 
 class Writer:
-    """Draws records that a tap could send over the people of a store."""
+    """Draws records that a tap could send about the customers of a store."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class Writer:
         self._standard = [each["to"] for each in settings["map_standard_fields"]]
         self._attributes = [each["to"] for each in settings["map_custom_attributes"]]
         self._kinds: list[Callable[[int], Entry]] = [self._good] * 12
-        self._kinds += [self._unreadable, self._unknown, self._wrong, self._nobody]
+        self._kinds += [self._unreadable, self._unknown, self._wrong, self._without_id]
         self._kinds += [self._matched, self._newcomer, self._partial, self._also]
         if "email" in self._standard:
             self._kinds.append(self._taken)
@@ -76,42 +76,42 @@ class Writer:
 
     def _good(self, n: int) -> Entry:
         number = self._customer()
-        record, wish = self._profile(n)
+        record, desired = self._profile(n)
         if "email" in self._standard and number % 3 and self._chance.random() < 0.3:
-            record["email"] = wish["email"] = f"c{number}.x{n}@shop.example"
+            record["email"] = desired["email"] = f"c{number}.x{n}@shop.example"
         shown = self._chance.choice((number, str(number), f" {number} "))
-        return self._entry(n, shown, record, number, wish)
+        return self._entry(n, shown, record, number, desired)
 
     def _also(self, n: int) -> Entry:
-        # Of both audiences; these are drained one after the other, so fields may
-        # come from one alone.
+        # In both audiences. These are drained one after the other, so only one of
+        # them may write fields.
         number = self._customer()
         stream = self._chance.choice(STREAMS)
         return self._entry(n, number, {}, number, {}, stream=stream)
 
     def _matched(self, n: int) -> Entry:
-        # Only those whose address never changes can be matched for sure.
+        # Only customers whose email never changes are matched for certain.
         stable = [c for c in self._cast.customers if not c % 3]
         if not stable or "email" not in self._standard:
-            return self._nobody(n)
+            return self._without_id(n)
         number = self._chance.choice(stable)
-        record, wish = self._profile(n)
+        record, desired = self._profile(n)
         email = self._cast.fields[number]["email"]
         record["email"] = self._chance.choice((email, email.upper()))
         if self._settings["on_missing_id"] == "skip":
             return self._entry(n, None, record, None, {}, stream=stream_of(number))
-        return self._entry(n, None, record, number, wish)
+        return self._entry(n, None, record, number, desired)
 
     def _newcomer(self, n: int) -> Entry:
         email = f"new{self._chance.randint(1, 4)}@shop.example"
-        record, wish = self._profile(n)
+        record, desired = self._profile(n)
         record |= {"email": email, "first_name": "New", "last_name": f"Comer {n}"}
-        wish |= {"email": email, "first_name": "New", "last_name": f"Comer {n}"}
+        desired |= {"email": email, "first_name": "New", "last_name": f"Comer {n}"}
         creates = self._settings["on_missing_id"] == "create"
         if "email" not in self._standard:
             return self._entry(n, None, record, None, {}, is_bad=creates)
         who = email if creates else None
-        return self._entry(n, None, record, who, wish if creates else {})
+        return self._entry(n, None, record, who, desired if creates else {})
 
     def _exit(self, n: int) -> Entry:
         number = self._chance.choice([*self._cast.customers, 9003])
@@ -125,12 +125,12 @@ class Writer:
             leaves=True,
         )
 
-    # Those who cannot be written, or need not.
+    # Records that cannot be written, or need not be.
 
-    def _nobody(self, n: int) -> Entry:
+    def _without_id(self, n: int) -> Entry:
         record, _ = self._profile(n)
         creates = self._settings["on_missing_id"] == "create"
-        shown = self._chance.choice(NOBODY)
+        shown = self._chance.choice(NO_ID)
         return self._entry(n, shown, record, None, {}, is_bad=creates)
 
     def _partial(self, n: int) -> Entry:
@@ -169,7 +169,7 @@ class Writer:
             claims=number,
         )
 
-    # Their parts.
+    # Parts of records.
 
     def _customer(self) -> int:
         return self._chance.choice(self._cast.customers)
@@ -178,15 +178,15 @@ class Writer:
         record: dict[str, Any] = {
             name: self._text(name, n) for name in FIELDS if self._chance.random() < 0.4
         }
-        wish: dict[str, str | None] = dict(record)
+        desired: dict[str, str | None] = dict(record)
         for name, attribute in ATTRIBUTES.items():
             if self._chance.random() < 0.5:
                 record[name] = self._chance.choice((str(n % 10), None))
                 if attribute in self._attributes:
-                    wish[attribute] = record[name]
+                    desired[attribute] = record[name]
         return record, {
             name: value
-            for name, value in wish.items()
+            for name, value in desired.items()
             if value is not None or self._clears(name)
         }
 
@@ -204,7 +204,7 @@ class Writer:
         shown: object,
         record: dict[str, Any],
         who: Who | None,
-        wish: dict[str, str | None],
+        desired: dict[str, str | None],
         *,
         is_bad: bool = False,
         stream: str | None = None,
@@ -216,6 +216,6 @@ class Writer:
             stream=stream,
             record={"id": shown, "n": n, **record},
             who=who,
-            wish={**wish, **slug},
+            desired={**desired, **slug},
             is_bad=is_bad,
         )

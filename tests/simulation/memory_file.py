@@ -1,21 +1,21 @@
-"""A file of rejects that lives in memory and knows what a power cut leaves of it."""
+"""A file of rejects in memory that knows what a power failure leaves of it."""
 
 from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-from typing_extensions import Self, override
+from typing_extensions import override
 
-from target_bigcommerce.rejects import Rejects
+from target_bigcommerce.files import LineFile
 
 if TYPE_CHECKING:
     import random
 
 
 class MemoryFile:
-    """A file with a path, and with nothing on any disk."""
+    """A file with a path but without a disk."""
 
     def __init__(self) -> None:
         self._descriptor = os.memfd_create("rejects")
@@ -29,31 +29,31 @@ class MemoryFile:
 
     @property
     def path(self) -> str:
-        """How to open it."""
+        """The path that opens it."""
         return f"/proc/self/fd/{self._descriptor}"
 
     def keep(self) -> None:
-        """What it holds now outlives a power cut."""
+        """Keep its present content through a power failure."""
         self._kept = os.fstat(self._descriptor).st_size
 
     def lose(self, chance: random.Random) -> None:
-        """Lose the power: of what was not kept, a part is left over."""
+        """Lose a part of what was not kept, as in a power failure."""
         size = os.fstat(self._descriptor).st_size
         os.ftruncate(self._descriptor, chance.randint(self._kept, size))
 
     def lines(self) -> list[dict[str, Any]]:
-        """Read what it holds; a torn line at the end is nobody's."""
+        """Read what it holds; a partial line at the end is ignored."""
         size = os.fstat(self._descriptor).st_size
         whole = os.pread(self._descriptor, size, 0).rpartition(b"\n")[0]
         return [json.loads(line) for line in whole.splitlines()]
 
 
-class WatchedRejects(Rejects):
-    """The target's own rejects; the file learns what was synced."""
+class WatchedFile(LineFile):
+    """The target's own file of lines; the memory file learns what was synced."""
 
-    def __init__(self, path: str | None, file: MemoryFile) -> None:
-        super().__init__(path)
-        self._memory = file
+    def __init__(self, path: str, setting: str, *, memory: MemoryFile) -> None:
+        super().__init__(path, setting)
+        self._memory = memory
 
     @override
     def sync(self) -> None:

@@ -1,4 +1,4 @@
-"""The store as it must be: every record handled alone, by a perfect target."""
+"""The expected store: every record applied on its own by a perfect target."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 
 
-def wished(entries: Iterable[Entry], things: Things, if_empty: set[str]) -> Things:
-    """Fulfil the wishes of records over what is there."""
+def applied(entries: Iterable[Entry], things: Things, if_empty: set[str]) -> Things:
+    """Apply records to what is stored."""
     for entry in entries:
-        for name, value in entry.wish.items():
+        for name, value in entry.desired.items():
             if name not in if_empty or (value and not things.get((entry.who, name))):
                 things[entry.who, name] = value
     return things
 
 
 def at_first(scenario: Scenario) -> Things:
-    """What there is at the start."""
+    """What is stored at the start."""
     cast = scenario.cast
     things: Things = {
         (number, name): value or None
@@ -39,7 +39,7 @@ def at_first(scenario: Scenario) -> Things:
 
 
 def at_last(scenario: Scenario) -> Things:
-    """What there must be at the end."""
+    """What must be stored at the end."""
     things = at_first(scenario)
     for entry in scenario.entries:
         name = audience_of(entry.stream)
@@ -47,14 +47,14 @@ def at_last(scenario: Scenario) -> Things:
             if things.get((entry.who, name)) == entry.stream:
                 things[entry.who, name] = None
         else:
-            wished([entry], things, if_empty_of(scenario.settings))
+            applied([entry], things, if_empty_of(scenario.settings))
     for number, name in leavers(scenario):
         things[number, name] = None
     return things
 
 
 def leavers(scenario: Scenario) -> set[tuple[int, str]]:
-    """Whose slugs from before nobody confirms in a whole version."""
+    """Earlier members that no record of a complete version confirms."""
     if not scenario.versions or scenario.settings["on_exit"] == "keep":
         return set()
     entries = scenario.entries
@@ -85,7 +85,7 @@ def _shown(entry: Entry) -> str:
 
 
 def _doubtful(entries: Iterable[Entry]) -> set[str]:
-    """Streams of which nobody may be cleared."""
-    told = {entry.stream for entry in entries}
+    """Streams of which no value may be cleared."""
+    present = {entry.stream for entry in entries}
     unreadable = {e.stream for e in entries if not _named(e) and _shown(e)}
-    return unreadable | (set(STREAMS) - told)
+    return unreadable | (set(STREAMS) - present)

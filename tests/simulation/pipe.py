@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
-from typing_extensions import Self, override
+from typing_extensions import override
 
-from target_bigcommerce.messages.reader import TimedReader
+from singer_kit.errors import ShutdownRequestedError
+from singer_kit.shutdown import ShutdownSignal
 
 if TYPE_CHECKING:
     from .world import World
@@ -52,8 +53,8 @@ class Pipe:
             self._writer = -1
 
 
-class VirtualReader(TimedReader):
-    """The target's reader, except that the clock moves when it waits."""
+class VirtualShutdown(ShutdownSignal):
+    """Its waits end as soon as the virtual clock has moved on."""
 
     def __init__(self, world: World, pipe: Pipe) -> None:
         super().__init__()
@@ -61,16 +62,26 @@ class VirtualReader(TimedReader):
         self._pipe = pipe
 
     @override
-    def _is_ready(self, descriptor: int) -> bool:
-        assert self.hooks is not None
-        due = self.hooks.deadline()
-        if due is not None and due < self._pipe.silence:
-            self._pipe.silence -= due
-            self._world.sleep(due)
+    def wait_for(self, descriptor: int | None, seconds: float | None = None) -> bool:
+        if self._world.turns.current.is_in_call:
+            self._world.violate("a call begins within a call of the same thread")
+        is_readable = False
+        if not self.is_set and descriptor is None:
+            self._world.sleep(seconds or 0.0)
+        elif not self.is_set:
+            is_readable = self._wait_for_input(seconds)
+        if self.is_set:
+            raise ShutdownRequestedError("Stopped by a signal.")
+        return is_readable
+
+    def _wait_for_input(self, seconds: float | None) -> bool:
+        silence = self._pipe.silence
+        if seconds is not None and seconds < silence:
+            self._pipe.silence -= seconds
+            self._world.sleep(seconds)
             return False
-        self._world.sleep(self._pipe.silence)
+        self._world.sleep(silence)
         self._pipe.silence = 0.0
-        if self._is_interrupted:
-            return False
-        self._pipe.come()
+        if not self.is_set:
+            self._pipe.come()
         return True

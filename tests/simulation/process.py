@@ -6,7 +6,6 @@ import contextlib
 import io
 import json
 import logging
-import os
 import signal
 from dataclasses import dataclass
 from functools import partial
@@ -14,20 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
-from target_bigcommerce.run.opening import Opening
+from target_bigcommerce.run import build_run
 from target_bigcommerce.target import TargetBigCommerce
 
-from .memory_file import MemoryFile, WatchedRejects
-from .pipe import Pipe, VirtualReader
-from .strands import VirtualThreads
-from .world import DeadError, ViolationError, VirtualInterrupt
+from .memory_file import WatchedFile
+from .pipe import Pipe, VirtualShutdown
+from .strands import VirtualThreadPool
+from .world import DeadError, ViolationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from target_bigcommerce.interrupt import Interrupt
-    from target_bigcommerce.rejects import Rejects
-
+    from .memory_file import MemoryFile
     from .wire import Wire
     from .world import World
 
@@ -37,32 +34,6 @@ LOGGERS = [
 ]
 
 
-class VirtualOpening(Opening):
-    """The target's own rooms in a virtual world."""
-
-    def __init__(self, world: World, wire: Wire, file: MemoryFile) -> None:
-        super().__init__(
-            interrupt=VirtualInterrupt(world),
-            clock=world.now,
-            chance=world.chance.random,
-            open_session=wire.open,
-            open_threads=partial(VirtualThreads, world=world),
-        )
-        self.file = file
-
-    @override
-    def rejects(self, path: str | None) -> Rejects:
-        return WatchedRejects(path, self.file)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """What a simulation drives; a defective stand-in is handed in here."""
-
-    target: type[TargetBigCommerce] = TargetBigCommerce
-    opening: type[VirtualOpening] = VirtualOpening
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
     """What a process left behind.
@@ -70,22 +41,22 @@ class Ended:
     Args:
         status: its exit status; None if it was killed.
         states: those that it printed.
-        read: records that it read.
-        settled: those that have an outcome.
+        read: records it read.
+        with_outcome: those that have an outcome.
         changed: customers whom it changed or created.
-        complaints: what it said at ERROR.
+        errors: what it logged at ERROR.
     """
 
     status: int | None
     states: list[dict[str, Any]]
     read: int
-    settled: int
+    with_outcome: int
     changed: int
-    complaints: list[str]
+    errors: list[str]
 
 
 class Printed(io.StringIO):
-    """Standard output: a line that is written is out, unless the process is dead."""
+    """Standard output; a line is printed unless the process is dead."""
 
     def __init__(self, world: World) -> None:
         super().__init__()
@@ -99,8 +70,8 @@ class Printed(io.StringIO):
         return written
 
 
-class Complaints(logging.Handler):
-    """Keeps what is said at ERROR."""
+class ErrorLog(logging.Handler):
+    """Keeps what is logged at ERROR."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -113,23 +84,31 @@ class Complaints(logging.Handler):
 
 def run_process(
     world: World,
-    opening: VirtualOpening,
-    parts: Parts,
+    wire: Wire,
+    file: MemoryFile,
     *,
     config: Mapping[str, Any],
     text: bytes,
 ) -> Ended:
     """Run the target over an input until it ends or is ended."""
-    complaints = Complaints()
+    errors = ErrorLog()
     printed = Printed(world)
     status: int | None = None
-    with Pipe(world, text) as pipe, _surroundings(complaints, opening.interrupt):
-        # A dry run writes its table to stderr, of which it takes hold at once.
+    with Pipe(world, text) as pipe, _surroundings(errors):
+        shutdown = VirtualShutdown(world, pipe)
+        # A dry run writes its table to the stderr of its start.
         with contextlib.redirect_stderr(io.StringIO()):
-            target = parts.target(
+            target = TargetBigCommerce(
                 config=dict(config),
-                opening=opening,
-                message_reader=VirtualReader(world, pipe),
+                shutdown=shutdown,
+                build=partial(
+                    build_run,
+                    clock=world.now,
+                    random=world.chance.random,
+                    open_session=wire.open,
+                    open_threads=partial(VirtualThreadPool, world=world),
+                    open_file=partial(WatchedFile, memory=file),
+                ),
             )
         try:
             with contextlib.redirect_stdout(printed):
@@ -138,44 +117,37 @@ def run_process(
             status = exited.code  # type: ignore[assignment]
         except (DeadError, ViolationError):
             pass
-    _give_back(target)
+        finally:
+            shutdown.close()
     if world.violation:
         raise world.violation
-    tally = target.export.tally
+    stats = target.context.stats
     return Ended(
         status=status,
         states=[json.loads(line) for line in printed.getvalue().splitlines()],
-        read=tally.read,
-        settled=sum(tally.outcomes.values()),
-        changed=tally.customers_changed,
-        complaints=complaints.lines,
+        read=stats.read,
+        with_outcome=stats.outcomes.total(),
+        changed=stats.customers_changed,
+        errors=errors.lines,
     )
 
 
-def _give_back(target: TargetBigCommerce) -> None:
-    """Close what a process of its own would by its end."""
-    lines = target.export.rejects._file
-    if lines is not None and lines._descriptor is not None:
-        os.close(lines._descriptor)
-
-
 @contextlib.contextmanager
-def _surroundings(complaints: logging.Handler, interrupt: Interrupt) -> Iterator[None]:
+def _surroundings(errors: logging.Handler) -> Iterator[None]:
     """Give the test's own process back its signals and its logs."""
     numbers = (signal.SIGTERM, signal.SIGINT)
     handlers = [signal.getsignal(number) for number in numbers]
     levels = [logger.level for logger in LOGGERS]
     for logger in LOGGERS:
         logger.setLevel(logging.ERROR)
-    LOGGERS[0].addHandler(complaints)
+    LOGGERS[0].addHandler(errors)
     LOGGERS[0].propagate = False
     try:
         yield
     finally:
         LOGGERS[0].propagate = True
-        LOGGERS[0].removeHandler(complaints)
+        LOGGERS[0].removeHandler(errors)
         for logger, level in zip(LOGGERS, levels, strict=True):
             logger.setLevel(level)
         for number, handler in zip(numbers, handlers, strict=True):
             signal.signal(number, handler)
-        interrupt.close()

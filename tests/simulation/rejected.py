@@ -1,4 +1,4 @@
-"""Why records were rejected, and of whom nobody knows whether the store wrote them."""
+"""Why records were rejected, and which customers the store may have written."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def codes_by_record(simulation: Simulation) -> dict[int, set[str]]:
 
 
 def unconfirmed(simulation: Simulation) -> set[Who | None]:
-    """Name those of whom the store did not say whether it wrote them."""
+    """Return the customers of whom the store did not confirm a write."""
     rejected = codes_by_record(simulation)
     numbers = {n for n, codes in rejected.items() if codes & EXCUSES}
     return {entry.who for entry in simulation.scenario.entries if entry.n in numbers}

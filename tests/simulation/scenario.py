@@ -1,4 +1,4 @@
-"""What one seed makes happen: a store, settings, records, and all that goes wrong."""
+"""What a seed draws: a store, settings, records, faults and interventions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FATAL = ("401", "403", "redirect")  # These end a run at once; rare, or nothing 
 TROUBLES: tuple[What | None, ...] = (None, "term", "int", "kill", "kill", "power")
 PROCESSES_IN_TROUBLE = 5
 HARMLESS = ("shrink", "crowd", "race")  # To the values that are there.
-HAPPENINGS = (
+INTERVENTIONS = (
     *("alter", "alter", "delete", "drop_value", "own_value", "drop_attribute"),
     *HARMLESS,
 )
@@ -46,10 +46,10 @@ class Scenario:
         entries: the records, in order.
         state_after: a STATE follows the records of these numbers.
         schema_after: a new SCHEMA follows the records of these numbers.
-        versions: how exits are told: not, or by ACTIVATE_VERSION at the end.
+        versions: whether exits are reported by ACTIVATE_VERSION at the end.
         stock_order: the version is activated before its records too.
         troubles: what comes to the first processes.
-        happenings: what others do to the store, and at which moment.
+        interventions: what others do to the store, and at which step.
         full_disk: in which process the rejects cannot be written.
         tries: which processes a trial run goes before, and of which kind.
     """
@@ -63,7 +63,7 @@ class Scenario:
     versions: bool
     stock_order: bool
     troubles: list[Trouble | None] = field(default_factory=list)
-    happenings: list[tuple[int, str]] = field(default_factory=list)
+    interventions: list[tuple[int, str]] = field(default_factory=list)
     full_disk: int | None = None
     tries: Mapping[int, Try] = field(default_factory=dict)
 
@@ -71,7 +71,7 @@ class Scenario:
 def draw(seed: int) -> Scenario:
     """Draw a scenario; the same seed always draws the same."""
     chance = random.Random(seed)  # noqa: S311 - repeatable
-    # A crowd is an audience that breaks: more leave it than may be cleared.
+    # A crowd is a broken audience: more members leave than may be cleared.
     is_crowd = chance.random() < 0.03
     settings = _settings(chance, is_crowd=is_crowd)
     cast = draw_cast(chance, settings, is_crowd=is_crowd)
@@ -91,7 +91,7 @@ def draw(seed: int) -> Scenario:
         versions=versions,
         stock_order=chance.random() < 0.3,
         troubles=[_trouble(chance) for _ in range(PROCESSES_IN_TROUBLE)],
-        happenings=_happenings(chance, HARMLESS if is_crowd else HAPPENINGS),
+        interventions=_interventions(chance, HARMLESS if is_crowd else INTERVENTIONS),
         full_disk=chance.choice((None, None, None, 0, 1)),
         tries=_tries(chance),
     )
@@ -169,14 +169,16 @@ def _options(chance: random.Random, seed: int) -> Options:
 
 def _trouble(chance: random.Random) -> Trouble | None:
     what = chance.choice(TROUBLES)
-    moment = chance.randint(1, chance.choice((10, 40, 160)))
-    return Trouble(what=what, moment=moment) if what else None
+    step = chance.randint(1, chance.choice((10, 40, 160)))
+    return Trouble(what=what, step=step) if what else None
 
 
-def _happenings(chance: random.Random, kinds: Sequence[str]) -> list[tuple[int, str]]:
+def _interventions(
+    chance: random.Random, kinds: Sequence[str]
+) -> list[tuple[int, str]]:
     many = chance.choice((0, 0, 1, 3, 8))
-    moments = sorted(chance.randint(1, 200) for _ in range(many))
-    return [(moment, chance.choice(kinds)) for moment in moments]
+    steps = sorted(chance.randint(1, 200) for _ in range(many))
+    return [(step, chance.choice(kinds)) for step in steps]
 
 
 def _tries(chance: random.Random) -> dict[int, Try]:

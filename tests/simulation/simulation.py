@@ -1,4 +1,4 @@
-"""A seed's whole story: processes one after the other, until all is done."""
+"""One seed: processes one after the other, until the input is done."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .cast import TYPES, audience_of
 from .memory_file import MemoryFile
 from .model import leavers
 from .others import Others
-from .process import Parts, run_process
+from .process import run_process
 from .scenario import draw
 from .tap import sent
 from .watch import Watch
@@ -26,20 +26,19 @@ if TYPE_CHECKING:
     from .process import Ended
     from .scenario import Try
 
-CALM_AFTER = 8  # Processes; from here on nothing goes wrong any more.
+CALM_AFTER = 8  # Processes; nothing goes wrong in later ones.
 MOST_PROCESSES = 20
-PARTS = Parts()
 
 
-def simulate(seed: int, parts: Parts = PARTS) -> list[str]:
-    """Live through a seed; gives the calls that were made.
+def simulate(seed: int) -> list[str]:
+    """Simulate a seed; return the calls that were made.
 
     Raises:
-        ViolationError: when anything that is promised is broken; it names the seed.
+        ViolationError: when a check fails; it names the seed.
     """
     with MemoryFile() as file:
         try:
-            simulation = Simulation(seed, parts, file)
+            simulation = Simulation(seed, file)
             simulation.run()
         except ViolationError as found:
             raise AssertionError(
@@ -52,51 +51,50 @@ def simulate(seed: int, parts: Parts = PARTS) -> list[str]:
 class Simulation:
     """One seed."""
 
-    def __init__(self, seed: int, parts: Parts, file: MemoryFile) -> None:
+    def __init__(self, seed: int, file: MemoryFile) -> None:
         self.scenario = draw(seed)
         self.file = file
-        self._parts = parts
         self._world = World(random.Random(seed + 1))  # noqa: S311 - repeatable
         options = self.scenario.options
         faults = Faults(options.fault_rates, seed=seed, seconds=options.fault_seconds)
         self.store = Store(options, self._world.clock, faults, Journal(100_000))
-        self.scenario.cast.settle_in(self.store)
+        self.scenario.cast.create_in(self.store)
         self.others = Others(self._world.chance, self.store, self.scenario.cast)
         self._watch = Watch(self._world, self.store, self._may_clear)
         width = self.scenario.settings["max_in_flight"]
         self.wire = Wire(self._world, self.store, self._watch, width)
         self.leavers = leavers(self.scenario)
-        told = [entry for entry in self.scenario.entries if entry.leaves]
-        self._exits = {(entry.who, audience_of(entry.stream)) for entry in told}
+        exits = [entry for entry in self.scenario.entries if entry.leaves]
+        self._exits = {(entry.who, audience_of(entry.stream)) for entry in exits}
         self._most_cleared: int = self.scenario.settings["max_clear_percent"]
         self._may_clear_exits = True
         self._state = 0
         self.processes = 0
         self.starts = 0
-        self.has_begun_anew = False
+        self.has_restarted = False
 
     def run(self) -> None:
-        """Run processes until the input is done, and look at what is left."""
+        """Run processes until the input is done, then check the store."""
         before = trials.contents(self.store)
-        self._world.happenings = [
-            (moment, partial(self.others.act, what))
-            for moment, what in self.scenario.happenings
+        self._world.interventions = [
+            (step, partial(self.others.act, what))
+            for step, what in self.scenario.interventions
         ]
         is_whole = False
         while not is_whole:
-            self._try_out(self.scenario.tries.get(self.processes))
+            self._run_trial(self.scenario.tries.get(self.processes))
             is_whole = self._run_once()
         checks.end(self, before)
 
-    def _try_out(self, kind: Try | None) -> None:
-        """Run a process that only tries what the next one is to do."""
+    def _run_trial(self, kind: Try | None) -> None:
+        """Run a process with dry_run or limit."""
         self._world.begin(None)
         if kind == "dry run":
-            happenings, self._world.happenings = self._world.happenings, []
+            interventions, self._world.interventions = self._world.interventions, []
             left = trials.contents(self.store), self.file.lines()
             ended = self._process(self._state, dry_run=True)
             trials.dry_run(ended, self, left)
-            self._world.happenings = happenings
+            self._world.interventions = interventions
         elif kind == "limit":
             limit = self._world.chance.randint(1, 8)
             before = trials.contents(self.store)
@@ -106,14 +104,14 @@ class Simulation:
             checks.covered(self, self._state)
 
     def _run_once(self) -> bool:
-        """Run one process; whether the input is done, as a whole where it must be."""
+        """Run one process; return whether the whole input is done."""
         self.processes += 1
         if self.processes > MOST_PROCESSES:
             raise ViolationError("the runs never come to an end")
-        self._trouble_up()
+        self._set_trouble()
         begun = self._state
         ended = self._process(begun)
-        self._most_cleared = trials.told_percent(ended, self._most_cleared)
+        self._most_cleared = trials.suggested_percent(ended, self._most_cleared)
         for state in ended.states:
             self._state = checks.read_state(state, self._state)
         checks.process(ended, self._world)
@@ -121,8 +119,8 @@ class Simulation:
         if ended.status != 0:
             return False
         if begun and self.scenario.versions:
-            # Only a version that was read as a whole is activated.
-            self._state, self.has_begun_anew = 0, True
+            # Only a version that was read completely is activated.
+            self._state, self.has_restarted = 0, True
             return False
         return True
 
@@ -130,10 +128,10 @@ class Simulation:
     def _is_calm(self) -> bool:
         return self.processes > CALM_AFTER
 
-    def _trouble_up(self) -> None:
+    def _set_trouble(self) -> None:
         if self._is_calm:
             self.store.faults.clear()
-            self._world.happenings.clear()
+            self._world.interventions.clear()
         at, troubles = self.processes - 1, self.scenario.troubles
         self._world.begin(troubles[at] if at < len(troubles) else None)
 
@@ -142,10 +140,9 @@ class Simulation:
         self._may_clear_exits = "limit" not in settings
         self._watch.begin(self._most_cleared)
         config = {**self._config(), **settings}
-        opening = self._parts.opening(self._world, self.wire, self.file)
         text = sent(self.scenario, begun, version=self.starts + 1)
         trouble = self._world.trouble
-        ended = run_process(self._world, opening, self._parts, config=config, text=text)
+        ended = run_process(self._world, self.wire, self.file, config=config, text=text)
         if trouble and trouble.what == "power" and self._world.is_dead:
             self.file.lose(self._world.chance)
         return ended
@@ -163,7 +160,7 @@ class Simulation:
             "max_clear_percent": self._most_cleared,
         }
         if self._is_calm:
-            config["max_rejects"] = 1000  # As the error has told the user to.
+            config["max_rejects"] = 1000  # As the error message says.
         return config
 
     def _may_clear(self, customer_id: int, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""The target's threads in virtual time: the seed decides which of them goes on."""
+"""The target's threads in virtual time: the seed decides which of them runs next."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from target_bigcommerce.api.threads import Threads
+from target_bigcommerce.api.parallel import ThreadPool
 
 from .turns import NEVER
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     from .turns import Strand, Turns
     from .world import World
 
-# More than ever run; threads are kept, as making them is what costs.
+# More than ever run at once. Threads are reused, because starting them is slow.
 POOL = ThreadPoolExecutor(16, thread_name_prefix="strand")
 
 
-class VirtualThreads(Threads):
+class VirtualThreadPool(ThreadPool):
     """Threads of which one runs at a time."""
 
-    def __init__(self, most: int, world: World) -> None:
-        super().__init__(most)
+    def __init__(self, size: int, world: World) -> None:
+        super().__init__(size)
         self._world = world
 
     @override
-    def side_by_side(self, act: Callable[[], None], times: int) -> None:
-        crew = Crew(self._world.turns, act, times)
+    def run_copies(self, call: Callable[[], None], copies: int) -> None:
+        crew = Crew(self._world.turns, call, copies)
         while crew.left:
             self._world.turns.rest(NEVER)
             try:
@@ -47,12 +47,12 @@ class VirtualThreads(Threads):
 
 
 class Crew:
-    """The threads that do the same; the one that waits for them goes on at the end."""
+    """Threads that make the same call; the thread that waits for them resumes last."""
 
-    def __init__(self, turns: Turns, act: Callable[[], None], times: int) -> None:
+    def __init__(self, turns: Turns, call: Callable[[], None], times: int) -> None:
         self._turns = turns
-        self._act = act
-        self._boss = turns.current
+        self._call = call
+        self._caller = turns.current
         self.left = times
         self.errors: list[BaseException] = []
         for _ in range(times):
@@ -61,17 +61,17 @@ class Crew:
     def _live(self, strand: Strand) -> None:
         strand.go.acquire()
         try:
-            self._act()
+            self._call()
         except BaseException as error:  # noqa: BLE001 - raised where all are waited for
             self.errors.append(error)
         self.left -= 1
-        if not self.left and self._boss.wakes == NEVER:
-            self._boss.wakes = self._turns.elapsed
+        if not self.left and self._caller.wakes == NEVER:
+            self._caller.wakes = self._turns.elapsed
         self._turns.end()
 
 
 class VirtualCondition(threading.Condition):
-    """Waits by giving its turn to others."""
+    """Waits by passing its turn to other strands."""
 
     def __init__(self, world: World) -> None:
         super().__init__()

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from simulation.defects import DEFECTS
 from simulation.simulation import simulate
 
-if TYPE_CHECKING:
-    from simulation.process import Parts
-
 ENOUGH = 1000
 
 
-def _live_through(seeds: range, parts: Parts) -> None:
+def _live_through(seeds: range) -> None:
     for seed in seeds:
-        simulate(seed, parts)
+        simulate(seed)
 
 
 @pytest.mark.parametrize(
@@ -32,5 +27,5 @@ def _live_through(seeds: range, parts: Parts) -> None:
     ],
 )
 def test_the_simulation_catches(defect: str, words: str) -> None:
-    with pytest.raises(AssertionError, match=words):
-        _live_through(range(ENOUGH), DEFECTS[defect])
+    with DEFECTS[defect](), pytest.raises(AssertionError, match=words):
+        _live_through(range(ENOUGH))

@@ -8,7 +8,6 @@ import pytest
 
 from simulation.memory_file import MemoryFile
 from simulation.scenario import draw
-from simulation.simulation import PARTS as SOUND
 from simulation.simulation import Simulation, simulate
 
 PARTS = 6  # So that they can be lived through side by side.
@@ -17,7 +16,7 @@ PARTS = 6  # So that they can be lived through side by side.
 def most_at_once(seed: int) -> int:
     """Live through a seed; gives how many calls were under way at once."""
     with MemoryFile() as file:
-        simulation = Simulation(seed, SOUND, file)
+        simulation = Simulation(seed, file)
         simulation.run()
     return simulation.wire.most_at_once
 

@@ -1,4 +1,4 @@
-"""What holds after a run that only tries, and what a run tells to try instead."""
+"""What must hold after a run with dry_run or limit, and the limits errors suggest."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .process import Ended
     from .simulation import Simulation
 
-TOLD_PERCENT = re.compile(r"run once with max_clear_percent (\d+)\.$")
+SUGGESTED_PERCENT = re.compile(r"run once with max_clear_percent (\d+)\.$")
 
 
 def contents(store: Store) -> dict[str, Any]:
@@ -52,20 +52,22 @@ def limit(
         raise ViolationError(f"{len(changed)} were changed, with a limit of {most}")
 
 
-def told_percent(ended: Ended, percent: int) -> int:
-    """Read how much may be cleared from now on, if too much was to be cleared."""
-    for line in ended.complaints:
-        if told := TOLD_PERCENT.search(line):
-            if int(told[1]) <= percent:
-                raise ViolationError(f"it is no cure to allow {told[1]} of {percent} %")
-            return int(told[1])
+def suggested_percent(ended: Ended, percent: int) -> int:
+    """Return the max_clear_percent that an error suggests, else the present one."""
+    for line in ended.errors:
+        if suggested := SUGGESTED_PERCENT.search(line):
+            if int(suggested[1]) <= percent:
+                raise ViolationError(
+                    f"the error suggests {suggested[1]} % after {percent} %"
+                )
+            return int(suggested[1])
     return percent
 
 
 def _changed(
     simulation: Simulation, before: Mapping[str, Any], after: Mapping[str, Any]
 ) -> set[int]:
-    """Who is not as before, but for those whom others write or nobody knows of."""
+    """Customers that changed, except those that others may have written."""
     others = simulation.others
     then, now = before["customers"], after["customers"]
     rows = {

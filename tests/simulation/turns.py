@@ -20,7 +20,7 @@ class Strand:
     """A thread that runs only while it is its turn.
 
     Args:
-        wakes: the moment from which on it can have its turn.
+        wakes: the time from which it can have its turn.
         is_deaf: whether a signal does not end its rest.
         is_in_call: whether it waits for an answer.
     """
@@ -36,8 +36,8 @@ class Turns:
     """Gives one strand after the other its turn; time passes while all rest.
 
     Args:
-        chance: decides between those that could go on at the same moment.
-        on_stuck: called when each of them waits for another; it has to wake them.
+        chance: decides between strands that wake at the same time.
+        on_stuck: called when all wait for each other; it must wake them.
     """
 
     def __init__(self, chance: random.Random, on_stuck: Callable[[], None]) -> None:
@@ -80,9 +80,9 @@ class Turns:
         if first == NEVER:
             self._on_stuck()
             first = self.elapsed
-        moment = max(first, self.elapsed)
-        ready = [strand for strand in self._resting if strand.wakes <= moment]
+        now = max(first, self.elapsed)
+        ready = [strand for strand in self._resting if strand.wakes <= now]
         self.current = ready[0] if len(ready) == 1 else self._chance.choice(ready)
         self._resting.remove(self.current)
-        self.elapsed = moment
-        self.clock.set(START + moment)
+        self.elapsed = now
+        self.clock.set(START + now)

@@ -1,4 +1,4 @@
-"""What the store sees of the target that no end state would show."""
+"""What the store observes of the target that no end state would show."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ ALWAYS_ALLOWED = 100  # Values to clear, however large a share of all they are.
 
 
 class Watch:
-    """Stands beside the store and looks at every call that was let in.
+    """Observes every call that the store accepts.
 
     Args:
-        world: told of what may not be.
+        world: is given each violation.
         store: what is watched.
         may_clear: whether a customer's value of an attribute may ever be deleted.
     """

@@ -1,38 +1,39 @@
-"""The store behind `requests`, without a socket."""
+"""The store behind the target's HTTP session, without a socket."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
-import requests
 from requests.structures import CaseInsensitiveDict
-from typing_extensions import override
 
 from sandbox.http import Request, to_request
-from target_bigcommerce.api.session import open_session
+from singer_kit.errors import NoResponseError
+from singer_kit.http import HttpResponse
 
 from .world import DeadError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sandbox import Options
     from sandbox.bigcommerce.store import Store
     from sandbox.http import Response
 
     from .watch import Watch
     from .world import World
 
+TIMEOUT_SECONDS = 60.0  # The default of request_timeout_seconds.
+
 
 class Wire:
-    """Carries requests to the store and answers back, or loses them on the way.
+    """Carries requests to the store and responses back, or loses them on the way.
 
     Args:
-        world: lets time pass meanwhile.
-        store: answers.
-        watch: looks at what the store does.
-        width: how many calls there may be at once.
+        world: advances the time.
+        store: responds.
+        watch: observes the store.
+        width: requests that may be in flight at once.
     """
 
     def __init__(self, world: World, store: Store, watch: Watch, width: int) -> None:
@@ -40,88 +41,84 @@ class Wire:
         self._store = store
         self._watch = watch
         self._width = width
-        self._under_way = 0
+        self._in_flight = 0
         self.most_at_once = 0
 
-    def open(self, *given: str) -> requests.Session:
-        """Open the target's own session, except for what it is connected to."""
-        return VirtualSession(open_session(*given), self)
+    def open(self, *_: object, **__: object) -> Connection:
+        """Open the session of a thread."""
+        return Connection(self, self._store.options)
 
-    def carry(self, request: Request, patience: float) -> requests.Response:
-        """Let the store answer.
+    def carry(self, request: Request) -> HttpResponse:
+        """Let the store respond.
 
         Raises:
-            requests.RequestException: when the answer is lost, slow or cut.
+            NoResponseError: when the response is lost, slow or cut.
         """
         if self._world.signalled is not None:
-            self._world.violate("a call begins after a signal")
+            self._world.violate("a request starts after a signal")
         self._world.touch()
         with self._one_more():
-            answer = self._answer(request)
-            self._world.pass_by(min(answer.delay, patience))
-        if answer.delay > patience:
-            raise requests.ReadTimeout
-        if answer.ending == "cut":
-            raise requests.ConnectionError
-        if answer.ending == "truncated":
-            raise requests.exceptions.ChunkedEncodingError
-        return _to_response(answer)
+            response = self._respond(request)
+            self._world.pass_by(min(response.delay, TIMEOUT_SECONDS))
+        if response.delay > TIMEOUT_SECONDS:
+            raise NoResponseError("ReadTimeout")
+        if response.ending != "whole":
+            raise NoResponseError(response.ending)
+        return HttpResponse(
+            status=response.status,
+            headers=CaseInsensitiveDict(response.headers),
+            body=response.body,
+        )
 
     @contextmanager
     def _one_more(self) -> Iterator[None]:
         strand = self._world.turns.current
         strand.is_in_call = True
-        self._under_way += 1
-        self.most_at_once = max(self.most_at_once, self._under_way)
+        self._in_flight += 1
+        self.most_at_once = max(self.most_at_once, self._in_flight)
         try:
-            if self._under_way > self._width:
-                self._world.violate("there are more calls at once than max_in_flight")
+            if self._in_flight > self._width:
+                self._world.violate("more than max_in_flight requests are in flight")
             yield
         finally:
-            self._under_way -= 1
+            self._in_flight -= 1
             strand.is_in_call = False
 
-    def _answer(self, request: Request) -> Response:
+    def _respond(self, request: Request) -> Response:
         call = self._store.begin(request)
         try:
             self._world.pass_by(self._world.chance.uniform(0.0, 0.4))
         except DeadError:
-            call.finish()  # What has reached the store is carried out all the same.
+            call.finish()  # The store processes what it has received.
             raise
         self._watch.before(request)
-        answer = call.finish()
+        response = call.finish()
         self._watch.after(request)
-        self._world.touch()  # The answer is on its way.
-        return answer
+        self._world.touch()  # The response is in transit.
+        return response
 
 
-class VirtualSession(requests.Session):
-    """Sends what the target's session would send, over a wire."""
+class Connection:
+    """Sends the target's requests over a wire instead of a socket."""
 
-    def __init__(self, real: requests.Session, wire: Wire) -> None:
-        super().__init__()
-        self._real = real
+    def __init__(self, wire: Wire, options: Options) -> None:
         self._wire = wire
+        self._path = f"/stores/{options.store_hash}/v3"
+        self._token = options.store_token
 
-    @override
-    def request(  # type: ignore[override]  # only what the transport gives
-        self, method: str, url: str, **how: Any
-    ) -> requests.Response:
-        assert not how["allow_redirects"]
-        assert callable(self._real.auth)
-        bearer = requests.PreparedRequest()
-        bearer.headers = CaseInsensitiveDict({**self._real.headers, **how["headers"]})
-        self._real.auth(bearer)
-        parts = urlsplit(url)
-        request = to_request(
-            method, parts.path, parts.query, dict(bearer.headers), how["data"] or b""
-        )
-        return self._wire.carry(request, patience=how["timeout"][1])
+    def send(
+        self,
+        method: str,
+        target: str,
+        *,
+        body: bytes | None = None,
+        content_type: str = "application/json",
+    ) -> HttpResponse:
+        """Let the store respond."""
+        path, _, query = target.partition("?")
+        headers = {"X-Auth-Token": self._token, "Content-Type": content_type}
+        request = to_request(method, self._path + path, query, headers, body or b"")
+        return self._wire.carry(request)
 
-
-def _to_response(answer: Response) -> requests.Response:
-    response = requests.Response()
-    response.status_code = answer.status
-    response.headers = CaseInsensitiveDict(answer.headers)
-    response._content = answer.body
-    return response
+    def close(self) -> None:
+        """Close nothing."""

@@ -1,4 +1,4 @@
-"""Virtual time, chance, and the moments at which something happens to a process."""
+"""Virtual time, chance, and the steps at which a process can be interrupted."""
 
 from __future__ import annotations
 
@@ -6,18 +6,13 @@ import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NoReturn
 
-from typing_extensions import override
-
-from target_bigcommerce.errors import InterruptedByUserError
-from target_bigcommerce.interrupt import Interrupt
-
 from .turns import Turns
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable
 
-MOST_MOMENTS = 100_000
+MAX_STEPS = 100_000
 SHORTEST_SLEEP = 1e-6  # A real wait is never shorter, whatever was asked for.
 
 What = Literal["term", "int", "kill", "power"]
@@ -34,26 +29,26 @@ class ViolationError(BaseException):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
-    """What ends a process early, and at which of its moments."""
+    """What ends a process early, and at which of its steps."""
 
     what: What
-    moment: int
+    step: int
 
 
 class World:
     """Everything outside of the process: it lets time pass and trouble come.
 
-    A moment is a point at which the process touches the world: a wait, the two ends
-    of a call, a read, a line printed. All trouble comes at moments.
+    A step is a point at which the process touches the world: a wait, the two ends of
+    a call, a read, a line printed. Interruptions happen at steps.
     """
 
     def __init__(self, chance: random.Random) -> None:
         self.chance = chance
         self.turns = Turns(chance, self._stuck)
         self.clock = self.turns.clock
-        self.happenings: list[tuple[int, Callable[[], None]]] = []
+        self.interventions: list[tuple[int, Callable[[], None]]] = []
         self.violation: ViolationError | None = None
-        self._moments = 0
+        self._steps = 0
         self.begin(None)
 
     def begin(self, trouble: Trouble | None) -> None:
@@ -63,7 +58,7 @@ class World:
         self.is_dead = False
         self.trouble = trouble
         self._unhandled: int | None = None
-        self._moment = 0
+        self._step = 0
 
     def now(self) -> float:
         """Running seconds."""
@@ -74,28 +69,28 @@ class World:
         self.rest(self.turns.elapsed + seconds)
 
     def rest(self, until: float, *, is_deaf: bool = True) -> None:
-        """Let other threads go on until then."""
+        """Let other threads run until then."""
         self.turns.rest(until, is_deaf=is_deaf)
         if self.is_dead:
             raise DeadError
         self.handle_signals()
 
     def touch(self) -> None:
-        """One moment passes."""
+        """One step."""
         if self.is_dead:
             raise DeadError
-        self._moment += 1
-        if self._moment > MOST_MOMENTS:
+        self._step += 1
+        if self._step > MAX_STEPS:
             self.violate("the process never ends")
-        self._moments += 1
-        while self.happenings and self.happenings[0][0] <= self._moments:
-            self.happenings.pop(0)[1]()
-        if self.trouble and self._moment >= self.trouble.moment:
+        self._steps += 1
+        while self.interventions and self.interventions[0][0] <= self._steps:
+            self.interventions.pop(0)[1]()
+        if self.trouble and self._step >= self.trouble.step:
             what, self.trouble = self.trouble.what, None
             self._strike(what)
 
     def sleep(self, seconds: float) -> None:
-        """Let time pass; trouble comes before, in the middle or not at all."""
+        """Let time pass; trouble comes before it, halfway through, or not at all."""
         self.touch()
         if seconds > 0:
             half = max(seconds, SHORTEST_SLEEP) / 2
@@ -106,7 +101,7 @@ class World:
             self._nap(0.0)
 
     def violate(self, text: str) -> NoReturn:
-        """End the process, as it did what may never happen."""
+        """End the process, which did what may never happen."""
         self.violation = self.violation or ViolationError(text)
         self._die()
         raise self.violation
@@ -144,20 +139,3 @@ class World:
     def _stuck(self) -> None:
         self.violation = self.violation or ViolationError("all threads wait for others")
         self._die()
-
-
-class VirtualInterrupt(Interrupt):
-    """Its waits are over as soon as the virtual clock is moved."""
-
-    def __init__(self, world: World) -> None:
-        super().__init__()
-        self._world = world
-
-    @override
-    def wait(self, seconds: float) -> None:
-        if self._world.turns.current.is_in_call:
-            self._world.violate("a call begins within a call of the same thread")
-        if not self.is_set:
-            self._world.sleep(seconds)
-        if self.is_set:
-            raise InterruptedByUserError("Stopped by a signal.")

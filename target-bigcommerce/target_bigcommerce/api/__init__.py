@@ -1,1 +1,1 @@
-"""What BigCommerce is asked and what it answers."""
+"""BigCommerce's Customers V3 API."""

@@ -95,8 +95,8 @@ def to_record(n: int, kind: str) -> Message:
     return message
 
 
-def mended(rejects: list[Message]) -> list[Message]:
-    """Mend what was wrong in each."""
+def fixed(rejects: list[Message]) -> list[Message]:
+    """Fix what was wrong in each."""
     return [
         line if line["type"] == "SCHEMA" else to_record(int(_member(line)), "good")
         for line in rejects
@@ -121,7 +121,7 @@ def read_rejects(config: Mapping[str, Any]) -> list[Message]:
 def check(
     kinds: list[str], readings: dict[str, Any], faults: list[Fault], folder: Path
 ) -> None:
-    """Run, look at store and rejects, mend, run again, look once more."""
+    """Run, check store and rejects, fix, run again, check again."""
     options = Options(
         members=CUSTOMERS, others=0, newsletter=0, quota=10**6, **CLEAN, **readings
     )
@@ -156,7 +156,7 @@ def check(
         }
         assert reasons == {n: BAD[k] for n, k in enumerate(kinds) if k != "good"}
 
-        second = read_all(to_text(mended(rejects)).encode(), config)
+        second = read_all(to_text(fixed(rejects)).encode(), config)
 
         assert second.status == 0, second.errors
         assert read_rejects(config) == []

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from .conftest import MakeBox, RunTarget
 
-SECRET = "s3cret-that-nobody-may-see"
+SECRET = "s3cret-that-no-log-may-show"
 PERSON = "jane.doe@example.com"
 GOOD = (schema(), record(1001, company="New", email=PERSON), state(1))
 
@@ -103,7 +103,7 @@ def assert_refused(run: Run, box: Sandbox, *words: str) -> None:
         ),
         pytest.param(
             {"map_custom_attributes": [{"from": "tier", "to": "LyticsAudience_vip"}]},
-            ["'LyticsAudience_vip'", "is also", "two writers of one attribute"],
+            ["'LyticsAudience_vip'", "is also", "so both would write it"],
             id="default audience attribute mapped",
         ),
     ],
@@ -139,7 +139,7 @@ def test_settings_that_cannot_work_are_refused(
         ),
         pytest.param(
             [schema(), {"type": SECRET, "stream": "vip"}],
-            ["Line 2", "none of", "RECORD"],
+            ["Line 2", "a type other than", "RECORD"],
             id="unknown type",
         ),
         pytest.param(

@@ -1,4 +1,4 @@
-"""Who left loses this audience's value, and nobody else loses anything."""
+"""Members who left lose this audience's value; no one else loses anything."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def seen(*customers: object, version: int = 1) -> list[Message]:
     return [record(customer, version=version) for customer in customers]
 
 
-# Told by a record.
+# Reported by a record.
 
 
 def test_a_member_who_left_loses_the_value_and_keeps_everything_else(
@@ -114,7 +114,7 @@ def test_exits_alone_do_not_create_the_attribute(box: Sandbox, run: RunTarget) -
     assert got.outcomes == {"unchanged": 1}
 
 
-# Told by ACTIVATE_VERSION.
+# Reported by ACTIVATE_VERSION.
 
 
 def test_who_was_not_seen_under_the_version_loses_the_value(
@@ -138,22 +138,22 @@ def test_who_was_not_seen_under_the_version_loses_the_value(
     [
         pytest.param(
             [activate(1), *seen(1001), state(1)],
-            "No record came under the version",
+            "No record came under the activated version",
             id="before its records, as the SDK's taps send it",
         ),
         pytest.param(
             [activate(1), state(1)],
-            "an emptied audience looks the same",
+            "an empty audience looks the same",
             id="an emptied audience",
         ),
         pytest.param(
             [*seen(1001, version=1), activate(2), state(1)],
-            "No record came under the version",
+            "No record came under the activated version",
             id="another version",
         ),
         pytest.param(
             [*seen(1001, "no. 7"), activate(1), state(1)],
-            "1 records of the version had an unreadable id",
+            "1 records of the activated version had an unreadable id",
             id="an unreadable id",
         ),
     ],
@@ -166,7 +166,7 @@ def test_a_version_in_doubt_clears_nobody_and_says_so(
     assert values_of(members) == {**VALUES, 1006: "another_audience"}
     assert got.status == 0
     assert said in got.stderr
-    assert "nobody is cleared" in got.stderr
+    assert "no value of LyticsAudience_vip is cleared" in got.stderr
     assert "delete this attribute in BigCommerce" in got.stderr
 
 
@@ -226,7 +226,7 @@ def test_a_new_schema_in_the_middle_forgets_nobody(
 def test_an_input_without_exits_is_told_of(members: Sandbox, run: RunTarget) -> None:
     got = run(schema(), record(1001), **CLEAR)
 
-    assert "the input told of no exit" in got.stderr
+    assert "but the input reported no exits" in got.stderr
     assert values_of(members) == {**VALUES, 1006: "another_audience"}
 
 

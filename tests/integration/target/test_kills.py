@@ -1,4 +1,4 @@
-"""A killed run costs nothing: the same input again from the last STATE mends it."""
+"""A killed run loses nothing: the next one continues from the last STATE."""
 
 from __future__ import annotations
 

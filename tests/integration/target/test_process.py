@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from .conftest import MakeBox, RunTarget
 
-NOBODY = "http://127.0.0.1:9"  # Nothing listens there.
+NO_LISTENER = "http://127.0.0.1:9"  # Nothing listens there.
 CREATE = {
     "on_missing_id": "create",
     "map_standard_fields": [
@@ -74,7 +74,7 @@ def test_even_for_debugging_no_token_is_told(
 def test_a_proxy_of_the_environment_gets_nothing_meant_for_this_machine(
     config: dict[str, Any], box: Sandbox
 ) -> None:
-    proxies = dict.fromkeys(("HTTP_PROXY", "http_proxy", "ALL_PROXY"), NOBODY)
+    proxies = dict.fromkeys(("HTTP_PROXY", "http_proxy", "ALL_PROXY"), NO_LISTENER)
     env = {k: v for k, v in os.environ.items() if k.lower() != "no_proxy"}
 
     got = run_target(
@@ -118,7 +118,7 @@ def test_the_rejects_in_use_are_no_input_by_name_either(
     got = run_with(config, "--input", config["rejects_path"])
 
     assert got.status == 1
-    assert "mv rejects.jsonl mended.jsonl" in got.complaints[0]
+    assert "mv rejects.jsonl replay.jsonl" in got.complaints[0]
 
 
 def test_an_output_that_nobody_reads_ends_the_run_in_one_line(
@@ -148,15 +148,15 @@ def test_without_an_output_nothing_is_written(
 
     assert got.status == 1
     [complaint] = got.complaints
-    assert "no standard output" in complaint
+    assert "Standard output is closed" in complaint
     assert len(box.journal) == 0
 
 
 def test_no_state_is_cut_where_python_buffers_nothing() -> None:
     """A write without a buffer ends short when a signal comes into a full pipe."""
     program = (
-        "import io, sys; from target_bigcommerce.whole_output import write_whole;"
-        "before = sys.stdout.buffer; write_whole(); after = sys.stdout.buffer;"
+        "import io, sys; from singer_kit.logs import buffer_stdout;"
+        "before = sys.stdout.buffer; buffer_stdout(); after = sys.stdout.buffer;"
         "print(isinstance(before, io.RawIOBase), isinstance(after, io.RawIOBase))"
     )
 

@@ -1,4 +1,4 @@
-"""Records that could not be written are kept, and come back when they are mended."""
+"""Records that could not be written are kept, and are replayed once they are fixed."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_mended_rejects_complete_the_store(
     announced, *lines = first.rejects
     for line in lines:
         place = {LONG: 1, "Two": 2, "Three": 3, 4: 4}[line["record"]["company"]]
-        line["record"] = {"id": 1000 + place, "company": f"Mended {place}"}
+        line["record"] = {"id": 1000 + place, "company": f"Fixed {place}"}
 
     second = run(announced, *lines)
 
@@ -48,10 +48,10 @@ def test_mended_rejects_complete_the_store(
     assert second.outcomes == {"updated": 4}
     assert second.rejects == ()
     assert [companies_of(box)[number] for number in range(1001, 1006)] == [
-        "Mended 1",
-        "Mended 2",
-        "Mended 3",
-        "Mended 4",
+        "Fixed 1",
+        "Fixed 2",
+        "Fixed 3",
+        "Fixed 4",
         "Five",
     ]
     assert values_of(box).keys() == {1001, 1002, 1003, 1004, 1005}
@@ -118,7 +118,7 @@ def test_the_rejects_in_use_are_no_input(
     got = Run(status=done.returncode, stdout=done.stdout, stderr=done.stderr)
     assert got.status == 1
     [complaint] = got.complaints
-    assert "mv rejects.jsonl mended.jsonl" in complaint
+    assert "mv rejects.jsonl replay.jsonl" in complaint
     assert Path(config["rejects_path"]).read_bytes() == before
 
 

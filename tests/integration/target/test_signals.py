@@ -29,7 +29,7 @@ LONG_WAIT = {"fault_seconds": 50.0}
 
 
 def assert_ended(got: Run, box: Sandbox, number: int, sent: int) -> None:
-    """The status tells the signal; the state covers nothing unwritten."""
+    """The status names the signal; STATE covers nothing unwritten."""
     assert got.status == 128 + number, got.stderr
     covered = got.state["n"] if got.state else 0
     now = companies_of(box)

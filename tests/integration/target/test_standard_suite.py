@@ -55,7 +55,7 @@ class TestTargetBigCommerce(Suite):
     def test_target_record_before_schema(
         self, config: SuiteConfig, resource: object, runner: TargetTestRunner
     ) -> None:
-        """The run ends, but with an error of ours: a line that tells what to do."""
+        """The run ends, but with an error of ours: a line that says what to do."""
         with pytest.raises(InputError, match="came before its SCHEMA"):
             TargetRecordBeforeSchemaTest().run(config, resource, runner)
 

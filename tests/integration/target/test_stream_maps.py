@@ -1,4 +1,4 @@
-"""The SDK's stream maps: what the user's expressions get wrong is told as theirs."""
+"""The SDK's stream maps: errors in the user's expressions are reported as such."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The target's client against a sandbox, with waits that only move the clock."""
+"""The target's client against a sandbox, with waits that only advance the clock."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-import tenacity
 
 from sandbox import Clock, Sandbox
-from target_bigcommerce.api.calls import Calls
-from target_bigcommerce.client import Client
-from target_bigcommerce.interrupt import Interrupt
-from target_bigcommerce.throttle import Throttle
-from target_bigcommerce.transport import Transport
+from singer_kit.shutdown import ShutdownSignal
+from target_bigcommerce.api.client import BigCommerceClient
+from target_bigcommerce.api.parallel import ParallelCalls
+from target_bigcommerce.api.throttle import Throttle
+from target_bigcommerce.api.transport import Transport, open_session
+from target_bigcommerce.records.confirming import INCLUDES, has_fields
 
 START = 1_700_000_000.0
 
@@ -25,10 +25,10 @@ class Edge:
     """A client and what it is made of."""
 
     box: Sandbox
-    interrupt: Interrupt
+    shutdown: ShutdownSignal
     throttle: Throttle
     transport: Transport
-    client: Client
+    client: BigCommerceClient
     waits: list[float] = field(default_factory=list)
     counts: Counter[tuple[str, int]] = field(default_factory=Counter)
 
@@ -43,16 +43,16 @@ Connect = Callable[..., Edge]
 
 @pytest.fixture
 def connect() -> Iterator[Connect]:
-    """Connect to a sandbox; a wait moves the sandbox's clock instead of sleeping."""
+    """Connect to a sandbox; a wait for the quota advances its clock."""
     opened: list[Edge] = []
 
     def make(box: Sandbox, **settings: Any) -> Edge:  # noqa: ANN401 - the transport's
-        interrupt: Interrupt = settings.pop("interrupt", None) or Interrupt()
+        shutdown = ShutdownSignal()
         waits: list[float] = []
         counts: Counter[tuple[str, int]] = Counter()
 
         def wait(seconds: float) -> None:
-            interrupt.wait(0)
+            shutdown.wait(0)
             if seconds:
                 waits.append(seconds)
                 box.clock.advance(seconds)
@@ -63,23 +63,31 @@ def connect() -> Iterator[Connect]:
             max_in_flight=in_flight,
             clock=settings.pop("clock", box.clock.now),
             wait=settings.pop("wait", wait),
-            chance=lambda: 1.0,
+            jitter=lambda: 1.0,
         )
-        given = {
-            "base_url": f"{box.url}/stores/{box.options.store_hash}/v3",
+        session = {
             "access_token": box.options.store_token,
             "user_agent": "test",
             "timeout_seconds": 5.0,
-            "throttle": throttle,
-            "interrupt": interrupt,
-            "backoff": tenacity.wait_none(),
-            "on_call": lambda endpoint, status: counts.update([(endpoint, status)]),
         }
-        transport = Transport(**{**given, **settings})
-        client = Client(transport, Calls(in_flight, interrupt))
+        session |= {name: settings.pop(name) for name in session if name in settings}
+        store = settings.pop("store_hash", box.options.store_hash)
+        base_url = f"{box.url}/stores/{store}/v3"
+        transport = Transport(
+            base_url=base_url,
+            open_session=lambda: open_session(base_url, **session),
+            throttle=throttle,
+            sleep=shutdown.wait,
+            on_attempt=lambda endpoint, status: counts.update([(endpoint, status)]),
+            **{"jitter": lambda: 0.0, **settings},
+        )
+        parallel = ParallelCalls(in_flight, shutdown)
+        client = BigCommerceClient(
+            transport, parallel, is_applied=has_fields, include=INCLUDES
+        )
         edge = Edge(
             box=box,
-            interrupt=interrupt,
+            shutdown=shutdown,
             throttle=throttle,
             transport=transport,
             client=client,
@@ -91,13 +99,13 @@ def connect() -> Iterator[Connect]:
 
     yield make
     for edge in opened:
-        edge.client.calls.close()
-        edge.interrupt.close()
+        edge.client.close()
+        edge.shutdown.close()
 
 
 @pytest.fixture
 def edge(make_sandbox: Callable[..., Sandbox], connect: Connect) -> Edge:
-    """A store of some thirty customers that answers as it should."""
+    """A store of some thirty customers that works normally."""
     return connect(make_sandbox(members=30, clock=Clock.still(1_700_000_000.0)))
 
 

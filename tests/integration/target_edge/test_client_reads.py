@@ -1,4 +1,4 @@
-"""Whole lists are read, in few calls, under every reading of the docs."""
+"""Lists are read in few requests, under every reading of the documentation."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sandbox import Fault
-from target_bigcommerce.api.rows import Attribute
-from target_bigcommerce.errors import (
-    AttributeConflictError,
-)
+from target_bigcommerce.api.models import AttributeDefinition
+from target_bigcommerce.errors import AttributeConflictError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
 # Reading.
 
 
-def test_customers_are_found_by_id_a_hundred_a_call_and_strangers_are_missing(
+def test_customers_are_read_100_ids_per_request(
     open_store: Callable[..., Edge],
 ) -> None:
     edge = open_store()
@@ -35,7 +33,7 @@ def test_customers_are_found_by_id_a_hundred_a_call_and_strangers_are_missing(
     assert edge.asked == {"GET /customers": -(-(len(ids) + 1) // 100)}
 
 
-def test_customers_come_with_what_is_to_be_included(
+def test_customers_have_what_is_included(
     open_store: Callable[..., Edge],
 ) -> None:
     edge = open_store()
@@ -60,7 +58,9 @@ ODD = [
 
 
 @pytest.mark.parametrize("email", ODD)
-def test_odd_addresses_are_found(open_store: Callable[..., Edge], email: str) -> None:
+def test_customer_with_unusual_email_is_found(
+    open_store: Callable[..., Edge], email: str
+) -> None:
     edge = open_store(members=5)
     edge.box.store.put_customer(5000, email=email)
 
@@ -70,7 +70,7 @@ def test_odd_addresses_are_found(open_store: Callable[..., Edge], email: str) ->
     assert found[email.lower()]["id"] == 5000
 
 
-def test_an_address_with_a_comma_finds_nobody_else(
+def test_email_with_a_comma_matches_no_other(
     open_store: Callable[..., Edge],
 ) -> None:
     edge = open_store(members=5)
@@ -82,7 +82,7 @@ def test_an_address_with_a_comma_finds_nobody_else(
 
 
 @pytest.mark.parametrize("options", [{"in_list_limit": 7}, {"url_limit": 300}])
-def test_lists_are_halved_until_the_store_takes_them(
+def test_lists_are_halved_until_accepted(
     open_store: Callable[..., Edge], options: dict[str, int]
 ) -> None:
     edge = open_store(**options)
@@ -95,8 +95,8 @@ def test_lists_are_halved_until_the_store_takes_them(
 
     assert set(by_id) == set(customers)
     assert {row["id"] for row in by_email.values()} == set(customers)
-    refused = [e for e in edge.box.journal.since(before) if e.status != 200]
-    assert refused == []
+    rejected = [e for e in edge.box.journal.since(before) if e.status != 200]
+    assert rejected == []
 
 
 def test_all_pages_of_values_are_read(open_store: Callable[..., Edge]) -> None:
@@ -123,10 +123,10 @@ def test_all_pages_of_values_are_read(open_store: Callable[..., Edge]) -> None:
     assert edge.asked == {"GET /customers/attribute-values": 2 + 1 + 1}
 
 
-def test_nothing_is_asked_about_nobody(edge: Edge) -> None:
+def test_empty_lists_send_no_request(edge: Edge) -> None:
     client = edge.client
 
-    answers = [
+    results = [
         client.customers_by_id([]),
         client.customers_by_email([]),
         client.values([], [1]),
@@ -136,23 +136,23 @@ def test_nothing_is_asked_about_nobody(edge: Edge) -> None:
     ]
     client.delete_values([])
 
-    assert not any(answers)
+    assert not any(results)
     assert edge.box.journal.total == 0
 
 
 # Attributes.
 
 
-def test_an_attribute_is_made_once_and_then_found(edge: Edge) -> None:
+def test_attribute_is_created_once(edge: Edge) -> None:
     made = edge.client.create_attribute("Tier", "string")
     again = edge.client.create_attribute("Tier", "string")
 
-    assert made == again == Attribute(id=made.id, name="Tier", type="string")
+    assert made == again == AttributeDefinition(id=made.id, name="Tier", type="string")
     assert edge.client.attributes() == [made]
 
 
 @pytest.mark.parametrize("kind", ["500_after", "cut_after", "truncated", "500", "cut"])
-def test_an_unanswered_creation_of_an_attribute_makes_no_twin(
+def test_lost_response_makes_no_duplicate_attribute(
     make_sandbox: Callable[..., Sandbox], connect: Connect, kind: str
 ) -> None:
     edge = connect(make_sandbox(members=5, allow_duplicate_attributes=True))
@@ -164,16 +164,16 @@ def test_an_unanswered_creation_of_an_attribute_makes_no_twin(
     assert made.name == "Tier"
 
 
-def test_a_full_store_is_told_with_its_limit(open_store: Callable[..., Edge]) -> None:
+def test_full_store_is_an_error_with_its_limit(open_store: Callable[..., Edge]) -> None:
     edge = open_store(members=5)
     for n in range(50):
         edge.box.store.add_attribute(f"A{n}")
 
-    with pytest.raises(AttributeConflictError, match=r'"Tier".*50 is the most'):
+    with pytest.raises(AttributeConflictError, match=r"'Tier'.*50 is the maximum"):
         edge.client.create_attribute("Tier", "string")
 
 
-def test_an_attribute_of_another_type_is_told_with_it(edge: Edge) -> None:
+def test_attribute_of_another_type_is_an_error(edge: Edge) -> None:
     edge.box.store.add_attribute("Tier", "number")
 
     with pytest.raises(AttributeConflictError, match="of type number"):

@@ -1,4 +1,4 @@
-"""Whole lists are written, in few calls, under every reading of the docs."""
+"""Lists are written in few requests, under every reading of the documentation."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sandbox import Fault
-from target_bigcommerce.api.narrowing import UNCONFIRMED
-from target_bigcommerce.api.rows import AttributeValue
-from target_bigcommerce.errors import (
-    UnavailableError,
-)
+from singer_kit.errors import RetriesExhaustedError
+from target_bigcommerce.api.models import AttributeValue
+from target_bigcommerce.api.writes import UNCONFIRMED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +43,7 @@ def emails_of(edge: Edge) -> list[str]:
 
 
 @readings
-def test_an_update_loses_only_the_guilty_customers(
+def test_only_bad_customers_are_rejected(
     open_store: Callable[..., Edge], options: dict[str, Any]
 ) -> None:
     edge = open_store(**options)
@@ -53,24 +51,24 @@ def test_an_update_loses_only_the_guilty_customers(
     taken = edge.box.store.customers[max(edge.box.store.customers)]["email"]
     rows: list[dict[str, Any]] = [{"id": n, "company": f"C{n}"} for n in ids]
     rows[3]["first_name"] = ""
-    rows[11] = {"id": 987654321, "company": "nobody's"}
+    rows[11] = {"id": 987654321, "company": "none"}
     rows[12]["email"] = taken
     rows[29]["phone"] = "9" * 51
 
     written = edge.client.update_customers(rows)
 
-    assert sorted(written.refused) == [3, 11, 12, 29]
+    assert sorted(written.rejected) == [3, 11, 12, 29]
     assert sorted(written.done) == [n for n in range(47) if n not in {3, 11, 12, 29}]
-    for place, row in written.done.items():
-        assert row["id"] == ids[place]
-        assert edge.box.store.customers[ids[place]]["company"] == f"C{ids[place]}"
+    for index, row in written.done.items():
+        assert row["id"] == ids[index]
+        assert edge.box.store.customers[ids[index]]["company"] == f"C{ids[index]}"
     assert edge.asked["PUT /customers"] <= 2 * len(rows)
     updated = edge.box.store.diff()["customers"]["updated"]
     assert sorted(map(int, updated)) == sorted(ids[n] for n in written.done)
 
 
 @readings
-def test_values_lose_only_the_guilty_rows(
+def test_only_bad_values_are_rejected(
     open_store: Callable[..., Edge], options: dict[str, Any]
 ) -> None:
     edge = open_store(**options)
@@ -87,18 +85,18 @@ def test_values_lose_only_the_guilty_rows(
         17: AttributeValue(customer_id=987654321, attribute_id=text, value="x"),
         29: AttributeValue(customer_id=ids[14], attribute_id=999, value="x"),
     }
-    for place, value in bad.items():
-        values[place] = value
+    for index, value in bad.items():
+        values[index] = value
 
     written = edge.client.upsert_values(values)
 
-    assert sorted(written.refused) == sorted(bad)
+    assert sorted(written.rejected) == sorted(bad)
     assert sorted(written.done) == [n for n in range(30) if n not in bad]
     assert len(edge.box.store.values) == 27
 
 
 @readings
-def test_a_creation_loses_only_the_guilty_and_never_makes_a_twin(
+def test_creation_rejects_bad_rows_without_duplicates(
     open_store: Callable[..., Edge], options: dict[str, Any]
 ) -> None:
     edge = open_store(**options)
@@ -110,7 +108,7 @@ def test_a_creation_loses_only_the_guilty_and_never_makes_a_twin(
 
     written = edge.client.create_customers(rows)
 
-    assert sorted(written.refused) == [7, 20]
+    assert sorted(written.rejected) == [7, 20]
     assert sorted(written.done) == [n for n in range(25) if n not in {7, 20}]
     assert written.done[13]["_found"] is True
     emails = emails_of(edge)
@@ -122,7 +120,7 @@ def test_a_creation_loses_only_the_guilty_and_never_makes_a_twin(
     "kind", ["500", "503_after", "cut", "cut_after", "truncated", "not_json", "429"]
 )
 @pytest.mark.parametrize("times", [1, 3])
-def test_an_unanswered_creation_never_makes_a_twin(
+def test_creation_with_unknown_outcome_makes_no_duplicate(
     open_store: Callable[..., Edge], kind: str, times: int
 ) -> None:
     edge = open_store()
@@ -136,7 +134,7 @@ def test_an_unanswered_creation_never_makes_a_twin(
 
 
 @pytest.mark.parametrize("kind", ["503_after", "cut_after", "truncated"])
-def test_what_was_applied_without_an_answer_is_looked_up_and_not_posted_again(
+def test_applied_creation_is_looked_up_not_repeated(
     open_store: Callable[..., Edge], kind: str
 ) -> None:
     edge = open_store()
@@ -148,7 +146,7 @@ def test_what_was_applied_without_an_answer_is_looked_up_and_not_posted_again(
     assert edge.asked == {"POST /customers": 1, "GET /customers": 1}
 
 
-def test_after_an_unanswered_creation_a_refusal_still_hits_the_right_row(
+def test_rejection_after_a_lost_response_hits_the_right_row(
     open_store: Callable[..., Edge],
 ) -> None:
     edge = open_store()
@@ -159,23 +157,23 @@ def test_after_an_unanswered_creation_a_refusal_still_hits_the_right_row(
 
     written = edge.client.create_customers(rows)
 
-    assert sorted(written.refused) == [4]
+    assert sorted(written.rejected) == [4]
     assert [n for n, row in written.done.items() if row.get("_found")] == [0]
 
 
-def test_a_store_that_never_answers_a_creation_counts_as_unavailable(
+def test_creation_exhausts_its_attempts(
     open_store: Callable[..., Edge],
 ) -> None:
     edge = open_store()
     edge.box.faults.queue(Fault(kind="500", match="POST *", times=100))
 
-    with pytest.raises(UnavailableError, match="after 10 tries"):
+    with pytest.raises(RetriesExhaustedError, match="after 10 attempts"):
         edge.client.create_customers(new_customers(1))
 
     assert edge.asked["POST /customers"] == 10
 
 
-def test_a_row_missing_from_a_success_is_not_taken_for_written(
+def test_unconfirmed_row_does_not_count_as_written(
     open_store: Callable[..., Edge],
 ) -> None:
     edge = open_store()
@@ -184,12 +182,12 @@ def test_a_row_missing_from_a_success_is_not_taken_for_written(
 
     written = edge.client.update_customers([{"id": n, "notes": "x"} for n in ids])
 
-    assert list(written.refused.values()) == [UNCONFIRMED]
+    assert list(written.rejected.values()) == [UNCONFIRMED]
     assert len(written.done) == 9
     assert [entry.rows for entry in edge.box.journal.calls("PUT /customers")] == [10, 1]
 
 
-def test_a_row_missing_from_a_success_is_confirmed_by_sending_it_again(
+def test_unconfirmed_row_is_confirmed_by_resending(
     open_store: Callable[..., Edge],
 ) -> None:
     edge = open_store()
@@ -201,7 +199,7 @@ def test_a_row_missing_from_a_success_is_confirmed_by_sending_it_again(
     assert written.done[9]["_found"] is True
 
 
-def test_the_lowered_number_of_rows_lasts_for_the_run(
+def test_lowered_size_lasts_for_the_run(
     open_store: Callable[..., Edge],
 ) -> None:
     edge = open_store(rows_per_call=5)
@@ -216,7 +214,7 @@ def test_the_lowered_number_of_rows_lasts_for_the_run(
     assert len(again) == 20
 
 
-def test_values_are_deleted_a_hundred_a_call(open_store: Callable[..., Edge]) -> None:
+def test_values_are_deleted_100_per_request(open_store: Callable[..., Edge]) -> None:
     edge = open_store()
     attribute = edge.box.store.add_attribute("Tier")
     ids = sorted(edge.box.store.customers)[:110]
@@ -231,7 +229,7 @@ def test_values_are_deleted_a_hundred_a_call(open_store: Callable[..., Edge]) ->
     assert edge.asked["DELETE /customers/attribute-values"] == 2
 
 
-def test_only_what_may_be_sent_is_sent(open_store: Callable[..., Edge]) -> None:
+def test_only_documented_keys_are_sent(open_store: Callable[..., Edge]) -> None:
     edge = open_store(unknown_keys_refused=True)
     attribute = edge.client.create_attribute("Tier", "string").id
     customer_id = min(edge.box.store.customers)
@@ -262,7 +260,7 @@ FAULTS = {
 
 @pytest.mark.parametrize("seed", range(3))
 @readings
-def test_whatever_goes_wrong_good_rows_are_written_and_bad_ones_refused(
+def test_faults_change_no_outcome(
     open_store: Callable[..., Edge], options: dict[str, Any], seed: int
 ) -> None:
     edge = open_store(**options, seed=seed, fault_rates=FAULTS)
@@ -279,9 +277,9 @@ def test_whatever_goes_wrong_good_rows_are_written_and_bad_ones_refused(
     updated = edge.client.update_customers(updates)
     created = edge.client.create_customers(creations)
 
-    assert set(updated.refused) == bad_updates
+    assert set(updated.rejected) == bad_updates
     assert set(updated.done) == set(range(60)) - bad_updates
-    assert set(created.refused) == bad_creations
+    assert set(created.rejected) == bad_creations
     emails = emails_of(edge)
     counts = [emails.count(f"new{n}@example.com") for n in range(30)]
     assert counts == [int(n not in bad_creations) for n in range(30)]

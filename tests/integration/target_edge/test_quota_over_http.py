@@ -1,7 +1,6 @@
-"""The whole of throttle, threads and HTTP against the sandbox's quota.
+"""Throttle, threads and HTTP together against the sandbox's quota.
 
-Time is virtual: it passes only while every thread waits for it, so a busy machine
-changes nothing.
+Time is virtual: it passes only while every thread waits, whatever the load.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sandbox import Clock
-from target_bigcommerce.api.wire import Call
+from target_bigcommerce.api.models import ApiRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,11 +24,11 @@ START = 1_700_000_000.0
 QUOTA = 150
 WINDOWS = 3
 THREADS = 3
-READ = Call(method="GET", path="/customers/attributes")
+READ = ApiRequest(method="GET", path="/customers/attributes")
 
 
 class VirtualTime:
-    """Lets a clock jump to the next alarm once all threads wait for theirs."""
+    """Sets a clock to the next alarm as soon as all threads wait for theirs."""
 
     def __init__(self, clock: Clock, threads: int) -> None:
         self._clock = clock
@@ -48,7 +47,7 @@ class VirtualTime:
             self._passed.wait_for(lambda: self._clock.now() >= until)
 
     def leave(self) -> None:
-        """Wait for this thread no longer."""
+        """Remove this thread from those that are waited for."""
         with self._passed:
             self._rest()
 
@@ -71,7 +70,7 @@ def run_windows(
     other: int = 0,
     share: float = 1.0,
 ) -> Edge:
-    """Call as fast as the throttle lets us, over whole windows."""
+    """ApiRequest as fast as the throttle lets us, over whole windows."""
     clock = Clock.still(START)
     time = VirtualTime(clock, THREADS)
     box = make_sandbox(
@@ -80,7 +79,7 @@ def run_windows(
     edge = connect(box, wait=time.wait, share=share)
     end = START + WINDOWS * 30.0
 
-    def keep_calling() -> None:
+    def keep_sending() -> None:
         try:
             while clock.now() < end:
                 edge.throttle.expect(1_000_000)
@@ -88,11 +87,11 @@ def run_windows(
         finally:
             time.leave()
 
-    edge.client.calls.run([keep_calling] * THREADS)
+    edge.client.run_parallel([keep_sending] * THREADS)
     return edge
 
 
-def test_alone_the_quota_is_used_up_and_not_one_429_comes(
+def test_whole_quota_is_used_without_a_429(
     make_sandbox: Callable[..., Sandbox], connect: Connect
 ) -> None:
     edge = run_windows(make_sandbox, connect)
@@ -103,7 +102,7 @@ def test_alone_the_quota_is_used_up_and_not_one_429_comes(
 
 
 @pytest.mark.parametrize("quota", [QUOTA, 30])
-def test_an_app_that_takes_half_gets_it_and_few_429s_come(
+def test_app_that_uses_half_gets_it(
     quota: int, make_sandbox: Callable[..., Sandbox], connect: Connect
 ) -> None:
     edge = run_windows(make_sandbox, connect, quota=quota, other=quota // 2)
@@ -114,7 +113,7 @@ def test_an_app_that_takes_half_gets_it_and_few_429s_come(
     assert edge.counts[READ.endpoint, 200] >= 0.4 * WINDOWS * quota
 
 
-def test_a_small_quota_is_never_overdrawn(
+def test_small_quota_is_never_exceeded(
     make_sandbox: Callable[..., Sandbox], connect: Connect
 ) -> None:
     edge = run_windows(make_sandbox, connect, quota=20, share=0.9)

@@ -1,28 +1,25 @@
-"""Exports in this process: the real client, a store behind it, a clock beside it."""
+"""Runs of the target in this process: the real client against a sandbox's store."""
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
+from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import pytest
-import requests
 from audience_members import member, put
-from requests.adapters import BaseAdapter
+from requests.structures import CaseInsensitiveDict
 from typing_extensions import override
 
 from sandbox import Clock, Options, Sandbox
-from target_bigcommerce.api.session import open_session
-from target_bigcommerce.audience import Audience
-from target_bigcommerce.complaints import complaints
-from target_bigcommerce.declared import DECLARED
-from target_bigcommerce.exits.activation import activate
-from target_bigcommerce.interrupt import Interrupt
-from target_bigcommerce.records.stream_schema import StreamSchema
-from target_bigcommerce.run.opening import Opening
-from target_bigcommerce.settings import Settings
+from singer_kit.errors import NoResponseError
+from singer_kit.http import HttpResponse
+from singer_kit.shutdown import ShutdownSignal
+from target_bigcommerce.run import build_run
+from target_bigcommerce.sink import CustomerSink
+from target_bigcommerce.target import TargetBigCommerce
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,41 +29,43 @@ VIP = "vip_customers"
 Record = Mapping[str, Any]
 
 
-class StoreAdapter(BaseAdapter):
-    """Hands a session's requests to a store in this process."""
+class StoreSender:
+    """Passes requests to a store in this process."""
 
     def __init__(self, box: Sandbox) -> None:
-        super().__init__()
         self._box = box
 
-    @override
     def send(
-        self, request: requests.PreparedRequest, *args: Any, **kwargs: Any
-    ) -> requests.Response:
-        url = urlsplit(str(request.url))
+        self,
+        method: str,
+        target: str,
+        *,
+        body: bytes | None = None,
+        content_type: str = "application/json",
+    ) -> HttpResponse:
+        """Let the store respond."""
+        path, _, query = target.partition("?")
         answer = self._box.store.handle(
-            str(request.method),
-            url.path,
-            url.query,
-            dict(request.headers),
-            request.body or b"",
+            method,
+            f"/stores/{self._box.options.store_hash}/v3{path}",
+            query,
+            {
+                "X-Auth-Token": self._box.options.store_token,
+                "Content-Type": content_type,
+            },
+            body or b"",
         )
         if answer.ending != "whole":
-            raise requests.ConnectionError(answer.ending)
-        response = requests.Response()
-        response.status_code = answer.status
-        response.headers.update(answer.headers)
-        response._content = answer.body
-        response.request = request
-        return response
+            raise NoResponseError(answer.ending)
+        headers = CaseInsensitiveDict(answer.headers)
+        return HttpResponse(status=answer.status, headers=headers, body=answer.body)
 
-    @override
     def close(self) -> None:
-        pass
+        """Close nothing."""
 
 
-class Passing(Interrupt):
-    """Its waits let the clock pass instead of waiting."""
+class PassingShutdown(ShutdownSignal):
+    """Its waits advance the clock instead of waiting."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__()
@@ -78,10 +77,11 @@ class Passing(Interrupt):
 
 
 class Job:
-    """An export's audiences against a store; several runs are several jobs."""
+    """A run of the target against a store; several runs are several jobs."""
 
     def __init__(self, box: Sandbox, folder: Path, **config: object) -> None:
-        full = deepcopy(
+        self.box = box
+        self.config: dict[str, Any] = deepcopy(
             {
                 **box_config(box),
                 "id_field": "id",
@@ -89,69 +89,75 @@ class Job:
                 **config,
             }
         )
-        assert not complaints(full, DECLARED)
-        self.box = box
-        self._interrupt = Passing(box.clock)
-        self.config = full
-        self.opening = Opening(
-            interrupt=self._interrupt,
-            clock=box.clock.now,
-            open_session=self._open_session,
-        )
-        self.export, self.throttle = self.opening.export(Settings.from_config(full))
-        self._audiences: dict[str, Audience] = {}
+        self._shutdown = PassingShutdown(box.clock)
+        self.target = self.open_target()
+        self.run = self.target.context
+        self._sinks: dict[str, CustomerSink] = {}
 
-    def _open_session(self, *given: str) -> requests.Session:
-        session = open_session(*given)
-        session.mount("http://", StoreAdapter(self.box))
-        return session
+    def open_target(self, **config: object) -> TargetBigCommerce:
+        """Open a target against the store, with some settings otherwise."""
+        handlers = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            return TargetBigCommerce(
+                config=deepcopy({**self.config, **config}),
+                shutdown=self._shutdown,
+                build=partial(
+                    build_run,
+                    clock=self.box.clock.now,
+                    open_session=lambda *_, **__: StoreSender(self.box),
+                ),
+            )
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
 
     def close(self) -> None:
-        """Give back what it holds."""
-        self._interrupt.close()
+        """Close what it holds."""
+        self.run.close()
+        self._shutdown.close()
 
-    def audience(self, stream: str = VIP, **properties: object) -> Audience:
+    def sink(self, stream: str = VIP, **properties: object) -> CustomerSink:
         """Open a stream once, by default with any properties."""
-        if stream not in self._audiences:
+        if stream not in self._sinks:
             schema = {"properties": properties, "additionalProperties": True}
             message = {"type": "SCHEMA", "stream": stream, "schema": schema}
-            self.export.rejects.remember_schema(message)
-            opened = Audience(self.export, stream, StreamSchema(stream, schema, ()))
-            self._audiences[stream] = opened
-        return self._audiences[stream]
+            self.run.rejects.remember_schema(message)
+            self._sinks[stream] = CustomerSink(
+                self.target, stream, schema, [], run=self.run
+            )
+        return self._sinks[stream]
 
     def write(
         self, *records: Record, stream: str = VIP, version: int | None = None
     ) -> dict[str, int]:
         """Take records and drain them; gives the outcomes so far."""
-        audience = self.audience(stream)
+        sink = self.sink(stream)
         for record in records:
             message: dict[str, Any] = {"type": "RECORD", "stream": stream}
             message |= {"record": record}
             message |= {} if version is None else {"version": version}
-            kept = {n: v for n, v in record.items() if n != "_sdc_deleted_at"}
-            audience.take(kept, message)
-            if audience.is_full:
-                audience.drain()
-        audience.drain()
-        self.export.settle()
+            sink.add_record(dict(record), message)
+            if sink.is_full:
+                sink.process_batch({})
+        sink.process_batch({})
+        self.run.commit()
         return self.outcomes
 
     def activate(self, version: int, stream: str = VIP) -> None:
         """Activate a version."""
-        activate(self.export, stream, self.export.versions.of(stream, version))
+        self.sink(stream).activate_version(version)
 
     @property
     def outcomes(self) -> dict[str, int]:
         """How many records had which outcome; all that were read have one."""
-        outcomes = {str(name): n for name, n in self.export.tally.outcomes.items() if n}
-        assert sum(outcomes.values()) == self.export.tally.read
+        outcomes = {str(name): n for name, n in self.run.stats.outcomes.items() if n}
+        assert sum(outcomes.values()) == self.run.stats.read
         return outcomes
 
     @property
     def reject_codes(self) -> dict[str, int]:
         """How many records were rejected for what."""
-        return {code.value: n for code, n in self.export.tally.rejects.items()}
+        return {code.value: n for code, n in self.run.stats.rejects.items()}
 
     def values(self, attribute: str = f"LyticsAudience_{VIP}") -> dict[int, str]:
         """Every customer's value of an attribute in the store."""
@@ -232,8 +238,8 @@ def audience(box: Sandbox, make_job: MakeJob) -> Sandbox:
 
 
 @pytest.fixture
-def interrupt() -> Iterator[Interrupt]:
-    """Make an interrupt that nobody has set."""
-    made = Interrupt()
+def shutdown() -> Iterator[ShutdownSignal]:
+    """Make a shutdown signal that is not set."""
+    made = ShutdownSignal()
     yield made
     made.close()

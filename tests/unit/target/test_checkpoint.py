@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_bigcommerce.messages.checkpoint import Checkpoint
+from target_bigcommerce.state import Checkpoint
 
 STEPS = st.lists(st.sampled_from(["record", "state", "drain", "take"]))
 
@@ -18,10 +18,10 @@ def test_a_printed_state_never_covers_an_unsettled_record(steps: list[str]) -> N
         if step == "record":
             read += 1
         elif step == "state":
-            checkpoint.read(read, is_all_settled=read == settled)
+            checkpoint.receive(read, is_covered=read == settled)
         elif step == "drain":
             settled = read
-            checkpoint.settle()
+            checkpoint.advance()
         else:
             state = checkpoint.take()
             assert state is None or state <= settled
@@ -39,10 +39,10 @@ def test_the_newest_covered_state_is_printed_once(steps: list[str]) -> None:
             is_settled = False
         elif step == "state":
             number += 1
-            checkpoint.read(number, is_all_settled=is_settled)
+            checkpoint.receive(number, is_covered=is_settled)
             (covered if is_settled else waiting).append(number)
         elif step == "drain":
-            checkpoint.settle()
+            checkpoint.advance()
             covered, waiting, is_settled = covered + waiting, [], True
         else:
             state = checkpoint.take()
@@ -57,7 +57,7 @@ def test_the_newest_covered_state_is_printed_once(steps: list[str]) -> None:
 def test_a_state_behind_nothing_is_covered_at_once() -> None:
     checkpoint = Checkpoint()
 
-    checkpoint.read({"a": 1}, is_all_settled=True)
+    checkpoint.receive({"a": 1}, is_covered=True)
 
     assert checkpoint.take() == {"a": 1}
     assert checkpoint.take() is None
@@ -66,8 +66,8 @@ def test_a_state_behind_nothing_is_covered_at_once() -> None:
 def test_an_older_state_can_be_printed_while_a_newer_waits() -> None:
     checkpoint = Checkpoint()
 
-    checkpoint.read({"a": 1}, is_all_settled=True)
-    checkpoint.read({"a": 2}, is_all_settled=False)
+    checkpoint.receive({"a": 1}, is_covered=True)
+    checkpoint.receive({"a": 2}, is_covered=False)
 
     assert checkpoint.take() == {"a": 1}
 
@@ -75,7 +75,7 @@ def test_an_older_state_can_be_printed_while_a_newer_waits() -> None:
 def test_an_empty_state_is_a_state() -> None:
     checkpoint = Checkpoint()
 
-    checkpoint.read({}, is_all_settled=False)
-    checkpoint.settle()
+    checkpoint.receive({}, is_covered=False)
+    checkpoint.advance()
 
     assert checkpoint.take() == {}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from target_bigcommerce.errors import TooManyClearsError
-from target_bigcommerce.exits.clearing import ALWAYS_ALLOWED, DAY_SECONDS, ClearGuard
+from target_bigcommerce.exits import ALWAYS_ALLOWED, DAY_SECONDS, ClearGuard
 
 VIP, NEWS = "LyticsAudience_vip", "LyticsAudience_news"
 
@@ -80,7 +80,7 @@ def test_small_steps_add_up() -> None:
     assert not there.clear(1)
 
 
-def test_after_a_day_the_count_begins_anew() -> None:
+def test_after_a_day_the_count_starts_again() -> None:
     there = Values(20, 1000)
     there.clear(200)
     there.now = DAY_SECONDS

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from singer_kit import errors as kit
 from target_bigcommerce import errors
-from target_bigcommerce.run.closing import close, run_to_status
+from target_bigcommerce.summary import RunReport, run_to_status
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,16 +22,17 @@ if TYPE_CHECKING:
     from sandbox import Sandbox
 
 MakeJob = Callable[..., "Job"]
-OWN = [
+OWN = {
     each
-    for each in vars(errors).values()
-    if isinstance(each, type) and issubclass(each, errors.BigCommerceError)
-]
-PEACEFUL = (errors.LimitReachedError, errors.InterruptedByUserError)
+    for each in {**vars(kit), **vars(errors)}.values()
+    if isinstance(each, type) and issubclass(each, kit.PluginError)
+}
+PEACEFUL = (errors.LimitReachedError, kit.ShutdownRequestedError)
+WITH_DETAILS = {errors.RequestRejectedError, kit.StreamMapError}
 FAILING = [
     each
-    for each in OWN
-    if not issubclass(each, PEACEFUL) and each is not errors.RefusedError
+    for each in sorted(OWN, key=lambda each: each.__name__)
+    if not issubclass(each, PEACEFUL) and each not in WITH_DETAILS
 ]
 
 
@@ -74,7 +76,7 @@ def test_a_limit_that_was_reached_is_no_failure(
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("error", [errors.InterruptedByUserError("Stopped."), None])
+@pytest.mark.parametrize("error", [kit.ShutdownRequestedError("Stopped."), None])
 def test_a_signal_s_number_is_in_the_status(
     error: Exception | None, signum: signal.Signals
 ) -> None:
@@ -103,10 +105,12 @@ def test_the_summary_is_said_and_written(
 ) -> None:
     path = tmp_path / "summary.json"
     job = make_job(box, summary_path=str(path), on_exit="clear")
-    job.audience(id={})
+    job.sink(id={})
     job.write({"id": "x"}, {"id": None})
+    caplog.clear()
+    box.clock.advance(1.5)
 
-    status = close(job.export, job.throttle, status=0, left=0, seconds=1.5)
+    status = RunReport(job.run, status=0).publish()
 
     summary = json.loads(path.read_text())
     assert status == summary["exit_status"] == 0
@@ -116,18 +120,18 @@ def test_the_summary_is_said_and_written(
     [line, rejected, exits] = caplog.messages
     assert line.startswith("2 records: 1 skipped, 1 rejected; rejects unreadable_id 1")
     assert rejected.startswith("1 records were rejected. They are kept in")
-    assert exits.startswith("on_exit is clear, and the input told of no exit")
+    assert exits.startswith("on_exit is clear, but the input reported no exits")
 
 
 def test_two_members_of_one_customer_are_warned_about(
     box: Sandbox, make_job: MakeJob, caplog: pytest.LogCaptureFixture
 ) -> None:
     job = make_job(box)
-    job.export.tally.shared_ids = 2
+    job.run.stats.shared_ids = 2
 
-    close(job.export, job.throttle, status=0, left=0, seconds=0)
+    RunReport(job.run, status=0).publish()
 
-    assert "2 records were of another member with the same customer id" in caplog.text
+    assert "2 records had the same customer id as another member" in caplog.text
 
 
 def test_a_summary_that_cannot_be_written_fails_the_run(
@@ -137,7 +141,7 @@ def test_a_summary_that_cannot_be_written_fails_the_run(
     job = make_job(box, summary_path=str(folder / "summary.json"))
     folder.rmdir()
 
-    done = close(job.export, job.throttle, status=0, left=0, seconds=0)
-    stopped = close(job.export, job.throttle, status=143, left=0, seconds=0)
+    done = RunReport(job.run, status=0).publish()
+    stopped = RunReport(job.run, status=143).publish()
 
     assert (done, stopped) == (1, 143)

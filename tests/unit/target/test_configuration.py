@@ -121,7 +121,7 @@ def test_the_target_takes_its_variables_and_those_of_the_sdk(
     assert target.settings.dry_run
     assert target.config["flattening_max_depth"] == 2
     assert target.config["stream_maps"] == {"a": {}}
-    target._interrupt.close()
+    target.shutdown.close()
 
 
 # Files.

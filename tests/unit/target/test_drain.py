@@ -132,7 +132,7 @@ def test_a_record_that_contradicts_its_schema_is_rejected(
 ) -> None:
     put(box, 17)
     job = make_job(box, map_standard_fields=NAMES)
-    job.audience(company={"type": "string"})
+    job.sink(company={"type": "string"})
 
     outcomes = job.write({"id": 17, "company": 5})
 
@@ -147,7 +147,7 @@ def test_an_attribute_that_cannot_be_had_is_refused_before_any_record(
     job = make_job(box, map_custom_attributes=[TIER])
 
     with pytest.raises(AttributeConflictError, match="'Tier' has the type number"):
-        job.audience()
+        job.sink()
 
 
 # Time.
@@ -157,20 +157,20 @@ def test_a_record_waits_no_longer_than_its_limit(
     box: Sandbox, make_job: MakeJob
 ) -> None:
     job = make_job(box, batch_wait_limit_seconds=60)
-    before = job.export.deadline()
+    before = job.run.seconds_to_drain()
 
-    job.export.wait()
+    job.run.await_drain()
     box.clock.advance(45)
-    job.export.wait()
-    later = job.export.deadline()
+    job.run.await_drain()
+    later = job.run.seconds_to_drain()
     box.clock.advance(45)
-    overdue = job.export.deadline()
-    job.export.settle()
+    overdue = job.run.seconds_to_drain()
+    job.run.commit()
 
     assert before is None
     assert later == pytest.approx(15)
     assert overdue == 0
-    assert job.export.deadline() is None
+    assert job.run.seconds_to_drain() is None
 
 
 # A dry run.

@@ -9,11 +9,8 @@ import pytest
 from audience_members import NAMES, VIP, put
 
 from sandbox import Fault, Sandbox
-from target_bigcommerce.errors import (
-    LimitReachedError,
-    TooManyRejectsError,
-    UnavailableError,
-)
+from singer_kit.errors import RetriesExhaustedError
+from target_bigcommerce.errors import LimitReachedError, TooManyRejectsError
 
 if TYPE_CHECKING:
     from conftest import Job
@@ -28,9 +25,9 @@ def test_a_drain_that_fails_counts_nothing_and_can_be_repeated(
     box.faults.queue(Fault(kind="503", match="PUT /customers/*", times=10))
     job = make_job(box, map_standard_fields=NAMES)
 
-    with pytest.raises(UnavailableError):
+    with pytest.raises(RetriesExhaustedError):
         job.write({"id": 17, "company": "After"})
-    counted = dict(job.export.tally.outcomes)
+    counted = dict(job.run.stats.outcomes)
     outcomes = job.write()
 
     assert not counted
@@ -41,23 +38,23 @@ def test_a_drain_that_fails_counts_nothing_and_can_be_repeated(
 def test_more_rejects_than_allowed_end_the_run(box: Sandbox, make_job: MakeJob) -> None:
     job = make_job(box, map_standard_fields=[], max_rejects=2)
     job.write({"id": "x"}, {"id": "y"}, {"id": "y"})
-    job.export.stop_if_over()
+    job.run.check_limits()
 
     job.write({"id": "z"})
 
     with pytest.raises(TooManyRejectsError, match="3 records were rejected"):
-        job.export.stop_if_over()
+        job.run.check_limits()
 
 
 def test_a_limit_lets_no_more_customers_change(box: Sandbox, make_job: MakeJob) -> None:
     put(box, *range(1, 11))
     job = make_job(box, map_standard_fields=[], limit=4)
     job.write({"id": 1}, {"id": 2})
-    job.export.stop_if_over()
-    room = job.export.room("vip")
+    job.run.check_limits()
+    room = job.run.max_customers("vip")
 
     job.write({"id": 3}, {"id": 4})
 
     assert room == 2
     with pytest.raises(LimitReachedError):
-        job.export.stop_if_over()
+        job.run.check_limits()

@@ -9,9 +9,7 @@ import pytest
 from audience_members import NAMES, VIP, person, put
 
 from sandbox import Fault, Sandbox
-from target_bigcommerce.errors import (
-    AttributeConflictError,
-)
+from target_bigcommerce.errors import AttributeConflictError
 
 if TYPE_CHECKING:
     from conftest import Job
@@ -138,7 +136,7 @@ def test_a_customer_whose_records_are_written_apart_is_changed_once(
     )
 
     assert job.outcomes == {"updated": 2, "rejected": 1}
-    assert job.export.tally.customers_changed == 1
+    assert job.run.stats.customers_changed == 1
 
 
 def test_a_customer_who_is_rejected_when_half_is_written_was_changed(
@@ -151,4 +149,4 @@ def test_a_customer_who_is_rejected_when_half_is_written_was_changed(
     job.write({"id": 1, "company": "New", "born": "1990-01-01T10:00:00,5Z"})
 
     assert job.outcomes == {"rejected": 1}
-    assert job.export.tally.customers_changed == 1
+    assert job.run.stats.customers_changed == 1

@@ -6,8 +6,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from target_bigcommerce.dry_run import (
+    MAX_LINES,
+    MAX_WIDTH,
+    DryRunTable,
+    describe_calls,
+    format_cell,
+)
 from target_bigcommerce.plan import Change
-from target_bigcommerce.run.dry_run import MOST_LINES, WIDEST, Cost, DryTable, shown
 
 PLAIN = st.text(st.characters(categories=["L", "N"]), min_size=2, max_size=12)
 ADDRESSES = st.builds(
@@ -20,8 +26,8 @@ ADDRESSES = st.builds(
 
 
 @given(address=ADDRESSES, before=st.text(max_size=10), after=st.text(max_size=10))
-def test_no_whole_address_is_shown(address: str, before: str, after: str) -> None:
-    text = shown(f"{before} {address} {after}")
+def test_no_whole_address_is_format_cell(address: str, before: str, after: str) -> None:
+    text = format_cell(f"{before} {address} {after}")
 
     assert address not in text
 
@@ -30,7 +36,7 @@ def test_no_whole_address_is_shown(address: str, before: str, after: str) -> Non
 def test_no_address_is_shown_that_stands_close_to_another(
     one: str, other: str, between: str
 ) -> None:
-    text = shown(f"{one}{between}{other}")
+    text = format_cell(f"{one}{between}{other}")
 
     assert one not in text
     assert other not in text
@@ -38,7 +44,7 @@ def test_no_address_is_shown_that_stands_close_to_another(
 
 @given(address=ADDRESSES)
 def test_an_address_within_a_list_is_masked(address: str) -> None:
-    text = shown([{"name": "mail", "value": address}])
+    text = format_cell([{"name": "mail", "value": address}])
 
     assert address not in text
 
@@ -48,9 +54,9 @@ def test_an_address_within_a_list_is_masked(address: str) -> None:
 @example("x" * 500)
 @example("@" * 500)
 def test_whatever_is_shown_fits_into_a_line(text: str) -> None:
-    line = shown(text)
+    line = format_cell(text)
 
-    assert len(line) <= WIDEST
+    assert len(line) <= MAX_WIDTH
     assert "\n" not in line
     assert "\r" not in line
 
@@ -69,7 +75,7 @@ def test_whatever_is_shown_fits_into_a_line(text: str) -> None:
     ],
 )
 def test_a_value_is_shown_shortly(value: object, text: str) -> None:
-    assert shown(value) == text
+    assert format_cell(value) == text
 
 
 # The table.
@@ -77,10 +83,10 @@ def test_a_value_is_shown_shortly(value: object, text: str) -> None:
 
 def table_of(*notes: tuple[int | None, list[Change]]) -> str:
     written: list[str] = []
-    table = DryTable(written.append)
+    table = DryRunTable(written.append)
     for customer_id, changes in notes:
-        table.note("vip", customer_id, changes)
-    table.end(Cost(reads=20, writes=100, per_minute=300.0))
+        table.add("vip", customer_id, changes)
+    table.finish(describe_calls(reads=20, writes=100, per_minute=300.0))
     return "".join(written)
 
 
@@ -104,17 +110,17 @@ def test_a_table_has_a_line_for_every_value() -> None:
     )
 
 
-def test_a_table_ends_before_it_drowns_the_terminal() -> None:
+def test_a_long_table_is_cut() -> None:
     change = Change(name="company", new="After")
 
     lines = table_of(*((number, [change]) for number in range(1, 1003))).splitlines()
 
-    assert len(lines) == 1 + MOST_LINES + 2
-    assert lines[-2] == f"… and {1002 - MOST_LINES} more."
+    assert len(lines) == 1 + MAX_LINES + 2
+    assert lines[-2] == f"… and {1002 - MAX_LINES} more."
     assert lines[-1].startswith("Dry run: 1,002 values would change.")
 
 
-def test_a_quota_that_nobody_told_costs_no_minutes() -> None:
-    cost = Cost(reads=1, writes=0, per_minute=None)
+def test_an_unknown_quota_costs_no_minutes() -> None:
+    text = describe_calls(reads=1, writes=0, per_minute=None)
 
-    assert cost.line() == "Calls: 1 reads and 0 writes."
+    assert text == "Calls: 1 reads and 0 writes."

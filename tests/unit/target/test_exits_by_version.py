@@ -29,7 +29,7 @@ def test_who_was_not_seen_under_the_version_is_cleared(
     job.activate(7)
 
     assert job.values() == {1: VIP, 4: VIP}
-    assert job.export.tally.cleared_by_version == 2
+    assert job.run.stats.cleared_by_version == 2
 
 
 @pytest.mark.parametrize("by_version", [False, True])
@@ -54,7 +54,7 @@ def test_every_value_that_is_cleared_is_a_line_of_the_changes(
         "old": VIP,
         "new": None,
     }
-    assert job.export.tally.changes == {f"LyticsAudience_{VIP}": 1}
+    assert job.run.stats.changes == {f"LyticsAudience_{VIP}": 1}
 
 
 def test_two_members_of_one_customer_keep_the_value_when_one_leaves(
@@ -82,7 +82,7 @@ def test_a_version_without_records_clears_nobody_and_says_so(
     job.activate(7)
 
     assert job.values().keys() == {1, 2, 3}
-    assert "nobody is cleared" in caplog.text
+    assert "no value of LyticsAudience_vip_customers is cleared" in caplog.text
     assert "delete this attribute" in caplog.text
 
 
@@ -95,7 +95,7 @@ def test_an_unreadable_id_could_be_anybody_s_so_nobody_is_cleared(
     job.activate(7)
 
     assert job.values().keys() == {1, 2, 3}
-    assert "nobody is cleared" in caplog.text
+    assert "no value of LyticsAudience_vip_customers is cleared" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Exits that are too many clear nobody more, whoever tells of them."""
+"""Too many exits clear no value, however they are reported."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_too_many_exits_clear_no_more_and_count_nothing(
         job.write(*map(leaver, range(1, 301)))
 
     assert len(job.values()) == 800
-    assert job.export.tally.outcomes == {"cleared": 200}
+    assert job.run.stats.outcomes == {"cleared": 200}
 
 
 def test_a_version_is_judged_before_its_first_deletion(

@@ -11,17 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_bigcommerce.errors import OutputError
+from singer_kit.errors import OutputError
+from target_bigcommerce.files import CHUNK_BYTES, ChangesFile, LineFile, NoChangeLog
 from target_bigcommerce.plan import Change
-from target_bigcommerce.run.changes import ChangesFile, NoJournal
-from target_bigcommerce.run.files import CHUNK, LineFile
 
 FULL = Path("/dev/full")
 needs_full = pytest.mark.skipif(not FULL.exists(), reason="only Linux has /dev/full")
 
 
 def line_file(path: Path) -> LineFile:
-    return LineFile(str(path), setting="rejects_path")
+    return LineFile(str(path), "rejects_path")
 
 
 def test_lines_are_appended_one_below_the_other(tmp_path: Path) -> None:
@@ -70,7 +69,9 @@ def test_a_line_that_a_crash_cut_off_is_dropped(
     assert path.read_bytes() == before + b'"new"\n'
 
 
-@pytest.mark.parametrize("length", [1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK])
+@pytest.mark.parametrize(
+    "length", [1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 3 * CHUNK_BYTES]
+)
 @pytest.mark.parametrize("before", [b"", b'"a"\n'])
 def test_a_cut_line_of_any_length_is_dropped(
     tmp_path: Path, before: bytes, length: int
@@ -118,9 +119,11 @@ def test_every_value_written_is_a_line(tmp_path: Path) -> None:
         Change(name="company", old="Before", new="After"),
         Change(name="Tier", is_attribute=True, new="gold"),
     ]
-    file = ChangesFile(str(path), now=lambda: "2026-03-01T08:00:00.000+00:00")
+    file = ChangesFile(
+        LineFile(str(path), "changes_path"), now=lambda: "2026-03-01T08:00:00.000+00:00"
+    )
 
-    file.note("vip", 17, changes)
+    file.add("vip", 17, changes)
     file.sync()
 
     common = {"at": "2026-03-01T08:00:00.000+00:00", "stream": "vip", "customer_id": 17}
@@ -131,9 +134,9 @@ def test_every_value_written_is_a_line(tmp_path: Path) -> None:
 
 
 def test_who_wants_no_changes_gets_none(tmp_path: Path) -> None:
-    journal = NoJournal()
+    log = NoChangeLog()
 
-    journal.note("vip", 17, [Change(name="company", new="After")])
-    journal.sync()
+    log.add("vip", 17, [Change(name="company", new="After")])
+    log.sync()
 
     assert not list(tmp_path.iterdir())

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_bigcommerce.api.rows import StoredValue
+from target_bigcommerce.api.models import StoredValue
 from target_bigcommerce.plan import Definitions, plan_fields, plan_values
 from target_bigcommerce.records.comparing import is_value_settled
 from target_bigcommerce.records.wanted import Want, Wanted, merge

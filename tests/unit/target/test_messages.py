@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from target_bigcommerce.errors import InputError
-from target_bigcommerce.messages.form import (
+from target_bigcommerce.reader import (
     check_record,
     check_schema,
     check_state,
@@ -56,13 +56,25 @@ def test_a_message_that_has_everything_passes(
         (check_schema, {"stream": "vip"}, "SCHEMA of stream vip has no properties"),
         (check_schema, {**SCHEMA, "schema": {}}, "has no properties"),
         (check_schema, {**SCHEMA, "schema": {"properties": []}}, "has no properties"),
-        (check_schema, {**SCHEMA, "schema": {"properties": {"a": 1}}}, "no valid JSON"),
-        (check_schema, {**SCHEMA, "key_properties": "id"}, "no list of names"),
-        (check_schema, {**SCHEMA, "key_properties": [1]}, "no list of names"),
+        (
+            check_schema,
+            {**SCHEMA, "schema": {"properties": {"a": 1}}},
+            "not a valid JSON",
+        ),
+        (check_schema, {**SCHEMA, "key_properties": "id"}, "not a list of names"),
+        (check_schema, {**SCHEMA, "key_properties": [1]}, "not a list of names"),
         (check_record, {"stream": "vip"}, "has no record"),
         (check_record, {**RECORD, "record": []}, "has no record"),
-        (check_record, {**RECORD, "version": "1"}, "has a version that is none"),
-        (check_record, {**RECORD, "version": True}, "has a version that is none"),
+        (
+            check_record,
+            {**RECORD, "version": "1"},
+            "has a version that is not an integer",
+        ),
+        (
+            check_record,
+            {**RECORD, "version": True},
+            "has a version that is not an integer",
+        ),
         (check_version, {"stream": "vip"}, "names no version"),
         (check_version, {"version": 1}, "names no stream"),
         (check_state, {}, "has no value"),

@@ -1,4 +1,4 @@
-"""Numbers are read in whatever form BigCommerce writes them."""
+"""Numbers are read in every form that BigCommerce may use."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from retold import retold
 
-from target_bigcommerce.errors import ProtocolError
+from singer_kit.errors import UnexpectedResponseError
 
 if TYPE_CHECKING:
     from conftest import Job
@@ -28,7 +28,7 @@ def member(number: int, **fields: object) -> dict[str, Any]:
 
 
 def with_ids(write: Callable[[int], object]) -> Callable[[str, Any], Any]:
-    """Write every id of an answer in another form."""
+    """Write every id of a response in another form."""
 
     def tell(_method: str, content: Any) -> Any:  # noqa: ANN401 - JSON
         for row in content["data"]:
@@ -49,7 +49,7 @@ def shop(box: Sandbox) -> Sandbox:
 
 
 @pytest.mark.parametrize("write", [str, float])
-def test_customers_are_found_and_written_whatever_form_their_ids_have(
+def test_ids_are_read_in_every_form(
     shop: Sandbox, make_job: MakeJob, write: Callable[[int], object]
 ) -> None:
     job = make_job(retold(shop, with_ids(write)), **MAPPING)
@@ -64,7 +64,7 @@ def test_customers_are_found_and_written_whatever_form_their_ids_have(
 
 
 @pytest.mark.parametrize("write", [str, float])
-def test_those_matched_or_created_have_their_values_too(
+def test_matched_and_created_customers_get_values(
     shop: Sandbox, make_job: MakeJob, write: Callable[[int], object]
 ) -> None:
     retelling = retold(shop, with_ids(write))
@@ -81,12 +81,14 @@ def test_those_matched_or_created_have_their_values_too(
 
 
 @pytest.mark.parametrize("odd", [None, "x1", "", 1.5, True, [1]])
-def test_a_customer_whose_id_cannot_be_read_is_not_taken_for_unknown(
+def test_unreadable_id_does_not_mean_unknown_customer(
     shop: Sandbox, make_job: MakeJob, odd: object
 ) -> None:
     job = make_job(retold(shop, with_ids(lambda _: odd)), map_standard_fields=[])
 
-    with pytest.raises(ProtocolError, match="does not hold the id"):
+    with pytest.raises(
+        UnexpectedResponseError, match="returned a row without a valid id"
+    ):
         job.write(member(1))
 
     assert not job.reject_codes

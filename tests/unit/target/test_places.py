@@ -1,4 +1,4 @@
-"""A file that could not be written is told of before anything is read."""
+"""A file that cannot be written is an error before anything is read."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from singer_kit.errors import ConfigError
 from target_bigcommerce.complaints import complaints
 from target_bigcommerce.declared import DECLARED
-from target_bigcommerce.errors import SettingsError
-from target_bigcommerce.run.places import see_writable
+from target_bigcommerce.files import check_writable
 from target_bigcommerce.settings import Settings
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def test_a_try_leaves_no_file_and_changes_none(tmp_path: Path) -> None:
     (tmp_path / "rejects_path").write_text("kept\n")
     (tmp_path / "summary_path").write_text("{}")
 
-    see_writable(settings(tmp_path))
+    check_writable(settings(tmp_path))
 
     assert {each.name for each in tmp_path.iterdir()} == {
         "rejects_path",
@@ -55,7 +55,7 @@ def test_a_try_leaves_no_file_and_changes_none(tmp_path: Path) -> None:
         ("file/inside", "Not a directory"),
         ("folder", "Is a directory"),
         ("x" * 300, "File name too long"),
-        ("nu\0l", "no file has such a name"),
+        ("nu\0l", "this is not a possible file name"),
         ("link", "No such file or directory"),
     ],
     ids=lambda text: text[:20],
@@ -67,8 +67,8 @@ def test_a_place_where_nothing_can_be_written_is_named_with_its_setting(
     (tmp_path / "folder").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "no" / "folder")
 
-    with pytest.raises(SettingsError) as caught:
-        see_writable(settings(tmp_path, **{name: str(tmp_path / path)}))
+    with pytest.raises(ConfigError) as caught:
+        check_writable(settings(tmp_path, **{name: str(tmp_path / path)}))
 
     [line] = caught.value.args
     assert re.match(f"{name} cannot be written: {why}", line)
@@ -76,8 +76,8 @@ def test_a_place_where_nothing_can_be_written_is_named_with_its_setting(
 
 
 def test_each_setting_has_its_line(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError) as caught:
-        see_writable(settings(tmp_path / "nowhere"))
+    with pytest.raises(ConfigError) as caught:
+        check_writable(settings(tmp_path / "nowhere"))
 
     assert {line.split()[0] for line in caught.value.args} == set(NAMES)
 
@@ -85,7 +85,7 @@ def test_each_setting_has_its_line(tmp_path: Path) -> None:
 def test_a_dry_run_needs_no_file_that_it_does_not_write(tmp_path: Path) -> None:
     given = {"dry_run": True, "summary_path": str(tmp_path / "summary")}
 
-    see_writable(settings(tmp_path / "nowhere", **given))
+    check_writable(settings(tmp_path / "nowhere", **given))
 
     assert not list(tmp_path.iterdir())
 
@@ -94,11 +94,11 @@ def test_a_pipe_is_not_opened_before_there_is_something_for_it(tmp_path: Path) -
     os.mkfifo(tmp_path / "pipe")
     reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
 
-    see_writable(settings(tmp_path, changes_path=str(tmp_path / "pipe")))
+    check_writable(settings(tmp_path, changes_path=str(tmp_path / "pipe")))
 
     heard = select.poll()
     heard.register(reader)
-    assert heard.poll(0) == []  # No hanging up, as nobody has written.
+    assert heard.poll(0) == []  # No hang-up: nothing opened it.
     os.close(reader)
 
 
@@ -106,6 +106,6 @@ def test_a_link_to_a_file_is_followed(tmp_path: Path) -> None:
     (tmp_path / "real").write_text("kept\n")
     (tmp_path / "rejects_path").symlink_to(tmp_path / "real")
 
-    see_writable(settings(tmp_path))
+    check_writable(settings(tmp_path))
 
     assert (tmp_path / "rejects_path").is_symlink()

@@ -6,7 +6,7 @@ from any_wanted import CUSTOMER, NUMBERS, SLUG, WANTED
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_bigcommerce.api.rows import AttributeValue, StoredValue
+from target_bigcommerce.api.models import AttributeValue, StoredValue
 from target_bigcommerce.plan import Change, Definitions, ValuePlan, plan_values
 from target_bigcommerce.records.comparing import is_value_settled
 from target_bigcommerce.records.wanted import Want, Wanted

@@ -11,10 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from target_bigcommerce.errors import Refusal, SettingsError
+from singer_kit.errors import ConfigError
+from target_bigcommerce.errors import ErrorDetails
+from target_bigcommerce.files import (
+    LineFile,
+    RejectsFile,
+    check_not_rejects_file,
+    utc_now,
+)
 from target_bigcommerce.records.codes import CURES, Code, RejectedError
 from target_bigcommerce.refusals import to_rejection
-from target_bigcommerce.rejects import Rejects, refuse_own_input, utc_now
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,8 +38,9 @@ def record(stream: str = "vip", **fields: object) -> Message:
     return {"type": "RECORD", "stream": stream, "record": fields}
 
 
-def opened(path: Path, *schemas: Message) -> Rejects:
-    rejects = Rejects(str(path), now=lambda: AT)
+def opened(path: Path, *schemas: Message) -> RejectsFile:
+    file = LineFile(str(path), "rejects_path")
+    rejects = RejectsFile(file, now=lambda: AT)
     for each in schemas:
         rejects.remember_schema(each)
     return rejects
@@ -81,7 +88,7 @@ def test_a_schema_is_written_once_and_again_when_it_changes(tmp_path: Path) -> N
 
 
 def test_a_schema_is_new_until_it_is_remembered() -> None:
-    rejects = Rejects(None)
+    rejects = RejectsFile(None)
 
     assert rejects.is_new_schema(schema())
     rejects.remember_schema(schema())
@@ -110,7 +117,7 @@ def test_numbers_are_kept_as_they_came(tmp_path: Path) -> None:
 
 
 def test_a_record_that_is_rejected_twice_counts_once() -> None:
-    rejects = Rejects(None)
+    rejects = RejectsFile(None)
 
     rejects.add(record(a=1, b=2), WHY)
     rejects.add(record(b=2, a=1), WHY)
@@ -121,7 +128,7 @@ def test_a_record_that_is_rejected_twice_counts_once() -> None:
 
 
 def test_a_dry_run_counts_and_keeps_nothing(tmp_path: Path) -> None:
-    rejects = Rejects(None)
+    rejects = RejectsFile(None)
 
     rejects.add(record(id=1), WHY)
     rejects.sync()
@@ -144,8 +151,8 @@ def test_the_file_of_the_rejects_is_no_input(tmp_path: Path) -> None:
     path = tmp_path / "rejects"
     path.write_text("")
 
-    with path.open() as given, pytest.raises(SettingsError, match="mv rejects"):
-        refuse_own_input(str(path), given)
+    with path.open() as given, pytest.raises(ConfigError, match="mv rejects"):
+        check_not_rejects_file(str(path), given)
 
 
 def test_the_file_is_known_by_any_of_its_names(tmp_path: Path) -> None:
@@ -153,23 +160,23 @@ def test_the_file_is_known_by_any_of_its_names(tmp_path: Path) -> None:
     path.write_text("")
     other.symlink_to(path)
 
-    with path.open() as given, pytest.raises(SettingsError):
-        refuse_own_input(str(other), given)
+    with path.open() as given, pytest.raises(ConfigError):
+        check_not_rejects_file(str(other), given)
 
 
 def test_a_moved_file_can_be_replayed(tmp_path: Path) -> None:
-    mended = tmp_path / "mended"
-    mended.write_text("")
+    replay = tmp_path / "replay"
+    replay.write_text("")
 
-    with mended.open() as given:
-        refuse_own_input(str(tmp_path / "rejects"), given)
+    with replay.open() as given:
+        check_not_rejects_file(str(tmp_path / "rejects"), given)
 
 
 def test_an_input_that_is_no_file_can_be_read(tmp_path: Path) -> None:
     path = tmp_path / "rejects"
     path.write_text("")
 
-    refuse_own_input(str(path), io.StringIO())
+    check_not_rejects_file(str(path), io.StringIO())
 
 
 # The codes.
@@ -204,7 +211,7 @@ def test_no_cure_is_without_a_code() -> None:
 def test_a_refusal_in_the_store_s_words_has_a_code(
     status: int, errors: dict[str, str] | None, code: Code
 ) -> None:
-    why = to_rejection(Refusal(status=status, title="Failed.", errors=errors))
+    why = to_rejection(ErrorDetails(status=status, title="Failed.", errors=errors))
 
     assert why.code is code
     assert why.status == status

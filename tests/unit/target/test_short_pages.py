@@ -1,4 +1,4 @@
-"""A store that gives fewer rows than it is asked for is read to its end."""
+"""A store that returns fewer rows than requested is read to the end."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from retold import retold
 
-from target_bigcommerce.errors import ProtocolError, UnavailableError
+from singer_kit.errors import RetriesExhaustedError, UnexpectedResponseError
 
 if TYPE_CHECKING:
     from conftest import Job
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from sandbox import Sandbox
 
 MakeJob = Callable[..., "Job"]
-Figures = Mapping[str, Any]
+Pagination = Mapping[str, Any]
 AUDIENCE = "LyticsAudience_vip_customers"
 PAGE_ROWS = 20
 CUSTOMERS = range(1, 31)
 KEPT = {"write": "if_empty"}
 ATTRIBUTES = [{"from": name, "to": name, **KEPT} for name in ("A", "B")]
-NO_FIGURES: list[dict[str, Any]] = [
+INCOMPLETE: list[dict[str, Any]] = [
     {"total_pages": None, "total": None},
     {"total_pages": None},
     {"total_pages": 0},
@@ -32,15 +32,15 @@ NO_FIGURES: list[dict[str, Any]] = [
     {"total_pages": None, "total": None, "per_page": 250},
     {"total_pages": None, "total": None, "per_page": None, "count": None},
 ]
-figures = pytest.mark.parametrize("said", NO_FIGURES, ids=str)
+paginations = pytest.mark.parametrize("stated", INCOMPLETE, ids=str)
 
 
-def with_figures(said: Figures) -> Callable[[str, Any], Any]:
-    """Say the figures of lists of thirty rows otherwise; None leaves one out."""
+def with_pagination(stated: Pagination) -> Callable[[str, Any], Any]:
+    """Replace the pagination of lists of thirty rows; None removes a number."""
 
     def tell(_method: str, content: Any) -> Any:  # noqa: ANN401 - JSON
         if is_of_thirty(content):
-            pagination = content["meta"]["pagination"] | said
+            pagination = content["meta"]["pagination"] | stated
             known = {name: n for name, n in pagination.items() if n is not None}
             content["meta"]["pagination"] = known
         return content
@@ -72,11 +72,11 @@ def shop(box: Sandbox) -> Sandbox:
     return box
 
 
-@figures
-def test_nothing_is_written_over_what_a_later_page_has(
-    shop: Sandbox, make_job: MakeJob, said: Figures
+@paginations
+def test_value_on_a_later_page_is_not_overwritten(
+    shop: Sandbox, make_job: MakeJob, stated: Pagination
 ) -> None:
-    store = retold(shop, with_figures(said), page_rows=PAGE_ROWS)
+    store = retold(shop, with_pagination(stated), page_rows=PAGE_ROWS)
     job = make_job(store, map_standard_fields=[], map_custom_attributes=ATTRIBUTES)
 
     job.write(*map(member, CUSTOMERS[:15]))
@@ -84,11 +84,11 @@ def test_nothing_is_written_over_what_a_later_page_has(
     assert job.values("A") == job.values("B") == dict.fromkeys(range(1, 16), "theirs")
 
 
-@figures
-def test_customers_of_a_later_page_are_not_unknown(
-    shop: Sandbox, make_job: MakeJob, said: Figures
+@paginations
+def test_customer_on_a_later_page_is_known(
+    shop: Sandbox, make_job: MakeJob, stated: Pagination
 ) -> None:
-    store = retold(shop, with_figures(said), page_rows=PAGE_ROWS)
+    store = retold(shop, with_pagination(stated), page_rows=PAGE_ROWS)
     job = make_job(store, map_standard_fields=[])
 
     outcomes = job.write(*map(member, CUSTOMERS))
@@ -96,15 +96,15 @@ def test_customers_of_a_later_page_are_not_unknown(
     assert outcomes == {"updated": len(CUSTOMERS)}
 
 
-@figures
-def test_an_attribute_of_a_later_page_gets_no_twin(
-    shop: Sandbox, make_job: MakeJob, said: Figures
+@paginations
+def test_attribute_on_a_later_page_gets_no_duplicate(
+    shop: Sandbox, make_job: MakeJob, stated: Pagination
 ) -> None:
     for number in range(27):
         shop.store.add_attribute(f"More {number}")
     shop.store.add_attribute(AUDIENCE)
     before = dict(shop.store.attributes.items())
-    store = retold(shop, with_figures(said), page_rows=PAGE_ROWS)
+    store = retold(shop, with_pagination(stated), page_rows=PAGE_ROWS)
     job = make_job(store, map_standard_fields=[])
 
     job.write(member(1))
@@ -113,12 +113,12 @@ def test_an_attribute_of_a_later_page_gets_no_twin(
     assert "POST /customers/attributes" not in job.calls()
 
 
-@figures
-def test_those_who_left_are_found_on_a_later_page(
-    shop: Sandbox, make_job: MakeJob, said: Figures
+@paginations
+def test_exits_on_a_later_page_are_found(
+    shop: Sandbox, make_job: MakeJob, stated: Pagination
 ) -> None:
     make_job(shop, map_standard_fields=[]).write(*map(member, CUSTOMERS))
-    store = retold(shop, with_figures(said), page_rows=PAGE_ROWS)
+    store = retold(shop, with_pagination(stated), page_rows=PAGE_ROWS)
     job = make_job(store, map_standard_fields=[], on_exit="clear")
     job.write(*map(member, CUSTOMERS[:28]), version=1)
 
@@ -128,7 +128,7 @@ def test_those_who_left_are_found_on_a_later_page(
 
 
 def without_a_row(page: int) -> Callable[[str, Any], Any]:
-    """Let a page lack its last row, always."""
+    """Remove the last row of a page."""
 
     def tell(_method: str, content: Any) -> Any:  # noqa: ANN401 - JSON
         pagination = content["meta"].get("pagination", {})
@@ -141,27 +141,25 @@ def without_a_row(page: int) -> Callable[[str, Any], Any]:
 
 @pytest.mark.parametrize("page", [1, 2])
 @pytest.mark.parametrize(
-    "said", [{}, {"total_pages": None}, {"per_page": None}], ids=str
+    "stated", [{}, {"total_pages": None}, {"per_page": None}], ids=str
 )
-def test_a_row_that_is_missing_between_pages_is_not_taken_for_gone(
-    shop: Sandbox, make_job: MakeJob, page: int, said: Figures
+def test_row_missing_between_pages_is_an_error(
+    shop: Sandbox, make_job: MakeJob, page: int, stated: Pagination
 ) -> None:
-    lack, say = without_a_row(page), with_figures(said)
+    lack, say = without_a_row(page), with_pagination(stated)
     store = retold(
         shop, lambda method, told: say(method, lack(method, told)), page_rows=PAGE_ROWS
     )
     job = make_job(store, map_standard_fields=[])
 
-    with pytest.raises((UnavailableError, ProtocolError)):
+    with pytest.raises((RetriesExhaustedError, UnexpectedResponseError)):
         job.write(*map(member, CUSTOMERS))
 
     assert not job.reject_codes
     assert not job.values(AUDIENCE)
 
 
-def test_a_page_over_and_over_again_ends_the_run(
-    shop: Sandbox, make_job: MakeJob
-) -> None:
+def test_repeated_page_ends_the_run(shop: Sandbox, make_job: MakeJob) -> None:
     def tell(_method: str, content: Any) -> Any:  # noqa: ANN401 - JSON
         content["meta"] = {}
         content["data"] = content["data"] or [{"id": 1, "name": "A", "type": "string"}]
@@ -169,15 +167,13 @@ def test_a_page_over_and_over_again_ends_the_run(
 
     job = make_job(retold(shop, tell), map_standard_fields=[])
 
-    with pytest.raises(ProtocolError, match="same page of a list twice"):
+    with pytest.raises(UnexpectedResponseError, match="returned the same page twice"):
         job.write(member(1))
 
 
-def test_a_list_that_says_it_has_no_end_ends_the_run(
-    shop: Sandbox, make_job: MakeJob
-) -> None:
-    store = retold(shop, with_figures({"total_pages": 10**12}), page_rows=9)
+def test_list_without_an_end_ends_the_run(shop: Sandbox, make_job: MakeJob) -> None:
+    store = retold(shop, with_pagination({"total_pages": 10**12}), page_rows=9)
     job = make_job(store, map_standard_fields=[])
 
-    with pytest.raises(ProtocolError, match="has no end"):
+    with pytest.raises(UnexpectedResponseError, match="more than 5,000 pages"):
         job.write(*map(member, CUSTOMERS))

@@ -12,8 +12,6 @@ from running import to_text
 from singer_lines import record, schema, state
 from typing_extensions import override
 
-from target_bigcommerce.target import TargetBigCommerce
-
 if TYPE_CHECKING:
     from conftest import Job
 
@@ -38,7 +36,7 @@ class Slow(io.StringIO):
 
 
 def skipped(count: int) -> list[Message]:
-    """So many records that nobody waits for, with a state behind each."""
+    """Records that are skipped, with a state after each."""
     return [m for n in range(count) for m in (record(None), state(n))]
 
 
@@ -58,10 +56,9 @@ def test_a_covered_state_is_printed_at_once_and_at_most_once_a_second(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     job = make_job(box)
-    target = TargetBigCommerce(config=job.config, opening=job.opening)
     text = to_text([schema(), *skipped(STATES)])
 
-    target.run(Slow(text, box.clock, seconds))
+    job.target.run(Slow(text, box.clock, seconds))
 
     lines = capsys.readouterr().out.splitlines()
     assert [json.loads(line)["n"] for line in lines] == printed
@@ -75,8 +72,7 @@ def test_a_trial_prints_none(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     job = make_job(box, **trial)
-    target = TargetBigCommerce(config=job.config, opening=job.opening)
 
-    target.run(Slow(to_text([schema(), *skipped(STATES)]), box.clock, 1.0))
+    job.target.run(Slow(to_text([schema(), *skipped(STATES)]), box.clock, 1.0))
 
     assert capsys.readouterr().out == ""

@@ -7,8 +7,6 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from target_bigcommerce.target import TargetBigCommerce
-
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -39,10 +37,7 @@ def record(**fields: object) -> Message:
 def run(job: Job, messages: Iterable[Message], **config: object) -> int:
     """Run the target over an input; gives its status."""
     text = "".join(json.dumps(message) + "\n" for message in messages)
-    target = TargetBigCommerce(
-        config={**job.config, **config}, opening=job.opening, parse_env_config=False
-    )
-    return target.run(io.StringIO(text))
+    return job.open_target(**config).run(io.StringIO(text))
 
 
 def values(box: Sandbox, attribute: str) -> dict[int, str]:

@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_bigcommerce.errors import OutputError
+from singer_kit.errors import OutputError
 from target_bigcommerce.records.codes import Code
-from target_bigcommerce.run.progress import INTERVAL_SECONDS, Progress
-from target_bigcommerce.run.tally import (
+from target_bigcommerce.summary import (
     OUTCOMES,
+    PROGRESS_INTERVAL_SECONDS,
     Outcome,
-    Tally,
+    Progress,
+    RunStats,
     to_line,
     write_summary,
 )
@@ -25,11 +26,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def tally_of(*outcomes: Outcome) -> Tally:
-    tally = Tally(read=len(outcomes))
+def stats_of(*outcomes: Outcome) -> RunStats:
+    stats = RunStats(read=len(outcomes))
     for outcome in outcomes:
-        tally.settle(outcome)
-    return tally
+        stats.count(outcome)
+    return stats
 
 
 @given(
@@ -38,30 +39,30 @@ def tally_of(*outcomes: Outcome) -> Tally:
 def test_outcomes_add_up_to_the_records(
     outcomes: list[Outcome], left: int, data: st.DataObject
 ) -> None:
-    tally = tally_of(*outcomes)
-    tally.read += left  # Read, and not settled when the run ended.
+    stats = stats_of(*outcomes)
+    stats.read += left  # Read, and not settled when the run ended.
     waited = data.draw(st.floats(0, 100))
 
-    summary = tally.to_summary(left=left, waited_seconds=waited)
+    summary = stats.to_summary(waited_seconds=waited)
 
     assert summary["records"] == sum(summary["outcomes"].values()) == len(outcomes)
     assert summary["left"] == left
 
 
 def test_every_outcome_is_in_the_summary() -> None:
-    summary = Tally().to_summary(left=0, waited_seconds=0)
+    summary = RunStats().to_summary(waited_seconds=0)
 
     assert summary["outcomes"] == dict.fromkeys(OUTCOMES, 0)
 
 
 def test_a_summary_is_json_with_all_figures() -> None:
-    tally = tally_of("updated", "rejected")
-    tally.rejects[Code.TOO_LONG] += 1
-    tally.changes["company"] += 1
-    tally.count_call("GET /customers", 200)
-    tally.count_call("GET /customers", 0)
+    stats = stats_of("updated", "rejected")
+    stats.rejects[Code.TOO_LONG] += 1
+    stats.changes["company"] += 1
+    stats.count_call("GET /customers", 200)
+    stats.count_call("GET /customers", 0)
 
-    summary = tally.to_summary(left=0, waited_seconds=1.23456, exit_status=0)
+    summary = stats.to_summary(waited_seconds=1.23456, exit_status=0)
 
     assert json.loads(json.dumps(summary)) == summary
     assert summary["rejects"] == {"too_long": 1}
@@ -72,21 +73,21 @@ def test_a_summary_is_json_with_all_figures() -> None:
 
 
 def test_a_summary_is_said_in_a_line() -> None:
-    tally = tally_of("updated", "updated", "rejected")
-    tally.read = 1005
-    tally.rejects[Code.TOO_LONG] += 1
-    tally.count_call("PUT /customers", 200)
+    stats = stats_of("updated", "updated", "rejected")
+    stats.read = 1005
+    stats.rejects[Code.TOO_LONG] += 1
+    stats.count_call("PUT /customers", 200)
 
-    line = to_line(tally.to_summary(left=1002, waited_seconds=2))
+    line = to_line(stats.to_summary(waited_seconds=2))
 
     assert line == (
         "3 records: 2 updated, 1 rejected; rejects too_long 1; calls PUT /customers 1;"
-        " waited 2.0 s for the store's quota; 1,002 more were read and come again."
+        " waited 2.0 s for the store's quota; 1,002 more were read and will be read again."
     )
 
 
 def test_a_run_without_records_is_said_too() -> None:
-    line = to_line(Tally().to_summary(left=0, waited_seconds=0))
+    line = to_line(RunStats().to_summary(waited_seconds=0))
 
     assert line == "0 records: none; waited 0.0 s for the store's quota."
 
@@ -124,14 +125,14 @@ def test_a_device_takes_the_summary_and_stays_what_it_is(tmp_path: Path) -> None
 def test_progress_is_told_now_and_then(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     now = 0.0
-    tally = Tally()
-    progress = Progress(tally, clock=lambda: now)
+    stats = RunStats()
+    progress = Progress(stats, clock=lambda: now)
 
     for step in range(7):
-        now = step * INTERVAL_SECONDS / 2
-        tally.read += 600
-        tally.settle("updated")
-        progress.tell()
+        now = step * PROGRESS_INTERVAL_SECONDS / 2
+        stats.read += 600
+        stats.count("updated")
+        progress.log()
 
     assert caplog.messages == [
         "So far 1,800 records: 3 updated.",
@@ -143,9 +144,9 @@ def test_progress_is_told_now_and_then(caplog: pytest.LogCaptureFixture) -> None
 def test_a_quiet_input_is_not_spoken_of(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     now = 0.0
-    progress = Progress(Tally(), clock=lambda: now)
+    progress = Progress(RunStats(), clock=lambda: now)
 
-    now = INTERVAL_SECONDS * 10
-    progress.tell()
+    now = PROGRESS_INTERVAL_SECONDS * 10
+    progress.log()
 
     assert not caplog.messages

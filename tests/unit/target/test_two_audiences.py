@@ -53,5 +53,5 @@ def test_a_derived_attribute_that_is_also_mapped_is_refused(
     mapped = [{"from": "x", "to": f"LyticsAudience_{VIP}"}]
     job = make_job(box, map_standard_fields=[], map_custom_attributes=mapped)
 
-    with pytest.raises(InputError, match="two writers of one attribute"):
+    with pytest.raises(InputError, match="so both would write it"):
         job.write(member(1))

@@ -6,46 +6,46 @@ import random
 
 from pyroaring import BitMap64
 
-from target_bigcommerce.exits.versions import KEPT_VERSIONS, Seen, Versions
+from target_bigcommerce.exits import KEPT_VERSIONS, SeenMembers, StreamVersions
 
 
 def test_a_record_without_a_version_is_nobody_s() -> None:
-    assert Versions().see("vip", None) is None
+    assert StreamVersions().add_record("vip", None) is None
 
 
 def test_records_are_counted_by_stream_and_version() -> None:
-    versions = Versions()
+    versions = StreamVersions()
 
     for stream, version in [("vip", 1), ("vip", 1), ("news", 1), ("vip", 2)]:
-        versions.see(stream, version)
+        versions.add_record(stream, version)
 
-    assert versions.of("vip", 1).records == 2
-    assert versions.of("news", 1).records == 1
-    assert versions.of("vip", 2).records == 1
+    assert versions.members("vip", 1).records == 2
+    assert versions.members("news", 1).records == 1
+    assert versions.members("vip", 2).records == 1
 
 
 def test_a_version_that_brought_no_record_saw_nobody() -> None:
-    assert Versions().of("vip", 1) == Seen()
+    assert StreamVersions().members("vip", 1) == SeenMembers()
 
 
 def test_customers_are_seen_where_their_records_are() -> None:
-    versions = Versions()
+    versions = StreamVersions()
 
     for number in (3, 5):
-        seen = versions.see("vip", 1)
+        seen = versions.add_record("vip", 1)
         assert seen is not None
         seen.customers.add(number)
 
-    assert list(versions.of("vip", 1).customers) == [3, 5]
+    assert list(versions.members("vip", 1).customers) == [3, 5]
 
 
 def test_old_versions_are_forgotten() -> None:
-    versions = Versions()
+    versions = StreamVersions()
 
     for version in range(5):
-        versions.see("vip", version)
+        versions.add_record("vip", version)
 
-    kept = [v for v in range(5) if versions.of("vip", v).records]
+    kept = [v for v in range(5) if versions.members("vip", v).records]
     assert kept == [3, 4]
     assert len(kept) == KEPT_VERSIONS
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_bigcommerce.messages.lines import Lines, NotAMessageError, read_message
+from target_bigcommerce.reader import InvalidMessageError, LineBuffer, read_message
 
 
 @given(st.binary(), st.lists(st.integers(0, 200)))
@@ -17,7 +17,7 @@ def test_any_split_into_chunks_gives_the_same_lines(
     data: bytes, cuts: list[int]
 ) -> None:
     places = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
-    lines, found = Lines(), []
+    lines, found = LineBuffer(), []
 
     for start, end in pairwise(places):
         found += lines.feed(data[start:end])
@@ -40,7 +40,7 @@ def test_numbers_arrive_digit_for_digit(number: str) -> None:
 def test_any_bytes_are_a_message_or_one_clear_error(line: bytes) -> None:
     try:
         message = read_message(line)
-    except NotAMessageError as error:
+    except InvalidMessageError as error:
         assert "\n" not in str(error)  # noqa: PT017 - either way is right
     else:
         assert isinstance(message["type"], str)

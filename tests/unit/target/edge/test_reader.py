@@ -10,17 +10,16 @@ from typing import IO, TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from listener import Listener, hooks, pipe_of, record
+from listener import Listener, pipe_of, record
 
 from target_bigcommerce.errors import InputError
-from target_bigcommerce.messages.lines import read_message
-from target_bigcommerce.messages.reader import TimedReader
+from target_bigcommerce.reader import TimedReader, read_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from target_bigcommerce.interrupt import Interrupt
+    from singer_kit.shutdown import ShutdownSignal
 
 SECRET = "ann@example.com"
 BAD_LINES = {
@@ -87,7 +86,7 @@ def test_a_duplicate_key_counts_the_last_time() -> None:
 
 def test_a_line_without_an_end_is_refused_before_it_fills_the_memory() -> None:
     listener = Listener()
-    listener.reader.longest_line_bytes = 1 << 20
+    listener.reader.max_line_bytes = 1 << 20
 
     with (
         pipe_of(*[b"x" * 65536] * 17) as source,
@@ -96,10 +95,10 @@ def test_a_line_without_an_end_is_refused_before_it_fills_the_memory() -> None:
         listener.read(source)
 
 
-def test_files_are_read(tmp_path: Path, interrupt: Interrupt) -> None:
+def test_files_are_read(tmp_path: Path, shutdown: ShutdownSignal) -> None:
     path = tmp_path / "input.jsonl"
     path.write_text("\n".join(record(n) for n in range(5000)), encoding="utf-8")
-    listener = Listener(hooks(interrupt))
+    listener = Listener(shutdown)
 
     with path.open(encoding="utf-8") as source:
         counts = listener.read(source)
@@ -107,10 +106,10 @@ def test_files_are_read(tmp_path: Path, interrupt: Interrupt) -> None:
     assert counts == {"RECORD": 5000}
 
 
-def test_a_terminal_is_read(interrupt: Interrupt) -> None:
+def test_a_terminal_is_read(shutdown: ShutdownSignal) -> None:
     inside, outside = os.openpty()
     os.write(inside, record("typed").encode() + b"\n\x04")
-    listener = Listener(hooks(interrupt))
+    listener = Listener(shutdown)
 
     with open(outside, "rb", buffering=0) as source:  # noqa: PTH123 - a descriptor
         listener.read(source)
@@ -121,10 +120,10 @@ def test_a_terminal_is_read(interrupt: Interrupt) -> None:
 
 @pytest.mark.parametrize("make", [io.StringIO, lambda text: io.BytesIO(text.encode())])
 def test_input_that_lives_in_memory_is_read_and_ticks(
-    make: Callable[[str], IO[Any]], interrupt: Interrupt
+    make: Callable[[str], IO[Any]], shutdown: ShutdownSignal
 ) -> None:
     ticks: list[int] = []
-    listener = Listener(hooks(interrupt, lambda: 0.0, lambda: ticks.append(1)))
+    listener = Listener(shutdown, lambda: 0.0, lambda: ticks.append(1))
 
     listener.read(make(record(1) + "\n" + record(2)))
 
@@ -132,12 +131,11 @@ def test_input_that_lives_in_memory_is_read_and_ticks(
     assert len(ticks) == 2
 
 
-def test_no_standard_input_is_one_clear_error(interrupt: Interrupt) -> None:
+def test_no_standard_input_is_one_clear_error(shutdown: ShutdownSignal) -> None:
     class Closed(TimedReader):
         default_input = None  # type: ignore[assignment]  # as Python has it then
 
-    reader = Closed()
-    reader.hooks = hooks(interrupt)
+    reader = Closed(shutdown, deadline=lambda: None, tick=lambda: None)
 
     with pytest.raises(InputError, match="standard input is closed"):
         reader.process_lines(None, {})
@@ -157,7 +155,7 @@ def test_a_folder_as_input_is_one_clear_error(tmp_path: Path) -> None:
 
 
 def test_a_missing_key_is_named_without_the_line() -> None:
-    reader = TimedReader()
+    reader = Listener().reader
     reader.line_number = 12
 
     with pytest.raises(InputError) as caught:

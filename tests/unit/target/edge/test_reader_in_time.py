@@ -7,15 +7,15 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from listener import Listener, hooks, pipe_of, record
+from listener import Listener, pipe_of, record
 
-from target_bigcommerce.errors import ProtocolError
+from singer_kit.errors import UnexpectedResponseError
 
 if TYPE_CHECKING:
-    from target_bigcommerce.interrupt import Interrupt
+    from singer_kit.shutdown import ShutdownSignal
 
 
-def test_the_clock_ticks_while_the_input_is_silent(interrupt: Interrupt) -> None:
+def test_the_clock_ticks_while_the_input_is_silent(shutdown: ShutdownSignal) -> None:
     reader, writer = os.pipe()
     os.write(writer, record("waiting").encode() + b"\n")
     due: list[bool] = []
@@ -27,7 +27,7 @@ def test_the_clock_ticks_while_the_input_is_silent(interrupt: Interrupt) -> None
         due.clear()
         os.close(writer)  # Only the tick ends the input.
 
-    listener = Listener(hooks(interrupt, deadline, tick))
+    listener = Listener(shutdown, deadline, tick)
     with open(reader, "rb", buffering=0) as source:  # noqa: PTH123 - a descriptor
         listener.read(source, lambda _message: due.append(True))
 
@@ -35,7 +35,7 @@ def test_the_clock_ticks_while_the_input_is_silent(interrupt: Interrupt) -> None
     assert not due
 
 
-def test_a_deadline_that_comes_during_the_wait_ticks(interrupt: Interrupt) -> None:
+def test_a_deadline_that_comes_during_the_wait_ticks(shutdown: ShutdownSignal) -> None:
     reader, writer = os.pipe()
     asked: list[float] = []
 
@@ -44,21 +44,21 @@ def test_a_deadline_that_comes_during_the_wait_ticks(interrupt: Interrupt) -> No
         return asked[-1]
 
     def tick() -> None:
-        if not interrupt.is_set:
+        if not shutdown.is_set:
             os.close(writer)
-            interrupt.set(15)
+            shutdown.set(15)
 
     with open(reader, "rb", buffering=0) as source:  # noqa: PTH123 - a descriptor
-        Listener(hooks(interrupt, deadline, tick)).read(source)
+        Listener(shutdown, deadline, tick).read(source)
 
     assert asked[-1] == -1.0
 
 
 def test_the_clock_ticks_between_messages_of_a_busy_input(
-    interrupt: Interrupt,
+    shutdown: ShutdownSignal,
 ) -> None:
     ticks: list[int] = []
-    listener = Listener(hooks(interrupt, lambda: 0.0, lambda: ticks.append(1)))
+    listener = Listener(shutdown, lambda: 0.0, lambda: ticks.append(1))
     data = "".join(record(n) + "\n" for n in range(100)).encode()
 
     with pipe_of(data) as source:
@@ -67,52 +67,54 @@ def test_the_clock_ticks_between_messages_of_a_busy_input(
     assert len(ticks) >= 100
 
 
-def test_a_signal_ends_the_wait_for_a_silent_input(interrupt: Interrupt) -> None:
+def test_a_signal_ends_the_wait_for_a_silent_input(shutdown: ShutdownSignal) -> None:
     reader, writer = os.pipe()
-    threading.Timer(0.05, interrupt.set, [15]).start()
+    threading.Timer(0.05, shutdown.set, [15]).start()
 
     with open(reader, "rb", buffering=0) as source:  # noqa: PTH123 - a descriptor
-        Listener(hooks(interrupt)).read(source)
+        Listener(shutdown).read(source)
 
-    assert interrupt.is_set
+    assert shutdown.is_set
     os.close(writer)
 
 
-def test_a_signal_stops_between_two_messages(interrupt: Interrupt) -> None:
-    listener = Listener(hooks(interrupt))
+def test_a_signal_stops_between_two_messages(shutdown: ShutdownSignal) -> None:
+    listener = Listener(shutdown)
     data = "".join(record(n) + "\n" for n in range(10)).encode()
 
     with pipe_of(data) as source:
         listener.read(
             source,
-            lambda message: interrupt.set(15) if message["record"]["v"] == 3 else None,
+            lambda message: shutdown.set(15) if message["record"]["v"] == 3 else None,
         )
 
     assert len(listener.messages) == 4
     assert listener.reader.line_number == 4
 
 
-def test_a_cut_line_behind_a_signal_is_nobodys_fault(interrupt: Interrupt) -> None:
-    listener = Listener(hooks(interrupt))
+def test_a_cut_line_behind_a_signal_is_no_error(shutdown: ShutdownSignal) -> None:
+    listener = Listener(shutdown)
 
     with pipe_of(record(1).encode() + b'\n{"type":"REC') as source:
-        listener.read(source, lambda _message: interrupt.set(15))
+        listener.read(source, lambda _message: shutdown.set(15))
 
     assert len(listener.messages) == 1
 
 
-@pytest.mark.parametrize("error", [ProtocolError("x"), OSError(28, "disk full")])
+@pytest.mark.parametrize(
+    "error", [UnexpectedResponseError("x"), OSError(28, "disk full")]
+)
 def test_what_a_callback_raises_passes_through(
-    error: Exception, interrupt: Interrupt
+    error: Exception, shutdown: ShutdownSignal
 ) -> None:
     def fail(_message: dict[str, Any]) -> None:
         raise error
 
     with pipe_of(record(1).encode() + b"\n") as source, pytest.raises(type(error)):
-        Listener(hooks(interrupt)).read(source, fail)
+        Listener(shutdown).read(source, fail)
 
 
-def test_what_a_tick_raises_passes_through(interrupt: Interrupt) -> None:
+def test_what_a_tick_raises_passes_through(shutdown: ShutdownSignal) -> None:
     def fail() -> None:
         raise OSError(28, "disk full")
 
@@ -120,4 +122,4 @@ def test_what_a_tick_raises_passes_through(interrupt: Interrupt) -> None:
         pipe_of(record(1).encode() + b"\n") as source,
         pytest.raises(OSError, match="disk"),
     ):
-        Listener(hooks(interrupt, lambda: 0.0, fail)).read(source)
+        Listener(shutdown, lambda: 0.0, fail).read(source)

@@ -1,4 +1,4 @@
-"""The throttle's locking shell, with a clock that its own waits move."""
+"""The throttle with a clock that only its own waits advance."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ import threading
 
 import pytest
 
-from target_bigcommerce.errors import InterruptedByUserError
-from target_bigcommerce.interrupt import Interrupt
-from target_bigcommerce.throttle import Throttle
+from singer_kit.errors import ShutdownRequestedError
+from singer_kit.shutdown import ShutdownSignal
+from target_bigcommerce.api.throttle import Throttle
 
 
 class Time:
-    """A clock that moves when somebody waits."""
+    """A clock that advances when the throttle waits."""
 
     def __init__(self) -> None:
         self.now = 1000.0
         self.waits: list[float] = []
 
     def clock(self) -> float:
-        """Running seconds."""
+        """Monotonic seconds."""
         return self.now
 
     def wait(self, seconds: float) -> None:
-        """Let them pass at once."""
+        """Advance the clock."""
         if seconds:
             self.waits.append(round(seconds, 2))
         self.now += seconds
@@ -44,97 +44,95 @@ def make(time: Time, *, share: float = 1.0, max_in_flight: int = 3) -> Throttle:
         max_in_flight=max_in_flight,
         clock=time.clock,
         wait=time.wait,
-        chance=lambda: 1.0,
+        jitter=lambda: 1.0,
     )
 
 
-def call(throttle: Throttle, status: int, answer: dict[str, str]) -> None:
+def request(throttle: Throttle, status: int, response: dict[str, str]) -> None:
     with throttle.slot() as slot:
-        slot.observe(status, answer)
+        slot.record(status, response)
 
 
-def test_a_spent_window_is_waited_out_and_the_seconds_are_counted() -> None:
+def test_wait_for_a_used_up_window_is_counted() -> None:
     time = Time()
     throttle = make(time)
-    call(throttle, 200, headers(left=3, reset=10.0))
+    request(throttle, 200, headers(left=3, reset=10.0))
 
-    call(throttle, 200, headers(left=149, reset=29.9))
+    request(throttle, 200, headers(left=149, reset=29.9))
 
     assert time.waits == [10.05]
     assert throttle.waited_seconds == pytest.approx(10.05)
     assert (throttle.quota, throttle.window_seconds) == (150, 30.0)
 
 
-def test_a_store_without_headers_is_not_held_back() -> None:
+def test_store_without_headers_is_not_limited() -> None:
     time = Time()
     throttle = make(time)
 
     for _ in range(1000):
-        call(throttle, 200, {})
+        request(throttle, 200, {})
 
     assert time.waits == []
     assert throttle.quota is None
 
 
-def test_a_429_holds_the_next_call_as_long_as_it_asks() -> None:
+def test_429_delays_the_next_request_as_stated() -> None:
     time = Time()
     throttle = make(time)
-    call(throttle, 429, {"X-Retry-After": "17"})
+    request(throttle, 429, {"X-Retry-After": "17"})
 
-    held = throttle.hold_seconds
-    call(throttle, 200, {})
+    cooldown = throttle.cooldown_seconds
+    request(throttle, 200, {})
 
-    assert held == 17.0
+    assert cooldown == 17.0
     assert time.waits == [17.0]
 
 
-def test_a_429_while_calls_remain_lowers_the_concurrency_but_a_spent_quota_not() -> (
-    None
-):
+def test_429_with_requests_left_lowers_the_concurrency() -> None:
     throttle = make(Time())
 
-    call(throttle, 429, headers(left=0))
-    spent = throttle.in_flight_limit
-    call(throttle, 429, headers(left=90))
+    request(throttle, 429, headers(left=0))
+    used_up = throttle.concurrency_limit
+    request(throttle, 429, headers(left=90))
 
-    assert (spent, throttle.in_flight_limit) == (3, 2)
+    assert (used_up, throttle.concurrency_limit) == (3, 2)
 
 
-def test_a_lost_answer_counts_as_a_spent_call() -> None:
+def test_lost_response_counts_as_a_used_request() -> None:
     time = Time()
     throttle = make(time)
-    call(throttle, 200, headers(left=4))
+    request(throttle, 200, headers(left=4))
 
     with throttle.slot():
-        pass  # No answer comes.
-    call(throttle, 200, headers(left=149))
+        pass  # No response arrives.
+    request(throttle, 200, headers(left=149))
 
     assert time.waits == [10.05]
 
 
-def test_no_call_begins_after_a_signal() -> None:
-    interrupt = Interrupt()
-    throttle = Throttle(share=1.0, max_in_flight=3, wait=interrupt.wait)
-    interrupt.set(15)
+def test_no_request_starts_after_a_signal() -> None:
+    shutdown = ShutdownSignal()
+    throttle = Throttle(share=1.0, max_in_flight=3, wait=shutdown.wait)
+    shutdown.set(15)
 
-    with pytest.raises(InterruptedByUserError), throttle.slot():
-        pytest.fail("it began")
+    with pytest.raises(ShutdownRequestedError), throttle.slot():
+        pytest.fail("it started")
 
 
-def test_a_wait_for_the_quota_ends_at_once_on_a_signal() -> None:
-    interrupt = Interrupt()
-    throttle = Throttle(share=1.0, max_in_flight=3, wait=interrupt.wait)
-    call(throttle, 200, headers(left=0, reset=600.0))
-    timer = threading.Timer(0.05, interrupt.set, [2])
+def test_signal_ends_a_wait_for_the_quota() -> None:
+    shutdown = ShutdownSignal()
+    throttle = Throttle(share=1.0, max_in_flight=3, wait=shutdown.wait)
+    request(throttle, 200, headers(left=0, reset=600.0))
+    timer = threading.Timer(0.05, shutdown.set, [2])
 
     timer.start()
 
-    with pytest.raises(InterruptedByUserError), throttle.slot():
-        pytest.fail("it began")
+    with pytest.raises(ShutdownRequestedError), throttle.slot():
+        pytest.fail("it started")
 
 
-def test_never_more_calls_at_once_than_the_crowd_allows() -> None:
-    throttle = Throttle(share=1.0, max_in_flight=2, wait=Interrupt().wait)
+def test_requests_in_flight_never_exceed_the_maximum() -> None:
+    throttle = Throttle(share=1.0, max_in_flight=2, wait=ShutdownSignal().wait)
     lock, inside, most = threading.Lock(), [0], [0]
 
     def work() -> None:
@@ -143,7 +141,7 @@ def test_never_more_calls_at_once_than_the_crowd_allows() -> None:
                 with lock:
                     inside[0] += 1
                     most[0] = max(most[0], inside[0])
-                slot.observe(200, {})
+                slot.record(200, {})
                 with lock:
                     inside[0] -= 1
 
@@ -157,33 +155,33 @@ def test_never_more_calls_at_once_than_the_crowd_allows() -> None:
     assert most[0] <= 2
 
 
-def test_before_the_first_answer_one_call_goes_alone() -> None:
-    throttle = Throttle(share=1.0, max_in_flight=3, wait=Interrupt().wait)
+def test_first_request_runs_alone() -> None:
+    throttle = Throttle(share=1.0, max_in_flight=3, wait=ShutdownSignal().wait)
     second = threading.Event()
 
     def follow() -> None:
         with throttle.slot() as slot:
             second.set()
-            slot.observe(200, {})
+            slot.record(200, {})
 
     with throttle.slot() as slot:
         thread = threading.Thread(target=follow)
         thread.start()
         early = second.wait(0.05)
-        slot.observe(200, headers(left=100))
+        slot.record(200, headers(left=100))
     thread.join(5)
 
     assert not early
     assert second.is_set()
 
 
-def test_calls_to_come_that_the_window_does_not_cover_are_spread() -> None:
+def test_expected_requests_are_spread_over_the_window() -> None:
     time = Time()
     throttle = make(time)
-    call(throttle, 200, headers(left=149, reset=30.0))
+    request(throttle, 200, headers(left=149, reset=30.0))
     throttle.expect(10_000)
 
     for left in range(148, 48, -1):
-        call(throttle, 200, headers(left=left, reset=1030.0 - time.now))
+        request(throttle, 200, headers(left=left, reset=1030.0 - time.now))
 
     assert time.now - 1000.0 == pytest.approx(100 * 28.5 / 146, rel=0.05)

@@ -1,0 +1,293 @@
+"""The store's customers, attributes and values, as lists of any length.
+
+Requests are as few and as large as BigCommerce allows, and run in parallel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from target_bigcommerce.errors import RequestRejectedError
+
+from .models import ApiRequest, WriteResult
+from .reads import CallSize, ListReader
+from .responses import (
+    VALUE_KEY,
+    parse_attribute,
+    parse_customer,
+    parse_value,
+    read_total,
+    value_row,
+)
+from .writes import (
+    ATTRIBUTES,
+    CUSTOMERS,
+    VALUES,
+    AttributeCreation,
+    creation_call,
+    email_of,
+    update_call,
+    write_rows,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from .models import AttributeDefinition, AttributeValue, Row, StoredValue
+    from .parallel import ParallelCalls
+    from .transport import Transport
+    from .writes import WriteCall
+
+T = TypeVar("T")
+
+MAX_ROWS_PER_CALL = 10  # BigCommerce returns 413 for more.
+MAX_IDS_PER_CALL = 100
+MAX_EMAILS_PER_CALL = 40
+
+
+class StoreApi(Protocol):
+    """What a run needs of the store: the client, or its dry-run replacement."""
+
+    def run_parallel(self, tasks: Sequence[Callable[[], T]]) -> list[T]:
+        """Run reads in parallel; returns their results in order."""
+        ...
+
+    def customers_by_id(
+        self, ids: Sequence[int], include: Sequence[str] = ()
+    ) -> dict[int, Row]:
+        """Find customers by id; unknown ids are missing from the result."""
+        ...
+
+    def customers_by_email(
+        self, emails: Sequence[str], include: Sequence[str] = ()
+    ) -> dict[str, Row]:
+        """Find customers by email; the keys are in lower case."""
+        ...
+
+    def values(
+        self, customer_ids: Sequence[int], attribute_ids: Sequence[int]
+    ) -> list[StoredValue]:
+        """Read the customers' values of the attributes."""
+        ...
+
+    def values_of(self, attribute_id: int) -> Iterator[StoredValue]:
+        """Read all values of one attribute."""
+        ...
+
+    def count_values(self, attribute_id: int) -> int:
+        """Count the values of one attribute."""
+        ...
+
+    def attributes(self) -> list[AttributeDefinition]:
+        """Read all attribute definitions."""
+        ...
+
+    def create_attribute(self, name: str, type: str) -> AttributeDefinition:  # noqa: A002 - BigCommerce's word
+        """Create an attribute definition."""
+        ...
+
+    def update_customers(self, rows: Sequence[Row]) -> WriteResult:
+        """Update customers by id."""
+        ...
+
+    def create_customers(self, rows: Sequence[Row]) -> WriteResult:
+        """Create customers; an existing one is done and marked `_found`."""
+        ...
+
+    def upsert_values(self, values: Sequence[AttributeValue]) -> WriteResult:
+        """Write attribute values."""
+        ...
+
+    def delete_values(self, value_ids: Sequence[int]) -> None:
+        """Delete attribute values by their ids."""
+        ...
+
+
+class BigCommerceClient:
+    """Reads and writes lists of any length.
+
+    Args:
+        transport: sends the requests.
+        parallel: runs them.
+        is_applied: whether a customer, read with `include`, has the fields of a row
+            that was sent; needed when a response to an update lists no rows.
+        include: what to include when reading customers back.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        parallel: ParallelCalls,
+        *,
+        is_applied: Callable[[Row, Row], bool],
+        include: Sequence[str] = (),
+    ) -> None:
+        self._transport = transport
+        self._parallel = parallel
+        self._is_applied = is_applied
+        self._include = include
+        self._lists = ListReader(transport, parallel)
+        self._attribute_creation = AttributeCreation(transport, self.attributes)
+        self._ids_per_call = CallSize(MAX_IDS_PER_CALL)
+        self._emails_per_call = CallSize(MAX_EMAILS_PER_CALL)
+        self._customers_per_call = CallSize(MAX_ROWS_PER_CALL)
+        self._values_per_call = CallSize(MAX_ROWS_PER_CALL)
+
+    def run_parallel(self, tasks: Sequence[Callable[[], T]]) -> list[T]:
+        """Run reads in parallel; returns their results in order."""
+        return self._parallel.run(tasks)
+
+    def close(self) -> None:
+        """End the threads."""
+        self._parallel.close()
+
+    # Reading.
+
+    def customers_by_id(
+        self, ids: Sequence[int], include: Sequence[str] = ()
+    ) -> dict[int, Row]:
+        """Find customers by id; unknown ids are missing from the result."""
+        values = [str(number) for number in dict.fromkeys(ids)]
+        rows = self._lists.read_matching(
+            _get_customers(include), "id:in", values, self._ids_per_call
+        )
+        return {row["id"]: row for row in map(parse_customer, rows)}
+
+    def customers_by_email(
+        self, emails: Sequence[str], include: Sequence[str] = ()
+    ) -> dict[str, Row]:
+        """Find customers by email; the keys are in lower case."""
+        wanted = {email.lower(): email for email in emails if email}
+        # A comma separates the values of a list, so such an address is read alone.
+        listed = [email for email in wanted.values() if "," not in email]
+        alone = [email for email in wanted.values() if "," in email]
+        request = _get_customers(include)
+        found = self._lists.read_matching(
+            request, "email:in", listed, self._emails_per_call
+        )
+        tasks = [partial(self._customers_of_email, request, email) for email in alone]
+        for rows in self._parallel.run(tasks):
+            found += rows
+        customers = {email_of(row): row for row in map(parse_customer, found)}
+        return {email: row for email, row in customers.items() if email in wanted}
+
+    def values(
+        self, customer_ids: Sequence[int], attribute_ids: Sequence[int]
+    ) -> list[StoredValue]:
+        """Read the customers' values of the attributes."""
+        if not customer_ids or not attribute_ids:
+            return []
+        listed = ",".join(str(number) for number in attribute_ids)
+        request = ApiRequest(
+            method="GET", path=VALUES, query={"attribute_id:in": listed}
+        )
+        values = [str(number) for number in dict.fromkeys(customer_ids)]
+        rows = self._lists.read_matching(
+            request, "customer_id:in", values, self._ids_per_call
+        )
+        return [parse_value(row) for row in rows]
+
+    def values_of(self, attribute_id: int) -> Iterator[StoredValue]:
+        """Read all values of one attribute; delete none before the last is read."""
+        rows = self._lists.stream(_get_values(attribute_id))
+        # If the store ignored the filter, values of other attributes must not be
+        # cleared.
+        return (
+            value
+            for value in map(parse_value, rows)
+            if value.attribute_id == attribute_id
+        )
+
+    def count_values(self, attribute_id: int) -> int:
+        """Count the values of one attribute."""
+        request = _get_values(attribute_id, limit="1")
+        return read_total(self._transport.send(request).body)
+
+    def attributes(self) -> list[AttributeDefinition]:
+        """Read all attribute definitions, the lowest id first."""
+        rows = self._lists.read_all(ApiRequest(method="GET", path=ATTRIBUTES))
+        return sorted(map(parse_attribute, rows), key=lambda each: each.id)
+
+    # Writing.
+
+    def create_attribute(self, name: str, type: str) -> AttributeDefinition:  # noqa: A002 - BigCommerce's word
+        """Create an attribute definition, or find that another run just created it.
+
+        Raises:
+            AttributeConflictError: when the store rejects it.
+        """
+        return self._attribute_creation.create(name, type)
+
+    def update_customers(self, rows: Sequence[Row]) -> WriteResult:
+        """PUT customers: each row has its `id` and the fields to change."""
+        call = update_call(
+            self._transport, CUSTOMERS, ("id",), self._read_back_customers
+        )
+        return self._write(rows, call, self._customers_per_call)
+
+    def create_customers(self, rows: Sequence[Row]) -> WriteResult:
+        """POST customers; an existing one is done and marked `_found`."""
+        call = creation_call(self._transport, self.customers_by_email)
+        return self._write(rows, call, self._customers_per_call)
+
+    def upsert_values(self, values: Sequence[AttributeValue]) -> WriteResult:
+        """PUT attribute values."""
+        rows = [value_row(value) for value in values]
+        call = update_call(self._transport, VALUES, VALUE_KEY, self._read_back_values)
+        return self._write(rows, call, self._values_per_call)
+
+    def delete_values(self, value_ids: Sequence[int]) -> None:
+        """DELETE attribute values by their ids; unknown ids do nothing."""
+        request = ApiRequest(method="DELETE", path=VALUES)
+        values = [str(number) for number in dict.fromkeys(value_ids)]
+        self._lists.for_each_part(
+            request, "id:in", values, self._ids_per_call, self._delete
+        )
+
+    def _write(
+        self, rows: Sequence[Row], call: WriteCall, size: CallSize
+    ) -> WriteResult:
+        indexed = list(enumerate(rows))
+        parts = [
+            indexed[at : at + size.limit] for at in range(0, len(indexed), size.limit)
+        ]
+        self._transport.throttle.expect(len(parts))
+        result = WriteResult()
+        tasks = [partial(write_rows, part, call, size) for part in parts]
+        for part_result in self._parallel.run(tasks):
+            result.done.update(part_result.done)
+            result.rejected.update(part_result.rejected)
+        return result
+
+    def _read_back_customers(self, rows: list[Row]) -> list[Row]:
+        found = self.customers_by_id([row["id"] for row in rows], self._include)
+        existing = [row for row in rows if row["id"] in found]
+        return [row for row in existing if self._is_applied(found[row["id"]], row)]
+
+    def _read_back_values(self, rows: list[Row]) -> list[Row]:
+        ids = (sorted({row[name] for row in rows}) for name in VALUE_KEY)
+        stored = [value_row(value) for value in self.values(*ids)]
+        return [row for row in rows if row in stored]
+
+    def _customers_of_email(self, request: ApiRequest, email: str) -> list[Row]:
+        query = {**request.query, "email:in": email}
+        try:
+            return self._lists.read_all(replace(request, query=query))
+        except RequestRejectedError:
+            return []
+
+    def _delete(self, request: ApiRequest) -> list[Row]:
+        self._transport.send(request)
+        return []
+
+
+def _get_customers(include: Sequence[str]) -> ApiRequest:
+    query = {"include": ",".join(include)} if include else {}
+    return ApiRequest(method="GET", path=CUSTOMERS, query=query)
+
+
+def _get_values(attribute_id: int, **query: str) -> ApiRequest:
+    query = {"attribute_id:in": str(attribute_id), **query}
+    return ApiRequest(method="GET", path=VALUES, query=query)

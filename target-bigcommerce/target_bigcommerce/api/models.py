@@ -1,0 +1,91 @@
+"""What is sent to and received from BigCommerce, as plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from target_bigcommerce.errors import ErrorDetails
+
+Row = dict[str, Any]
+
+LITERAL_IN_QUERY = ":,@/"  # Lists stay readable; RFC 3986 allows these in a query.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiRequest:
+    """One request; `path` is relative to the store's base URL, `body` is JSON."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+
+    @property
+    def endpoint(self) -> str:
+        """Method and path, as messages and counts name the request."""
+        return f"{self.method} {self.path}"
+
+    @property
+    def target(self) -> str:
+        """Path and query string, encoded."""
+        pairs = [f"{name}={encode(value)}" for name, value in self.query.items()]
+        return f"{self.path}{'?' if pairs else ''}{'&'.join(pairs)}"
+
+    @property
+    def has_list(self) -> bool:
+        """Whether a list in the query can be too long for the store."""
+        return any(name.endswith(":in") for name in self.query)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiResponse:
+    """A complete 2xx response; any other is raised as an error."""
+
+    status: int
+    body: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttributeDefinition:
+    """A customer attribute of the store; its type is string, number or date."""
+
+    id: int
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttributeValue:
+    """An attribute value to write."""
+
+    customer_id: int
+    attribute_id: int
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredValue:
+    """An attribute value that the store has."""
+
+    id: int
+    attribute_id: int
+    customer_id: int
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteResult:
+    """The outcome of each row, by its index in the list that was written."""
+
+    done: dict[int, Row] = field(default_factory=dict)
+    rejected: dict[int, ErrorDetails] = field(default_factory=dict)
+
+
+def encode(value: str) -> str:
+    """Percent-encode a value for a query string."""
+    return quote(value, safe=LITERAL_IN_QUERY)

@@ -1,0 +1,127 @@
+"""Which members left, and how many of their values may be deleted.
+
+A tap reports exits in two ways: by a record with `_sdc_deleted_at`, or by
+ACTIVATE_VERSION, after which everybody not seen under that version has left. Either way
+a broken audience must not delete everybody's value, so a guard limits the share.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict, deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pyroaring import BitMap64
+
+from .errors import TooManyClearsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+KEPT_VERSIONS = 2  # Of a stream: the current one and the one before it.
+DAY_SECONDS = 24 * 3600.0
+ALWAYS_ALLOWED = 100  # Values, however large a share of a small audience they are.
+
+
+@dataclass(slots=True)
+class SeenMembers:
+    """The customers read under one version of a stream.
+
+    Args:
+        customers: their ids; a million of them take a few megabytes.
+        records: how many records were read.
+        unidentified: how many of these name no customer for sure: their id is
+            unreadable, or they have none and were rejected.
+    """
+
+    customers: BitMap64 = field(default_factory=BitMap64)
+    records: int = 0
+    unidentified: int = 0
+
+    @property
+    def doubt(self) -> str:
+        """Why nobody can be said to have left; empty if there is no reason."""
+        if not self.records:
+            return (
+                "No record came under the activated version (an empty audience looks"
+                " the same)"
+            )
+        if self.unidentified:
+            return (
+                f"{self.unidentified} records of the activated version had an"
+                " unreadable id, or had none and were rejected"
+            )
+        return ""
+
+
+class StreamVersions:
+    """The members seen by stream and version; outlives the sinks of a stream."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, dict[int, SeenMembers]] = {}
+
+    def add_record(self, stream: str, version: int | None) -> SeenMembers | None:
+        """Count a record; return where its customer belongs, None without version."""
+        if version is None:
+            return None
+        versions = self._seen.setdefault(stream, {})
+        if version not in versions:
+            versions[version] = SeenMembers()
+            for old in list(versions)[:-KEPT_VERSIONS]:
+                del versions[old]
+        seen = versions[version]
+        seen.records += 1
+        return seen
+
+    def members(self, stream: str, version: int) -> SeenMembers:
+        """Return who was seen under a version; nobody if no record came under it."""
+        return self._seen.get(stream, {}).get(version, SeenMembers())
+
+
+class ClearGuard:
+    """Refuses to clear too large a share of an attribute's values in 24 hours.
+
+    Args:
+        percent: the largest share.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self, percent: int, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._percent = percent
+        self._clock = clock
+        self._admitted: defaultdict[str, deque[tuple[float, int]]] = defaultdict(deque)
+
+    def admit(self, count: int, *, attribute: str, total: Callable[[], int]) -> None:
+        """Admit the clearing of some values.
+
+        Args:
+            count: how many values are to be cleared now.
+            attribute: whose they are; each attribute is counted on its own.
+            total: counts the attribute's present values; called only if needed.
+
+        Raises:
+            TooManyClearsError: when it is too many; none of them may be cleared.
+        """
+        now, admitted = self._clock(), self._admitted[attribute]
+        while admitted and now - admitted[0][0] >= DAY_SECONDS:
+            admitted.popleft()
+        before = sum(cleared for _, cleared in admitted)
+        if before + count > ALWAYS_ALLOWED:
+            values = total() + before
+            if (before + count) * 100 > self._percent * values:
+                text = self._refusal(before + count, values, attribute)
+                raise TooManyClearsError(text)
+        if count:
+            admitted.append((now, count))
+
+    def _refusal(self, count: int, values: int, attribute: str) -> str:
+        return (
+            f"{count:,} of the {values:,} values of {attribute} would be cleared within"
+            f" 24 hours, more than max_clear_percent {self._percent} allows. None of"
+            " these were cleared, and STATE does not cover them. If the audience really"
+            f" shrank that much, run once with max_clear_percent"
+            f" {min(100, -(-count * 100 // max(values, 1)))}."
+        )

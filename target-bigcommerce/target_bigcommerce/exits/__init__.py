@@ -1,1 +1,0 @@
-"""Members who left: who they are, and whether their values are cleared."""

@@ -1,0 +1,314 @@
+"""The files a run appends to: rejects and the change log.
+
+They hold personal data: only their owner can read them. Each line is whole, or it is
+dropped when the file is next opened, and what STATE covers is on disk before STATE is
+printed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+
+from singer_kit.errors import ConfigError, OutputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import IO
+
+    from .plan import Change
+    from .records.codes import RejectedError
+    from .settings import Settings
+
+    OpenFile = Callable[[str, str], "LineFile"]
+
+CHUNK_BYTES = 65_536
+DIGEST_BYTES = 8
+REPLAYED_KEYS = ("type", "stream", "record", "time_extracted")
+REPLACED_FILES = {"summary_path"}  # Lines are appended to the others.
+
+_encoder = msgspec.json.Encoder(decimal_format="number")
+_digest_encoder = msgspec.json.Encoder(decimal_format="number", order="sorted")
+
+
+def utc_now() -> str:
+    """Return the current time as RFC 3339 in UTC."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+class LineFile:
+    """A file of JSON lines, created with its first line.
+
+    Args:
+        path: of the file.
+        setting: the setting that names it, for error messages.
+    """
+
+    def __init__(self, path: str, setting: str) -> None:
+        self.path = path
+        self._setting = setting
+        self._descriptor: int | None = None
+        self._has_unsynced = False
+
+    def append(self, rows: Iterable[Any]) -> None:
+        """Append each row as a line.
+
+        Raises:
+            OutputError: when the file cannot be written.
+        """
+        lines = b"".join(_encoder.encode(row) + b"\n" for row in rows)
+        try:
+            descriptor = self._open()
+            while lines:
+                lines = lines[os.write(descriptor, lines) :]
+        except OSError as error:
+            raise self._failure(error) from None
+        self._has_unsynced = True
+
+    def sync(self) -> None:
+        """Flush to disk, so that the lines survive a power failure.
+
+        Raises:
+            OutputError: when that fails.
+        """
+        if self._descriptor is not None and self._has_unsynced:
+            try:
+                os.fsync(self._descriptor)
+            except OSError as error:
+                raise self._failure(error) from None
+            self._has_unsynced = False
+
+    def close(self) -> None:
+        """Close the file; the next line opens it again."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _open(self) -> int:
+        if self._descriptor is None:
+            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
+            self._descriptor = os.open(self.path, flags, 0o600)
+            _drop_partial_line(self._descriptor)
+        return self._descriptor
+
+    def _failure(self, error: OSError) -> OutputError:
+        return OutputError(
+            f"{self._setting} cannot be written: {error.strerror}. STATE does not cover"
+            " the records concerned; the next run reads them again."
+        )
+
+
+def _drop_partial_line(descriptor: int) -> None:
+    # No STATE covers a line that a crash cut off, so its record is read again.
+    try:
+        end = os.lseek(descriptor, 0, os.SEEK_END)
+    except OSError:  # A pipe or a device has no earlier content.
+        return
+    at = end
+    while at:
+        start = max(0, at - CHUNK_BYTES)
+        found = os.pread(descriptor, at - start, start).rfind(b"\n")
+        if found >= 0:
+            at = start + found + 1
+            break
+        at = start
+    if at < end:
+        os.ftruncate(descriptor, at)
+
+
+class RejectsFile:
+    """Rejected records as Singer lines: `target-bigcommerce < file` replays them.
+
+    Args:
+        file: where they are kept; None keeps none, as in a dry run.
+        now: the time to write beside a record.
+    """
+
+    def __init__(
+        self, file: LineFile | None, *, now: Callable[[], str] = utc_now
+    ) -> None:
+        self._file = file
+        self._now = now
+        self._schemas: dict[str, Mapping[str, Any]] = {}
+        self._with_schema: set[str] = set()
+        self._digests: set[bytes] = set()
+
+    @property
+    def distinct(self) -> int:
+        """Number of different records; one that is rejected twice counts once."""
+        return len(self._digests)
+
+    def is_new_schema(self, message: Mapping[str, Any]) -> bool:
+        """Whether a SCHEMA message differs from the stream's last one."""
+        return self._schemas.get(message["stream"]) != message
+
+    def remember_schema(self, message: Mapping[str, Any]) -> None:
+        """Keep a SCHEMA message, to be written before the stream's next reject."""
+        stream = message["stream"]
+        self._schemas[stream] = message
+        self._with_schema.discard(stream)
+
+    def add(self, message: Mapping[str, Any], why: RejectedError) -> None:
+        """Append a RECORD message with the reason."""
+        record = _digest_encoder.encode([message["stream"], message["record"]])
+        self._digests.add(hashlib.blake2b(record, digest_size=DIGEST_BYTES).digest())
+        if self._file is None:
+            return
+        stream = message["stream"]
+        line = {key: message[key] for key in REPLAYED_KEYS if key in message}
+        line["reject"] = {
+            "reason": why.reason,
+            "code": why.code.value,
+            "status": why.status,
+            "at": self._now(),
+        }
+        schema = [] if stream in self._with_schema else [self._schemas[stream]]
+        self._file.append([*schema, line])
+        self._with_schema.add(stream)
+
+    def sync(self) -> None:
+        """Flush to disk."""
+        if self._file is not None:
+            self._file.sync()
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+
+
+class ChangeLog(Protocol):
+    """Where written values are logged; in a dry run, those that would be written."""
+
+    def add(
+        self, stream: str, customer_id: int | None, changes: Sequence[Change]
+    ) -> None:
+        """Log one customer's changes; the id is None for one not created yet."""
+
+    def sync(self) -> None:
+        """Flush to disk."""
+
+    def close(self) -> None:
+        """Close the file."""
+
+
+class NoChangeLog:
+    """Logs nothing, as without `changes_path`."""
+
+    def add(
+        self, stream: str, customer_id: int | None, changes: Sequence[Change]
+    ) -> None:
+        """Log nothing."""
+
+    def sync(self) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class ChangesFile:
+    """Appends a JSON line for each value written.
+
+    Args:
+        file: where.
+        now: the time to write beside a change.
+    """
+
+    def __init__(self, file: LineFile, *, now: Callable[[], str] = utc_now) -> None:
+        self._file = file
+        self._now = now
+        self.sync = file.sync
+        self.close = file.close
+
+    def add(
+        self, stream: str, customer_id: int | None, changes: Sequence[Change]
+    ) -> None:
+        """Append one customer's changes."""
+        at = self._now()
+        self._file.append(
+            {
+                "at": at,
+                "stream": stream,
+                "customer_id": customer_id,
+                "attribute" if change.is_attribute else "field": change.name,
+                "old": change.old,
+                "new": change.new,
+            }
+            for change in changes
+        )
+
+
+# Checks before the first message is read.
+
+
+def check_not_rejects_file(path: str, file_input: IO[str] | None) -> None:
+    """Check that the input is not the file to which rejects are appended.
+
+    Raises:
+        ConfigError: with the commands that replay rejects.
+    """
+    try:
+        source = os.fstat((file_input or sys.stdin).fileno())
+        rejects = Path(path).stat()
+    except (OSError, ValueError):  # No such file, or an input that is not a file.
+        return
+    if os.path.samestat(source, rejects):
+        raise ConfigError(
+            "The input is the file that rejects_path names, and this run would append"
+            " to it. Move it first: mv rejects.jsonl replay.jsonl, then"
+            " target-bigcommerce --config … < replay.jsonl."
+        )
+
+
+def check_writable(settings: Settings) -> None:
+    """Check that each file of the run can be written; creates and changes none.
+
+    Raises:
+        ConfigError: naming each setting whose file cannot be written.
+    """
+    names = ["summary_path"]
+    if not settings.dry_run:
+        names += ["rejects_path", "changes_path"]
+    found = [
+        _problem(name, path) for name in names if (path := getattr(settings, name))
+    ]
+    if lines := [line for line in found if line]:
+        raise ConfigError(*lines)
+
+
+def _problem(setting: str, path: str) -> str:
+    try:
+        _try_to_write(Path(path), is_replaced=setting in REPLACED_FILES)
+    except OSError as error:
+        why = str(error.strerror)
+    except ValueError:
+        why = "this is not a possible file name"
+    else:
+        return ""
+    return (
+        f"{setting} cannot be written: {why}. Nothing was read. Name a file in an"
+        " existing folder that this user may write to."
+    )
+
+
+def _try_to_write(path: Path, *, is_replaced: bool) -> None:
+    # Pipes and devices are not tried: opening one would end what its reader receives.
+    is_regular = path.is_file()
+    if not path.exists() or (is_regular and is_replaced and not path.is_symlink()):
+        _try_folder(path.resolve())
+    elif is_regular or path.is_dir():
+        os.close(os.open(path, os.O_RDWR | os.O_APPEND))
+
+
+def _try_folder(path: Path) -> None:
+    # With a name of its own: the file itself could by now belong to another run.
+    draft = f"{path}.{os.getpid()}.part"
+    os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    Path(draft).unlink()

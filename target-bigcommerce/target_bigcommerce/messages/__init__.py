@@ -1,1 +1,0 @@
-"""Singer messages coming in, and STATE going out."""

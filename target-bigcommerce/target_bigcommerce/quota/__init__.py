@@ -1,1 +1,0 @@
-"""The store's request quota: when a call may start."""

@@ -1,0 +1,337 @@
+"""Singer messages from standard input.
+
+Hides how a silent input is waited for: reading never blocks past the deadline of the
+next drain, and a signal ends it between two messages. Errors name the number of a line
+and never quote it.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import time
+from collections import Counter
+from decimal import Decimal, DecimalException
+from typing import IO, TYPE_CHECKING, Any
+
+import msgspec
+from singer_sdk.singerlib.encoding.base import GenericSingerReader
+from typing_extensions import override
+
+from singer_kit.errors import ShutdownRequestedError
+
+from .errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from singer_kit.shutdown import ShutdownSignal
+
+    Callbacks = dict[str, Callable[["Message"], None]]
+
+Message = dict[str, Any]
+
+CHUNK_BYTES = 1 << 16  # The size of a pipe's buffer.
+MAX_LINE_BYTES = 1 << 26  # A line without an end would fill the memory.
+QUIET_SECONDS = 0.15  # A tap that writes nothing for so long is waiting or done.
+MAX_DISCARD_SECONDS = 5.0
+
+# Fractions as decimals: 0.1 and 12345678901234567890.5 keep every digit.
+_decoder = msgspec.json.Decoder(float_hook=Decimal)
+
+
+class InvalidMessageError(ValueError):
+    """A line holds no Singer message; the text says why and quotes nothing of it."""
+
+
+class LineBuffer:
+    """Cuts chunks of bytes at newlines; a line may span any number of chunks."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self.pending = 0
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """Add a chunk; return the lines that end in it, without their newlines."""
+        *ended, tail = chunk.split(b"\n")
+        if ended:
+            ended[0] = b"".join([*self._parts, ended[0]])
+            self._parts, self.pending = [], 0
+        if tail:
+            self._parts.append(tail)
+            self.pending += len(tail)
+        return ended
+
+    def rest(self) -> bytes:
+        """Return what followed the last newline."""
+        return b"".join(self._parts)
+
+
+class TimedReader(GenericSingerReader[str]):
+    """The SDK's message reader, except that a silent input does not block it.
+
+    Everything runs on the calling thread. What the callbacks raise passes through.
+
+    Args:
+        shutdown: ends the reading between two messages.
+        deadline: seconds until `tick` is due; None while nothing waits for it.
+        tick: called between two messages when it is due.
+    """
+
+    def __init__(
+        self,
+        shutdown: ShutdownSignal,
+        *,
+        deadline: Callable[[], float | None],
+        tick: Callable[[], None],
+    ) -> None:
+        super().__init__()
+        self._shutdown = shutdown
+        self._deadline = deadline
+        self._tick = tick
+        self.max_line_bytes = MAX_LINE_BYTES
+        self.line_number = 0
+        self._is_truncated = False
+
+    @property
+    @override
+    def default_input(self) -> IO[str]:
+        return sys.stdin
+
+    @override
+    def process_lines(
+        self, file_input: IO[str] | None, callbacks: Callbacks
+    ) -> Counter[str]:
+        counts: Counter[str] = Counter()
+        for line in self._numbered(file_input or self.default_input):
+            if line and not line.isspace():
+                message = self.deserialize_json(line)
+                self._callback(callbacks, message)(message)
+                counts[message["type"]] += 1
+            self._tick_if_due()
+            if self._shutdown.is_set:
+                break
+        return counts
+
+    @override
+    def deserialize_json(self, line: bytes | str) -> Message:
+        try:
+            return read_message(line)
+        except InvalidMessageError as error:
+            why = f"{error}; the program that writes it must send Singer messages"
+            if self._is_truncated:
+                why = "is cut off: the program that writes it stopped in the middle"
+            raise InputError(f"Line {self.line_number} of the input {why}.") from None
+
+    @override
+    def assert_line_requires(  # type: ignore[override]  # needs the line's number
+        self, line_dict: Message, requires: set[str]
+    ) -> None:
+        missing = ", ".join(sorted(requires.difference(line_dict)))
+        if missing:
+            raise InputError(f"Line {self.line_number} of the input lacks: {missing}.")
+
+    def _callback(
+        self, callbacks: Callbacks, message: Message
+    ) -> Callable[[Message], None]:
+        callback = callbacks.get(message["type"])
+        if callback is None:
+            known = ", ".join(sorted(str(getattr(k, "value", k)) for k in callbacks))
+            raise InputError(
+                f"Line {self.line_number} of the input has a type other than {known}."
+            )
+        return callback
+
+    def _numbered(self, source: IO[str] | None) -> Iterator[bytes | str]:
+        if source is None:
+            raise InputError("There is no input: standard input is closed.")
+        descriptor = _descriptor(source)
+        lines: Iterable[bytes | str]
+        lines = source if descriptor is None else self._lines(descriptor)
+        self.line_number = 0
+        self._is_truncated = False
+        for line in lines:
+            self.line_number += 1
+            yield line
+
+    def _lines(self, descriptor: int) -> Iterator[bytes]:
+        buffer = LineBuffer()
+        while chunk := self._chunk(descriptor):
+            yield from buffer.feed(chunk)
+            if buffer.pending > self.max_line_bytes:
+                raise InputError(
+                    f"Line {self.line_number + 1} of the input is longer than"
+                    f" {self.max_line_bytes >> 20} MiB."
+                )
+        if buffer.pending and not self._shutdown.is_set:
+            self._is_truncated = True
+            yield buffer.rest()
+
+    def _chunk(self, descriptor: int) -> bytes:
+        """Read what is available; nothing at the end of input or after a signal."""
+        while not self._shutdown.is_set:
+            self._tick_if_due()
+            try:
+                if self._shutdown.wait_for(descriptor, self._seconds_left()):
+                    return os.read(descriptor, CHUNK_BYTES)
+            except ShutdownRequestedError:
+                break
+            except BlockingIOError:
+                continue  # Another reader of the same pipe was faster.
+            except OSError as error:
+                raise InputError(
+                    f"The input cannot be read: {error.strerror}."
+                ) from None
+        return b""
+
+    def _seconds_left(self) -> float | None:
+        seconds = self._deadline()
+        return None if seconds is None else max(0.0, seconds)
+
+    def _tick_if_due(self) -> None:
+        seconds = self._deadline()
+        if seconds is not None and seconds <= 0:
+            self._tick()
+
+
+def read_message(line: bytes | str) -> Message:
+    """Decode one line.
+
+    Raises:
+        InvalidMessageError: with the reason.
+    """
+    try:
+        message = _decoder.decode(line)
+    except RecursionError:
+        raise InvalidMessageError("is nested too deeply") from None
+    except UnicodeError:
+        raise InvalidMessageError("is not UTF-8") from None
+    except (ValueError, DecimalException):
+        raise InvalidMessageError("is not JSON") from None
+    if not isinstance(message, dict):
+        raise InvalidMessageError("is JSON, but not an object")
+    if not isinstance(message.get("type"), str):
+        raise InvalidMessageError("has no type")
+    return message
+
+
+# The form of each type of message.
+
+
+def check_schema(message: Message) -> None:
+    """Check that a SCHEMA has what is read of it.
+
+    Raises:
+        InputError: when it does not.
+    """
+    stream = _stream(message)
+    schema = message.get("schema")
+    if not isinstance(schema, dict) or not isinstance(schema.get("properties"), dict):
+        raise InputError(f"The SCHEMA of stream {stream} has no properties.")
+    if not all(isinstance(each, dict | bool) for each in schema["properties"].values()):
+        raise InputError(f"The SCHEMA of stream {stream} is not a valid JSON Schema.")
+    keys = message.get("key_properties") or []
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+        raise InputError(
+            f"The key_properties of stream {stream} are not a list of names."
+        )
+
+
+def check_record(message: Message) -> None:
+    """Check that a RECORD has a record.
+
+    Raises:
+        InputError: when it does not.
+    """
+    stream = _stream(message)
+    if not isinstance(message.get("record"), dict):
+        raise InputError(f"A RECORD of stream {stream} has no record.")
+    version = message.get("version")
+    if version is not None and not _is_version(version):
+        raise InputError(
+            f"A RECORD of stream {stream} has a version that is not an integer."
+        )
+
+
+def check_version(message: Message) -> None:
+    """Check that an ACTIVATE_VERSION names a version.
+
+    Raises:
+        InputError: when it does not.
+    """
+    stream = _stream(message)
+    if not _is_version(message.get("version")):
+        raise InputError(f"An ACTIVATE_VERSION of stream {stream} names no version.")
+
+
+def check_state(message: Message) -> None:
+    """Check that a STATE has a value.
+
+    Raises:
+        InputError: when it does not.
+    """
+    if not isinstance(message.get("value"), dict):
+        raise InputError("A STATE message has no value.")
+
+
+def _stream(message: Message) -> str:
+    stream = message.get("stream")
+    if not isinstance(stream, str) or not stream:
+        raise InputError(f"A {message.get('type')} message names no stream.")
+    return stream
+
+
+def _is_version(value: Any) -> bool:  # noqa: ANN401 - any JSON
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+# Leaving an input that has not ended.
+
+
+def discard_input(
+    file_input: IO[str] | None,
+    shutdown: ShutdownSignal,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    quiet_seconds: float = QUIET_SECONDS,
+) -> None:
+    """Discard a pipe's input until it ends, is quiet, or five seconds have passed.
+
+    Meltano adds a page of traceback to our one-line error when it is writing to a
+    loader at the time that it exits. Between two writes it does not.
+
+    Args:
+        file_input: the input; None for standard input. Files are left as they are.
+        shutdown: ends it at once.
+        clock: monotonic seconds.
+        quiet_seconds: how long the input must be silent.
+    """
+    descriptor = _pipe_descriptor(sys.stdin if file_input is None else file_input)
+    end = clock() + MAX_DISCARD_SECONDS
+    while descriptor is not None and clock() < end:
+        try:
+            if not shutdown.wait_for(descriptor, quiet_seconds):
+                return
+            if not os.read(descriptor, CHUNK_BYTES):
+                return
+        except (OSError, ShutdownRequestedError):
+            return
+
+
+def _descriptor(source: IO[str]) -> int | None:
+    """Return the input's file descriptor; None for one that lives in memory."""
+    try:
+        return source.fileno()
+    except (AttributeError, OSError):
+        return None
+
+
+def _pipe_descriptor(source: IO[str] | None) -> int | None:
+    """Return the descriptor of an input that another process writes, else None."""
+    try:
+        descriptor = None if source is None else source.fileno()
+        mode = 0 if descriptor is None else os.fstat(descriptor).st_mode
+    except (OSError, ValueError):  # In memory, or closed.
+        return None
+    return descriptor if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) else None

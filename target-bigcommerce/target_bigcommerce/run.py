@@ -1,0 +1,265 @@
+"""What the target and its sinks share during a run, and how it is built.
+
+`build_run` is the one place that connects settings, HTTP, threads and files. Tests call
+it with another clock, session or files.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from .api.client import BigCommerceClient
+from .api.parallel import ParallelCalls, ThreadPool
+from .api.throttle import Throttle
+from .api.transport import Transport, open_session
+from .drain import Destination
+from .dry_run import DryRun
+from .errors import InputError, LimitReachedError, TooManyRejectsError
+from .exits import ClearGuard, StreamVersions
+from .files import ChangesFile, LineFile, NoChangeLog, RejectsFile, check_writable
+from .records.confirming import INCLUDES, has_fields
+from .state import Checkpoint
+from .summary import RunStats
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from singer_kit.http import HttpSender
+    from singer_kit.shutdown import ShutdownSignal
+
+    from .files import ChangeLog
+    from .records.codes import RejectedError
+    from .settings import Settings
+
+
+class RunContext:
+    """The figures, files and limits of a run; outlives the sinks of its streams.
+
+    Args:
+        settings: the user's.
+        clock: monotonic seconds.
+        stats: the run's figures.
+        rejects: where rejected records are kept.
+        destination: what drains write to.
+        throttle: holds back calls for the store's quota.
+        dry_run: set in a dry run.
+        resources: what is closed at the end.
+    """
+
+    def __init__(  # noqa: PLR0913 - what a run consists of
+        self,
+        settings: Settings,
+        *,
+        clock: Callable[[], float],
+        stats: RunStats,
+        rejects: RejectsFile,
+        destination: Destination,
+        throttle: Throttle,
+        dry_run: DryRun | None,
+        resources: ExitStack,
+    ) -> None:
+        self.settings = settings
+        self.stats = stats
+        self.rejects = rejects
+        self.destination = destination
+        self.throttle = throttle
+        self.dry_run = dry_run
+        self.checkpoint = Checkpoint(clock=clock)
+        self.versions = StreamVersions()
+        self.has_exits = False  # Whether the input reported any.
+        self.close = resources.close
+        self.clock = clock
+        self._started_at = clock()
+        self._buffered_at: float | None = None
+        self._buffered_customers: dict[str, int] = {}
+        self._attribute_streams: dict[str, str] = {}
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the run started."""
+        return self.clock() - self._started_at
+
+    @property
+    def clears_exits(self) -> bool:
+        """Whether values of members who left are cleared; never with `limit`."""
+        return self.settings.on_exit == "clear" and self.settings.limit is None
+
+    @property
+    def prints_state(self) -> bool:
+        """Whether STATE may be printed; not by a run that only tries."""
+        return not self.settings.dry_run and self.settings.limit is None
+
+    def claim_attribute(self, attribute: str, stream: str) -> None:
+        """Make a stream the only one that writes an audience attribute.
+
+        Raises:
+            InputError: when another stream writes it already.
+        """
+        owner = self._attribute_streams.setdefault(attribute, stream)
+        if owner != stream:
+            raise InputError(
+                f"The streams {owner} and {stream} would both write the audience"
+                f" attribute {attribute!r}. Leave out audience_attribute and job_id, or"
+                " run a separate job for each audience."
+            )
+
+    def reject(self, message: Mapping[str, Any], why: RejectedError) -> None:
+        """Keep and count a record that cannot be written."""
+        self.rejects.add(message, why)
+        self.stats.count("rejected")
+        self.stats.rejects[why.code] += 1
+
+    # What waits for the next drain.
+
+    def buffered(self, stream: str, customers: int) -> None:
+        """Note how many customers of a stream are buffered."""
+        self._buffered_customers[stream] = customers
+        self.await_drain()
+
+    def await_drain(self) -> None:
+        """Note that something waits for the next drain."""
+        if self._buffered_at is None:
+            self._buffered_at = self.clock()
+
+    def seconds_to_drain(self) -> float | None:
+        """Seconds until what waits must be drained; None if nothing waits."""
+        if self._buffered_at is None:
+            return None
+        age = self.clock() - self._buffered_at
+        return max(0.0, self.settings.batch_wait_limit_seconds - age)
+
+    def max_customers(self, stream: str) -> int:
+        """How many customers of a stream the next drain may have.
+
+        All streams are drained together, and share what `limit` leaves.
+        """
+        limit = self.settings.limit
+        if limit is None:
+            return self.settings.batch_size_rows
+        others = sum(
+            n for name, n in self._buffered_customers.items() if name != stream
+        )
+        left = limit - self.stats.customers_changed - others
+        return max(1, min(self.settings.batch_size_rows, left))
+
+    def commit(self) -> None:
+        """Note that everything read so far has an outcome."""
+        self.rejects.sync()
+        self.destination.changes.sync()
+        self.checkpoint.advance()
+        self._buffered_at = None
+        self._buffered_customers.clear()
+
+    @property
+    def has_too_many_rejects(self) -> bool:
+        """Whether more records were rejected than `max_rejects`."""
+        return self.rejects.distinct > self.settings.max_rejects
+
+    def check_limits(self) -> None:
+        """End the run at a limit of the user's; called after a drain.
+
+        Raises:
+            TooManyRejectsError: for more rejects than `max_rejects`.
+            LimitReachedError: when `limit` customers were changed.
+        """
+        if self.has_too_many_rejects:
+            raise TooManyRejectsError(
+                f"{self.rejects.distinct} records were rejected, more than"
+                f" max_rejects {self.settings.max_rejects} allows. They are in"
+                f" {self.settings.rejects_path} with the reasons. The rest was not"
+                " read, and STATE does not cover it."
+            )
+        limit = self.settings.limit
+        if limit is not None and self.stats.customers_changed >= limit:
+            raise LimitReachedError(f"limit {limit} reached; no more is read.")
+
+
+def build_run(  # noqa: PLR0913 - what differs between a run and a test
+    settings: Settings,
+    *,
+    shutdown: ShutdownSignal,
+    clock: Callable[[], float] = time.monotonic,
+    random: Callable[[], float] = random.random,
+    open_session: Callable[..., HttpSender] = open_session,
+    open_threads: Callable[[int], ThreadPool] = ThreadPool,
+    open_file: Callable[[str, str], LineFile] = LineFile,
+) -> RunContext:
+    """Build a run; makes no call yet.
+
+    Args:
+        settings: the user's.
+        shutdown: ends every wait.
+        clock: monotonic seconds.
+        random: a number from 0 to 1, for the jitter of waits.
+        open_session: connects a thread to BigCommerce; called as `open_session` is.
+        open_threads: makes a pool of so many threads.
+        open_file: opens a file of lines, by its path and its setting.
+
+    Raises:
+        ConfigError: when a file of the run cannot be written.
+    """
+    check_writable(settings)
+    resources = ExitStack()
+    stats = RunStats()
+    share = settings.quota_share_percent / 100
+    threads = open_threads(settings.max_in_flight)
+    throttle = Throttle(
+        share=share,
+        max_in_flight=settings.max_in_flight,
+        clock=clock,
+        wait=shutdown.wait,
+        jitter=random,
+        changed=threads.condition(),
+    )
+    base_url = f"{settings.api_url}/stores/{settings.store_hash}/v3"
+    transport = Transport(
+        base_url=base_url,
+        open_session=lambda: open_session(
+            base_url,
+            access_token=settings.access_token,
+            user_agent=settings.user_agent,
+            timeout_seconds=settings.request_timeout_seconds,
+        ),
+        throttle=throttle,
+        sleep=shutdown.wait,
+        jitter=random,
+        on_attempt=stats.count_call,
+    )
+    client = BigCommerceClient(
+        transport,
+        ParallelCalls(settings.max_in_flight, shutdown, threads),
+        is_applied=has_fields,
+        include=INCLUDES,
+    )
+    resources.callback(client.close)
+    guard = ClearGuard(settings.max_clear_percent, clock=clock)
+    dry_run = None
+    if settings.dry_run:
+        dry_run = DryRun(client, stats=stats, throttle=throttle, share=share)
+        rejects = RejectsFile(None)
+        destination = Destination(
+            store=dry_run.store, guard=guard, changes=dry_run.table, stats=stats
+        )
+    else:
+        rejects = RejectsFile(open_file(settings.rejects_path, "rejects_path"))
+        changes: ChangeLog = NoChangeLog()
+        if settings.changes_path:
+            changes = ChangesFile(open_file(settings.changes_path, "changes_path"))
+        destination = Destination(
+            store=client, guard=guard, changes=changes, stats=stats
+        )
+    resources.callback(rejects.close)
+    resources.callback(destination.changes.close)
+    return RunContext(
+        settings,
+        clock=clock,
+        stats=stats,
+        rejects=rejects,
+        destination=destination,
+        throttle=throttle,
+        dry_run=dry_run,
+        resources=resources,
+    )

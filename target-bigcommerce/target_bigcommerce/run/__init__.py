@@ -1,1 +1,0 @@
-"""What lasts as long as a run: its figures, files and end."""
