@@ -99,7 +99,8 @@ STORES: dict[str, dict[str, Any]] = {
 
 
 def _export(stage: Stage) -> None:
-    settings = {"on_missing_id": "create", "on_null": "clear"}
+    # What a call learns of the store's limits changes the calls that follow it.
+    settings = {"on_missing_id": "create", "on_null": "clear", "max_in_flight": 1}
     stage.target(stage.tap(ALL, once_for="writes"), settings)
 
 
