@@ -14,7 +14,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test nightly check audit format bench chaos soak load simulate sandbox docs lock clean
+.PHONY: help setup demo test nightly scenarios check audit format bench chaos soak load simulate sandbox docs lock clean
 
 help: ## List what there is to make.
 	@grep -Eh '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,6 +48,9 @@ test: $(READY) $(FOREIGN:%=.venv/foreign/%/.ready) ## Run all the tests.
 nightly: $(READY) $(FOREIGN:%=.venv/foreign/%/.ready) ## Run all the tests, the long ones included, on random examples.
 	@HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest --quiet --numprocesses auto \
 		--dist loadfile --timeout 7200 -m "nightly or not nightly"
+
+scenarios: $(READY) ## Compare what both plugins do with what is recorded.
+	@cd tests && ../$(BIN)/python -m scenarios compare
 
 check: $(READY) ## Lint, types, format, and the audit.
 	@$(BIN)/ruff check $(SOURCES)

@@ -1,0 +1,139 @@
+"""A proxy in front of Lytics that replaces some responses with canned ones."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from typing_extensions import override
+
+if TYPE_CHECKING:
+    from socketserver import BaseServer
+
+AND_THEN = b"\n# And then\n"
+FOREVER = 10_000
+HOP_BY_HOP = {"transfer-encoding", "connection", "content-length"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Canned:
+    """Which responses are replaced, and by what.
+
+    Args:
+        kind: `look`, `list`, `schema` or `scan`.
+        answers: used in turn; a body of `=` stands for the real body.
+        first: how many real responses come before.
+        times: how many are replaced.
+    """
+
+    kind: str
+    answers: tuple[bytes, ...]
+    first: int = 0
+    times: int = FOREVER
+
+    @classmethod
+    def read(cls, content: bytes, *, kind: str, first: int, times: int) -> Canned:
+        """Read the responses from the content of a case."""
+        answers = tuple(content.removesuffix(b"\n").split(AND_THEN))
+        return cls(kind=kind, answers=answers, first=first, times=times)
+
+    def instead_of(self, number: int, body: bytes) -> bytes | None:
+        """Return the response that replaces the number-th of its kind, if any does."""
+        if not self.first <= number < self.first + self.times:
+            return None
+        text = self.answers[(number - self.first) % len(self.answers)]
+        head, _, given = text.partition(b"\n\n")
+        sent = body if given == b"=" else given
+        lines = [*head.split(b"\n"), b"Connection: close"]
+        names = {line.partition(b":")[0].lower() for line in lines}
+        if not names & {b"content-length", b"transfer-encoding"}:
+            lines.append(b"Content-Length: %d" % len(sent))
+        return b"\r\n".join(lines) + b"\r\n\r\n" + sent
+
+
+class CannedLytics(ThreadingHTTPServer):
+    """Forwards requests, and returns the real or the canned response."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, lytics: str, canned: Canned) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self._lytics = urlsplit(lytics).netloc
+        self._canned = canned
+        self._counts: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        self.url = f"http://127.0.0.1:{self.server_port}"
+
+    def start(self) -> None:
+        """Serve until stopped."""
+        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
+
+    def stop(self) -> None:
+        """Stop serving."""
+        self.shutdown()
+        self.server_close()
+
+    @override
+    def handle_error(self, *_: Any) -> None:
+        """Ignore it: the tap may close the connection."""
+
+    def answer(
+        self, method: str, path: str, headers: dict[str, str], body: bytes
+    ) -> tuple[bytes, bool]:
+        """Return the response, and whether the connection stays open."""
+        kind = kind_of(path)
+        with self._lock:
+            number = self._counts[kind]
+            self._counts[kind] += 1
+        connection = HTTPConnection(self._lytics, timeout=30)
+        connection.request(method, path, body or None, headers)
+        response = connection.getresponse()
+        content = response.read()
+        connection.close()
+        if kind == self._canned.kind:
+            instead = self._canned.instead_of(number, content)
+            if instead is not None:
+                return instead, False
+        lines = [f"HTTP/1.1 {response.status} {response.reason}"]
+        for name, value in response.getheaders():
+            if name.lower() not in HOP_BY_HOP:
+                lines.append(f"{name}: {value}")
+        lines.append(f"Content-Length: {len(content)}")
+        return "\r\n".join([*lines, "", ""]).encode("latin-1") + content, True
+
+
+def kind_of(path: str) -> str:
+    """Return which kind of call a path is."""
+    path = path.partition("?")[0]
+    if path.endswith("/scan"):
+        return "scan"
+    if "schema" in path:
+        return "schema"
+    return "look" if path.startswith("/v2/segment/") else "list"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: BaseServer
+    protocol_version = "HTTP/1.1"
+    timeout = 5
+
+    def _answer(self) -> None:
+        assert isinstance(self.server, CannedLytics)
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        answer, goes_on = self.server.answer(
+            self.command, self.path, dict(self.headers), body
+        )
+        self.close_connection = not goes_on
+        self.wfile.write(answer)
+
+    do_GET = do_POST = _answer  # noqa: N815 - http.server's
+
+    @override
+    def log_message(self, *_: object) -> None:
+        """Log nothing."""

@@ -1,0 +1,198 @@
+"""What is seen of a run, without the share of time, chance and thread order in it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import sqlite3
+import time
+from collections import Counter
+from contextlib import closing
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+Json = Any
+
+LOG_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} \| ([A-Z]+) +\| ")
+TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?")
+VERSION = re.compile(r'("version": ?)(\d{10,})')
+LEDGER_ID = re.compile(r'("ledger_id": ?)"[^"]*"')
+LATELY_SECONDS = 2 * 86_400
+UNSTEADY = ("seconds", "quota_wait_seconds")
+
+
+def digest(text: str, length: int = 8) -> str:
+    """Give the beginning of a text's hash."""
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:length]
+
+
+def to_text(value: Json) -> str:
+    """Write JSON in one form."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
+def masked(text: str) -> str:
+    """Mask times of the machine's clock, versions of scans and ids of ledgers."""
+    versions: dict[str, str] = {}
+
+    def name(found: re.Match[str]) -> str:
+        version = versions.setdefault(found[2], f"<version {len(versions) + 1}>")
+        return f'{found[1]}"{version}"'
+
+    text = VERSION.sub(name, TIME.sub(_without_now, text))
+    return LEDGER_ID.sub(r'\1"<id>"', text)
+
+
+def _without_now(found: re.Match[str]) -> str:
+    try:
+        at = datetime.fromisoformat(found[0].replace(",", ".").replace("Z", "+00:00"))
+        seconds = at.timestamp()
+    except (OverflowError, ValueError):
+        return found[0]
+    return "<now>" if abs(seconds - time.time()) < LATELY_SECONDS else found[0]
+
+
+def of_log(text: str) -> dict[str, int]:
+    """Count the lines of each level, and those that are none of the log."""
+    levels = Counter(
+        found[1] if (found := LOG_LINE.match(line)) else "other"
+        for line in text.splitlines()
+    )
+    return dict(sorted(levels.items()))
+
+
+def of_requests(
+    entries: Iterable[Mapping[str, Json]], names: Mapping[int, str]
+) -> dict[str, int]:
+    """Count equal requests: method, path, query and status.
+
+    Ids of attribute values depend on the order of threads, so only their number is
+    kept; attributes are named.
+    """
+    counts: Counter[str] = Counter()
+    for entry in entries:
+        query = dict(entry["query"])
+        if "attribute-values" in entry["path"] and "id:in" in query:
+            query["id:in"] = f"<{query['id:in'].count(',') + 1} ids>"
+        for name in [name for name in query if name.startswith("attribute_id")]:
+            ids = query[name].split(",")
+            query[name] = ",".join(names.get(int(each), each) for each in ids)
+        words = "&".join(f"{name}={query[name]}" for name in sorted(query))
+        call = f"{entry['method']} {entry['path']}?{words}".rstrip("?")
+        counts[f"{call} -> {entry['status']}"] += 1
+    return dict(sorted(counts.items()))
+
+
+def of_rejects(text: str) -> list[str]:
+    """Keep code, status and record of each reject, in a fixed order."""
+    kept = []
+    for line in text.splitlines():
+        row = json.loads(line)
+        if row["type"] == "RECORD":
+            reject = row.get("reject") or {}
+            why = f"{reject.get('code')} {reject.get('status')}"
+            kept.append(f"{why} {to_text(row['record'])}")
+    return sorted(kept)
+
+
+def of_changes(text: str) -> list[str]:
+    """Keep every change but its time."""
+    rows = [json.loads(line) for line in text.splitlines()]
+    return sorted(to_text({**row, "at": None}) for row in rows)
+
+
+def of_summary(text: str) -> Json:
+    """Keep all but seconds; of counters, those above 0."""
+    if not text:
+        return None
+    summary = json.loads(text)
+    for name in UNSTEADY:
+        summary[name] = "<seconds>" if name in summary else None
+    for name, value in summary.items():
+        if isinstance(value, dict):
+            summary[name] = {key: n for key, n in value.items() if n}
+    return summary
+
+
+def of_ledger(path: Path) -> dict[str, str]:
+    """Keep a ledger's layout, and of each table the rows, all but its own ids."""
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        try:
+            return _tables(connection)
+        except sqlite3.DatabaseError:
+            return {"layout": "no database"}
+
+
+def _tables(connection: sqlite3.Connection) -> dict[str, str]:
+    tables = connection.execute(
+        "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name"
+    ).fetchall()
+    kept = {"layout": digest(to_text(tables))}
+    for name, sql in tables:
+        if sql.startswith("CREATE TABLE") and name != "about":
+            rows = connection.execute(f'SELECT * FROM "{name}"').fetchall()  # noqa: S608 - its own name
+            texts = sorted(repr(row) for row in rows)
+            kept[name] = f"{len(rows)} rows, {digest(to_text(texts))}"
+    return kept
+
+
+def of_files(folder: Path) -> dict[str, str]:
+    """Name the files that there are, with their modes."""
+    return {
+        path.name: f"{path.stat().st_mode & 0o777:o}"
+        for path in sorted(folder.iterdir())
+        if path.is_file() and not path.name.endswith(("-wal", "-shm"))
+    }
+
+
+def of_store(store: Mapping[str, Json]) -> dict[str, Json]:
+    """Give the store without the ids of attributes and values."""
+    names = names_of(store)
+    values = {
+        f"{value['customer_id']} {names[value['attribute_id']]}": value[
+            "attribute_value"
+        ]
+        for value in store["values"]
+    }
+    kinds = {row["name"]: row["type"] for row in store["attributes"]}
+    customers = {str(row["id"]): row for row in store["customers"]}
+    return {"customers": customers, "attributes": kinds, "values": values}
+
+
+def names_of(store: Mapping[str, Json]) -> dict[int, str]:
+    """Name the store's attributes by their ids."""
+    return {row["id"]: row["name"] for row in store["attributes"]}
+
+
+def of_changed_store(before: Json, after: Json) -> Json:
+    """Keep what differs between two views of a store, and of the later one a hash."""
+    customers = {
+        number: _differing(before["customers"].get(number, {}), row)
+        for number, row in after["customers"].items()
+        if row != before["customers"].get(number)
+    }
+    values = {
+        key: after["values"].get(key)
+        for key in sorted(before["values"].keys() | after["values"].keys())
+        if before["values"].get(key) != after["values"].get(key)
+    }
+    kept = {"attributes": after["attributes"], "customers": customers}
+    return {**kept, "values": _by_value(values), "all": digest(to_text(after))}
+
+
+def _differing(before: Mapping[str, Json], after: Mapping[str, Json]) -> Json:
+    return {name: v for name, v in after.items() if before.get(name) != v}
+
+
+def _by_value(values: Mapping[str, Json]) -> dict[str, str]:
+    """Gather customers with the same value of an attribute, as most have."""
+    gathered: dict[str, list[str]] = {}
+    for key, value in values.items():
+        customer, _, name = key.partition(" ")
+        gathered.setdefault(f"{name}={value}", []).append(customer)
+    return {key: " ".join(customers) for key, customers in sorted(gathered.items())}
