@@ -57,6 +57,7 @@ check: $(READY) ## Lint, types, format, and the audit.
 	@$(BIN)/ruff check $(SOURCES)
 	@$(BIN)/ruff format --check $(SOURCES)
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
 	@$(MAKE) --no-print-directory audit
 
 audit: $(READY) ## Hold what is installed to the lock and the documents, offline.

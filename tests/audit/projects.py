@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
+import tomllib
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from packaging.requirements import Requirement
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
 
     from audit.lock import Pin
 
-# The lock has it where Python has none of its own.
-tomllib = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

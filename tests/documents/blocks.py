@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from documents.modules import module_map
 from documents.project import settings_yaml
 from documents.tables import codes_table, fields_table, settings_table
 
@@ -18,11 +17,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 TAP, TARGET = "tap-lytics", "target-bigcommerce"
-PACKAGES = {
-    "tap_lytics": ROOT / TAP / "tap_lytics",
-    "target_bigcommerce": ROOT / TARGET / "target_bigcommerce",
-    "sandbox": ROOT / "sandbox" / "sandbox",
-}
 DOCUMENTS: Mapping[str, Blocks] = {
     "README.md": {
         f"settings {TAP}": partial(settings_table, TAP),
@@ -33,10 +27,6 @@ DOCUMENTS: Mapping[str, Blocks] = {
         "settings": partial(settings_table, TARGET),
         "fields": fields_table,
         "codes": codes_table,
-    },
-    "CONTRIBUTING.md": {
-        f"modules {name}": partial(module_map, folder)
-        for name, folder in PACKAGES.items()
     },
     "meltano.yml": {
         f"settings {TAP}": partial(settings_yaml, TAP),
