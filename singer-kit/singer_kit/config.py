@@ -306,7 +306,7 @@ def typed_values(
         optional string as None, `api_url` without a trailing slash.
     """
     values = {
-        name: _typed(config.get(name), _type_of(each))
+        name: _typed(config.get(name), each)
         for name, each in declared["properties"].items()
     }
     if "api_url" in values:
@@ -314,9 +314,11 @@ def typed_values(
     return values
 
 
-def _typed(value: Any, kind: str) -> Any:  # noqa: ANN401 - any setting
+def _typed(value: Any, declared: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any setting
+    kind = _type_of(declared)
     if kind == "array":
         return tuple(value or ())
     if kind == "integer" and value is not None:
         return int(value)
-    return None if kind == "string" and value == "" else value
+    is_optional = kind == "string" and "default" not in declared
+    return None if is_optional and value == "" else value

@@ -279,7 +279,8 @@ def call_with_retries(
         hint: what the user can rely on, appended to the last error.
 
     Raises:
-        RetriesExhaustedError: when the last attempt failed as well.
+        RetriesExhaustedError: when the last attempt failed as well; that error is its
+            cause.
     """
 
     def error_of(state: tenacity.RetryCallState) -> Exception:
@@ -304,4 +305,4 @@ def call_with_retries(
     except retry_on as last:
         raise RetriesExhaustedError(
             f"{last} Gave up after {MAX_ATTEMPTS} attempts; {hint}"
-        ) from None
+        ) from last

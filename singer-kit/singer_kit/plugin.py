@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 class SingerPlugin(PluginBase):
     """Strict settings, one-line errors and graceful shutdown for a tap or target.
 
-    A plugin names this before the SDK's class and calls `prepare` early in its
-    constructor, before the SDK validates the settings.
+    A plugin names this before the SDK's class, and sets `shutdown` before it calls the
+    SDK's constructor.
     """
 
     stdout_hint: ClassVar[str]  # Completes the error about a closed standard output.

@@ -114,7 +114,7 @@ class Transport:
                 " from there.",
             )
         except RetriesExhaustedError as error:
-            if isinstance(error.__context__, MalformedResponseError):
+            if isinstance(error.__cause__, MalformedResponseError):
                 raise UnexpectedResponseError(*error.args) from None
             raise
 

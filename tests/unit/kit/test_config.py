@@ -294,7 +294,7 @@ def test_user_agent_is_printable_ascii(text: str) -> None:
 
 
 def test_values_are_typed_once() -> None:
-    config: dict[str, Any] = {"token": "t", "size": 2.0, "label": ""}
+    config: dict[str, Any] = {"token": "t", "size": 2.0, "label": "", "user_agent": ""}
     assert config_errors(config, SCHEMA, env_prefix=PREFIX) == []
 
     values = typed_values(config, SCHEMA)
@@ -310,6 +310,6 @@ def test_values_are_typed_once() -> None:
         "more": None,
         "api_url": "https://api.example.com",
         "request_timeout_seconds": 60,
-        "user_agent": "tap-x",
+        "user_agent": "",
     }
     assert isinstance(values["size"], int)
