@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from audit.lock import Pin
 
-OURS = ("sandbox", "tap-lytics", "target-bigcommerce")
+OURS = ("sandbox", "singer-kit", "tap-lytics", "target-bigcommerce")
 LOCK = "requirements.txt"
 
 
@@ -46,7 +46,8 @@ def of_projects(root: Path, lock: Iterable[Pin]) -> Iterator[str]:
     packages = {name: read_project(root / name / "pyproject.toml") for name in OURS}
     projects = [whole, *packages.values()]
     site = _site(root / ".venv")
-    brings = providers(site)
+    # Ours are installed in place, without a list of files.
+    brings = providers(site) | {name.replace("-", "_"): {name} for name in OURS}
     for project in projects:
         yield from unlocked(project, lock, OURS)
     for name, project in packages.items():
