@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from target_bigcommerce.errors import RecordRejectedError
 from target_bigcommerce.mapping import RecordMapping, to_wanted
-from target_bigcommerce.records.codes import RejectedError
 from target_bigcommerce.records.entries import to_entries
 
 Entry = dict[str, Any]
@@ -42,8 +42,8 @@ def attributes_of(
     return {name: want.value for name, want in wanted.attributes.items()}
 
 
-def rejection(record: Record, *standard: Entry) -> RejectedError:
+def rejection(record: Record, *standard: Entry) -> RecordRejectedError:
     """Say why a record is rejected."""
-    with pytest.raises(RejectedError) as caught:
+    with pytest.raises(RecordRejectedError) as caught:
         to_wanted(record, mapping(*standard))
     return caught.value

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from .batch import Arrival, Batch
 from .drain import Drain, StreamPlan
-from .errors import InputError
+from .errors import InputError, RecordRejectedError, RejectCode
 from .mapping import read_id, to_wanted
-from .records.codes import Code, RejectedError
 from .records.fields import LONGEST_ATTRIBUTE_NAME, LONGEST_ATTRIBUTE_VALUE
 from .records.wanted import Wanted
 from .settling import settle
@@ -77,10 +76,10 @@ class Audience:
         self._export.tally.read += 1
         try:
             self._take(record, message)
-        except RejectedError as why:
+        except RecordRejectedError as why:
             self._export.reject(message, why)
 
-    def refuse(self, message: Mapping[str, Any], why: RejectedError) -> None:
+    def refuse(self, message: Mapping[str, Any], why: RecordRejectedError) -> None:
         """Reject a record whose customer cannot even be read."""
         self._export.tally.read += 1
         seen = self._export.versions.see(self._stream, message.get("version"))
@@ -110,7 +109,7 @@ class Audience:
         try:
             self._schema.validate(record)
             wanted = to_wanted(record, self._mapping)
-        except RejectedError:
+        except RecordRejectedError:
             if seen and customer_id is None:
                 seen.unreadable += 1  # Whom it would have matched, nobody knows.
             raise
@@ -123,7 +122,7 @@ class Audience:
             self._wait(wanted, record, message)
         elif self._settings.on_missing_id == "create":
             reason = "a new customer needs email, and this record has none"
-            raise RejectedError(Code.INCOMPLETE_CUSTOMER, reason)
+            raise RecordRejectedError(RejectCode.INCOMPLETE_CUSTOMER, reason)
         else:
             self._export.tally.settle("skipped")
 
@@ -142,7 +141,7 @@ class Audience:
         """Read the id; whoever comes under a version is seen, also when rejected."""
         try:
             customer_id = read_id(record, self._settings.id_field)
-        except RejectedError:
+        except RecordRejectedError:
             if seen:
                 seen.unreadable += 1
             raise

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from .api.rows import Row, StoredValue
-    from .records.codes import RejectedError
+    from .errors import RecordRejectedError
     from .run.tally import Outcome
 
 Key = int | str  # A customer's id or, where there is none, the email to match.
@@ -86,7 +86,7 @@ class Work:
     is_changed: bool = False
     is_created: bool = False
     is_cleared: bool = False
-    rejected: RejectedError | None = None
+    rejected: RecordRejectedError | None = None
     inline: list[StoredValue] = field(default_factory=list)
 
     @property

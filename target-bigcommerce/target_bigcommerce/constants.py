@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from .errors import RecordRejectedError
 from .mapping import to_attribute_want, to_field_want, value_of
-from .records.codes import RejectedError
 from .records.entries import to_entries
 
 if TYPE_CHECKING:
@@ -45,6 +45,6 @@ def _constants(entry: Entry) -> Iterator[tuple[str, Entry]]:
 def _reason(constant: Entry, to_want: Callable[..., Want | None]) -> str:
     try:
         to_want(value_of({}, constant), constant, clears_nulls=False)
-    except RejectedError as why:
+    except RecordRejectedError as why:
         return why.reason
     return ""

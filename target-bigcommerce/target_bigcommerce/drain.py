@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .batch import Batch
+from .errors import to_reject
 from .lookup import judge_missing, look_up
 from .plan import (
     plan_fields,
@@ -16,7 +17,6 @@ from .plan import (
     to_inline_values,
     to_update,
 )
-from .refusals import to_rejection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -116,7 +116,7 @@ class Drain:
         written = self._store.update_customers(rows)
         for at, (work, changes) in enumerate(planned):
             if at in written.refused:
-                work.rejected = to_rejection(written.refused[at])
+                work.rejected = to_reject(written.refused[at])
             else:
                 self._note(work, changes)
 
@@ -130,7 +130,7 @@ class Drain:
         lost = []
         for at, (work, row) in enumerate(zip(works, rows, strict=True)):
             if at in written.refused:
-                work.rejected = to_rejection(written.refused[at])
+                work.rejected = to_reject(written.refused[at])
                 continue
             work.create(written.done[at])
             if written.done[at].get("_found"):
@@ -196,7 +196,7 @@ class Drain:
             if at not in written.refused:
                 self._note(work, [change])
             else:
-                work.rejected = to_rejection(written.refused[at])
+                work.rejected = to_reject(written.refused[at])
 
     def _blame_attributes(self, written: Written) -> None:
         # The store need not say so, and no record shall be rejected for it.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .batch import to_work
-from .records.codes import Code, RejectedError
+from .errors import RecordRejectedError, RejectCode
 from .records.fields import NEEDED_TO_CREATE
 
 if TYPE_CHECKING:
@@ -52,18 +52,18 @@ def look_up(
     return Found(works=_to_works(batch, rows, by_email), values=values)
 
 
-def judge_missing(work: Work, *, may_create: bool) -> RejectedError | None:
+def judge_missing(work: Work, *, may_create: bool) -> RecordRejectedError | None:
     """Say why a customer who was not found cannot be written; None if that is well."""
     if work.row is not None:
         return None
     if work.customer_id is not None:
         reason = "the store has no customer of this id"
-        return RejectedError(Code.UNKNOWN_CUSTOMER, reason)
+        return RecordRejectedError(RejectCode.UNKNOWN_CUSTOMER, reason)
     fields = work.wanted.fields
     missing = [name for name in NEEDED_TO_CREATE if name not in fields]
     if may_create and missing:
         reason = f"a new customer needs {', '.join(missing)} too"
-        return RejectedError(Code.INCOMPLETE_CUSTOMER, reason)
+        return RecordRejectedError(RejectCode.INCOMPLETE_CUSTOMER, reason)
     return None
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 
-from .records.codes import Code, RejectedError
+from .errors import RecordRejectedError, RejectCode
 from .records.fields import CUSTOMER_FIELDS, LONGEST_ATTRIBUTE_VALUE
 from .records.rendering import WrongTypeError, to_attribute_text, to_kind, to_text
 from .records.wanted import Want, Wanted
@@ -59,7 +59,7 @@ def read_id(record: Mapping[str, Any], id_field: str) -> int | None:
     """Read the customer's id; None where it is absent, null or blank.
 
     Raises:
-        RejectedError: when there is something, and it is no id.
+        RecordRejectedError: when there is something, and it is no id.
     """
     value = dig(record, id_field)
     text = value.strip() if isinstance(value, str) else value
@@ -70,14 +70,16 @@ def read_id(record: Mapping[str, Any], id_field: str) -> int | None:
         text = str(text)
     if isinstance(text, str) and ID.fullmatch(text):
         return int(text)
-    raise RejectedError(Code.UNREADABLE_ID, f"{id_field} holds no customer id")
+    raise RecordRejectedError(
+        RejectCode.UNREADABLE_ID, f"{id_field} holds no customer id"
+    )
 
 
 def to_wanted(record: Mapping[str, Any], mapping: RecordMapping) -> Wanted:
     """Map a record of a member.
 
     Raises:
-        RejectedError: for the first thing in it that cannot be written.
+        RecordRejectedError: for the first thing in it that cannot be written.
     """
     customer_id = read_id(record, mapping.id_field)
     fields: dict[str, Want] = {}
@@ -109,7 +111,7 @@ def to_field_want(
     """Say what a value wants of a customer's field; None if it wants nothing.
 
     Raises:
-        RejectedError: when the field does not take it.
+        RecordRejectedError: when the field does not take it.
     """
     field = CUSTOMER_FIELDS[entry.to]
     if value is None and clears_nulls and field.clears:
@@ -135,7 +137,7 @@ def to_attribute_want(
     """Say what a value wants of an attribute; None if it wants nothing.
 
     Raises:
-        RejectedError: when an attribute of the entry's type does not take it.
+        RecordRejectedError: when an attribute of the entry's type does not take it.
     """
     if value is None and clears_nulls:
         return Want(value=None, if_empty=entry.if_empty)
@@ -154,7 +156,7 @@ def value_of(record: Mapping[str, Any], entry: Entry) -> Any:  # noqa: ANN401 - 
     """Find an entry's value, translated; ABSENT where the record has none.
 
     Raises:
-        RejectedError: when it has no text to translate.
+        RecordRejectedError: when it has no text to translate.
     """
     value = entry.constant if entry.source is None else dig(record, entry.source)
     if entry.table is None or value is ABSENT or value is None:
@@ -181,21 +183,21 @@ def _admit(rendered: Any, entry: Entry, field: CustomerField) -> None:  # noqa: 
         raise _too_long(entry, len(rendered), longest)
     if field.name == "email":
         reason = f"{_from(entry)} is mapped to email and is no address"
-        raise RejectedError(Code.INVALID_EMAIL, reason)
+        raise RecordRejectedError(RejectCode.INVALID_EMAIL, reason)
     reason = f"{_from(entry)} is mapped to {entry.to}, which does not take such a value"
-    raise RejectedError(Code.INVALID_VALUE, reason)
+    raise RecordRejectedError(RejectCode.INVALID_VALUE, reason)
 
 
-def _wrong_type(entry: Entry, why: str) -> RejectedError:
+def _wrong_type(entry: Entry, why: str) -> RecordRejectedError:
     reason = f"{_from(entry)} cannot be written to {entry.to}: {why}"
-    return RejectedError(Code.WRONG_TYPE, reason)
+    return RecordRejectedError(RejectCode.WRONG_TYPE, reason)
 
 
-def _too_long(entry: Entry, length: int, longest: int) -> RejectedError:
+def _too_long(entry: Entry, length: int, longest: int) -> RecordRejectedError:
     reason = (
         f"{_from(entry)} has {length} characters, {entry.to} takes {longest} at most"
     )
-    return RejectedError(Code.TOO_LONG, reason)
+    return RecordRejectedError(RejectCode.TOO_LONG, reason)
 
 
 def _from(entry: Entry) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import IO
 
-    from .records.codes import RejectedError
+    from .errors import RecordRejectedError
 
 DIGEST_BYTES = 8
 REPLAYED = ("type", "stream", "record", "time_extracted")
@@ -61,7 +61,7 @@ class Rejects:
         self._schemas[stream] = message
         self._told.discard(stream)
 
-    def add(self, message: Mapping[str, Any], why: RejectedError) -> None:
+    def add(self, message: Mapping[str, Any], why: RecordRejectedError) -> None:
         """Keep a RECORD message and why it was rejected."""
         record = _digest_encoder.encode([message["stream"], message["record"]])
         self._seen.add(hashlib.blake2b(record, digest_size=DIGEST_BYTES).digest())

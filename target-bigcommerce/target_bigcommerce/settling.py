@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from .batch import Work
-    from .records.codes import RejectedError
+    from .errors import RecordRejectedError
     from .run.export import Export
 
 
@@ -39,7 +39,7 @@ def _count_skipped(export: Export, work: Work) -> None:
         export.tally.settle("skipped")
 
 
-def _reject(export: Export, work: Work, why: RejectedError) -> None:
+def _reject(export: Export, work: Work, why: RecordRejectedError) -> None:
     for arrival in work.arrivals:
         if arrival.wanted.is_member:
             export.reject(arrival.message, why)

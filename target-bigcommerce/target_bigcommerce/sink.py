@@ -8,7 +8,7 @@ from singer_sdk.sinks import Sink
 from typing_extensions import override
 
 from .audience import Audience
-from .records.codes import RejectedError
+from .errors import RecordRejectedError
 from .records.stream_maps import mapped
 from .records.stream_schema import StreamSchema
 
@@ -62,7 +62,7 @@ class CustomerSink(Sink):
         """Take a record, unless the stream's map leaves it out or fails on it."""
         try:
             record = mapped(stream_map, message["record"])
-        except RejectedError as why:
+        except RecordRejectedError as why:
             self.audience.refuse(message, why)
             return
         if record is not None:

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from documents.declared import settings_of
-from target_bigcommerce.records.codes import CURES
+from target_bigcommerce.errors import REMEDIES
 from target_bigcommerce.records.fields import CUSTOMER_FIELDS
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def fields_table() -> str:
 
 def codes_table() -> str:
     """Tabulate why records are rejected, and what helps."""
-    rows = [(f"`{code.value}`", cure) for code, cure in CURES.items()]
+    rows = [(f"`{code.value}`", cure) for code, cure in REMEDIES.items()]
     return _table(("Code", "What it means, and the cure"), rows)
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from target_bigcommerce.api.calls import Calls
     from target_bigcommerce.api.rows import Row, Written
-    from target_bigcommerce.records.codes import RejectedError
+    from target_bigcommerce.errors import RecordRejectedError
     from target_bigcommerce.rejects import Rejects
     from target_bigcommerce.run.export import Export
     from target_bigcommerce.settings import Settings
@@ -70,7 +70,7 @@ class ForgetfulRejects(WatchedRejects):
         self._count = 0
 
     @override
-    def add(self, message: Mapping[str, Any], why: RejectedError) -> None:
+    def add(self, message: Mapping[str, Any], why: RecordRejectedError) -> None:
         self._count += 1
         if self._count % 7:
             super().add(message, why)

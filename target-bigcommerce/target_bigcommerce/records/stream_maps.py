@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Any
 from singer_sdk.exceptions import MappingError
 from singer_sdk.mapper import RemoveRecordTransform
 
-from target_bigcommerce.errors import SettingsError
-
-from .codes import Code, RejectedError
+from target_bigcommerce.errors import RecordRejectedError, RejectCode, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -43,11 +41,11 @@ def mapped(stream_map: StreamMap, record: Mapping[str, Any]) -> dict[str, Any] |
     """Pass a record through a map; None if the map leaves it out.
 
     Raises:
-        RejectedError: when an expression fails on this record.
+        RecordRejectedError: when an expression fails on this record.
     """
     try:
         return stream_map.transform(dict(record))
     except Exception as error:  # noqa: BLE001 - an expression can raise anything
         name = type(error.__cause__ or error).__name__
         reason = f"an expression in stream_maps failed on it ({name})"
-        raise RejectedError(Code.FAILED_MAP, reason) from None
+        raise RecordRejectedError(RejectCode.FAILED_MAP, reason) from None

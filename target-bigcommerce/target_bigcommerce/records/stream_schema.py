@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 
-from target_bigcommerce.errors import InputError
-
-from .codes import Code, RejectedError
+from target_bigcommerce.errors import InputError, RecordRejectedError, RejectCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -56,18 +54,20 @@ class StreamSchema:
         """See that a record keeps to the schema.
 
         Raises:
-            RejectedError: when it does not.
+            RecordRejectedError: when it does not.
         """
         for key in self._keys:
             if key not in record:
-                raise RejectedError(Code.MISSING_KEY, f"it lacks its key {key}")
+                raise RecordRejectedError(
+                    RejectCode.MISSING_KEY, f"it lacks its key {key}"
+                )
         if self._validator.is_valid(record):
             return
         error = next(self._validator.iter_errors(record))
         place = ".".join(str(step) for step in error.instance_path) or "it"
         # The validator's own text quotes the value; where it is says enough.
         reason = f"{place} contradicts the stream's schema"
-        raise RejectedError(Code.INVALID_RECORD, reason)
+        raise RecordRejectedError(RejectCode.INVALID_RECORD, reason)
 
     def look_for(self, id_field: str, *, on_missing_id: str) -> None:
         """See that there can be customers; warn where the SCHEMA names no id of them.

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from target_bigcommerce.attributes import AttributeBook
+    from target_bigcommerce.errors import RecordRejectedError
     from target_bigcommerce.exits.versions import Versions
     from target_bigcommerce.messages.checkpoint import Checkpoint
     from target_bigcommerce.plan import Change
-    from target_bigcommerce.records.codes import RejectedError
     from target_bigcommerce.rejects import Rejects
     from target_bigcommerce.settings import Settings
     from target_bigcommerce.store import Store
@@ -104,7 +104,7 @@ class Export:
                 " or give each audience a job of its own."
             )
 
-    def reject(self, message: Mapping[str, Any], why: RejectedError) -> None:
+    def reject(self, message: Mapping[str, Any], why: RecordRejectedError) -> None:
         """Keep a record that cannot be written, and count it."""
         self.rejects.add(message, why)
         self.tally.settle("rejected")

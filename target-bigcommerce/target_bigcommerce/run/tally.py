@@ -14,7 +14,7 @@ from pyroaring import BitMap64
 from target_bigcommerce.errors import OutputError
 
 if TYPE_CHECKING:
-    from target_bigcommerce.records.codes import Code
+    from target_bigcommerce.errors import RejectCode
 
 Outcome = Literal[
     "updated",
@@ -46,7 +46,7 @@ class Tally:
 
     read: int = 0
     outcomes: Counter[Outcome] = field(default_factory=Counter)
-    rejects: Counter[Code] = field(default_factory=Counter)
+    rejects: Counter[RejectCode] = field(default_factory=Counter)
     calls: Counter[str] = field(default_factory=Counter)
     changes: Counter[str] = field(default_factory=Counter)
     customers: BitMap64 = field(default_factory=BitMap64)

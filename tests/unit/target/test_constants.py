@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from target_bigcommerce.complaints import complaints
 from target_bigcommerce.declared import DECLARED
+from target_bigcommerce.errors import RecordRejectedError
 from target_bigcommerce.mapping import to_wanted
-from target_bigcommerce.records.codes import RejectedError
 from target_bigcommerce.settings import Settings
 
 NEEDED = {"store_hash": "abc123", "access_token": "t0ken", "id_field": "id"}
@@ -121,7 +121,7 @@ def test_a_constant_that_passes_rejects_no_record(value: object, to: str) -> Non
 
     mapping = Settings.from_config(given_config).record_mapping
     if found:
-        with pytest.raises(RejectedError):
+        with pytest.raises(RecordRejectedError):
             to_wanted({"id": 1}, mapping)
     else:
         to_wanted({"id": 1}, mapping)

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from mapped_records import Entry, attributes_of, fields_of, mapping, rejection
 
+from target_bigcommerce.errors import RejectCode
 from target_bigcommerce.mapping import ABSENT, to_wanted
-from target_bigcommerce.records.codes import Code
 from target_bigcommerce.records.wanted import Want
 
 
@@ -82,7 +82,7 @@ def test_a_table_translates_and_leaves_alone_what_it_does_not_know(
 
 
 def test_a_table_cannot_translate_an_object() -> None:
-    assert rejection({"tier": {"a": 1}}, GROUPS).code is Code.WRONG_TYPE
+    assert rejection({"tier": {"a": 1}}, GROUPS).code is RejectCode.WRONG_TYPE
 
 
 def test_a_constant_passes_through_a_table_too() -> None:

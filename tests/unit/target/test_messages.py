@@ -10,14 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_bigcommerce.errors import InputError
+from target_bigcommerce.errors import InputError, RecordRejectedError, RejectCode
 from target_bigcommerce.messages.form import (
     check_record,
     check_schema,
     check_state,
     check_version,
 )
-from target_bigcommerce.records.codes import Code, RejectedError
 from target_bigcommerce.records.stream_schema import StreamSchema
 
 if TYPE_CHECKING:
@@ -105,20 +104,20 @@ def test_a_record_that_keeps_to_its_schema_passes(
 def test_a_record_that_contradicts_its_schema_is_rejected_by_place() -> None:
     properties = {"a": {"type": "object", "properties": {"b": {"type": "integer"}}}}
 
-    with pytest.raises(RejectedError) as caught:
+    with pytest.raises(RecordRejectedError) as caught:
         stream_schema(**properties).validate({"a": {"b": "s3cr3t"}})
 
-    assert caught.value.code is Code.INVALID_RECORD
+    assert caught.value.code is RejectCode.INVALID_RECORD
     assert caught.value.reason == "a.b contradicts the stream's schema"
 
 
 def test_a_record_without_its_key_is_rejected() -> None:
     schema = stream_schema("id", id={})
 
-    with pytest.raises(RejectedError) as caught:
+    with pytest.raises(RecordRejectedError) as caught:
         schema.validate({"a": 1})
 
-    assert caught.value.code is Code.MISSING_KEY
+    assert caught.value.code is RejectCode.MISSING_KEY
 
 
 def test_a_null_key_is_there() -> None:
@@ -233,5 +232,5 @@ JSON = st.recursive(
 def test_any_record_passes_or_is_rejected(record: dict[str, Any]) -> None:
     properties = {"a": {"type": "integer"}, "b": {"type": ["object", "array"]}}
 
-    with suppress(RejectedError):  # Anything else that is raised fails the test.
+    with suppress(RecordRejectedError):  # Anything else that is raised fails the test.
         stream_schema(**properties).validate(record)

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_bigcommerce.errors import OutputError
-from target_bigcommerce.records.codes import Code
+from target_bigcommerce.errors import OutputError, RejectCode
 from target_bigcommerce.run.progress import INTERVAL_SECONDS, Progress
 from target_bigcommerce.run.tally import (
     OUTCOMES,
@@ -56,7 +55,7 @@ def test_every_outcome_is_in_the_summary() -> None:
 
 def test_a_summary_is_json_with_all_figures() -> None:
     tally = tally_of("updated", "rejected")
-    tally.rejects[Code.TOO_LONG] += 1
+    tally.rejects[RejectCode.TOO_LONG] += 1
     tally.changes["company"] += 1
     tally.count_call("GET /customers", 200)
     tally.count_call("GET /customers", 0)
@@ -74,7 +73,7 @@ def test_a_summary_is_json_with_all_figures() -> None:
 def test_a_summary_is_said_in_a_line() -> None:
     tally = tally_of("updated", "updated", "rejected")
     tally.read = 1005
-    tally.rejects[Code.TOO_LONG] += 1
+    tally.rejects[RejectCode.TOO_LONG] += 1
     tally.count_call("PUT /customers", 200)
 
     line = to_line(tally.to_summary(left=1002, waited_seconds=2))
