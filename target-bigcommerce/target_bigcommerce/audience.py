@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Any
 from .batch import Arrival, Batch
 from .drain import Drain, StreamPlan
 from .errors import InputError, RecordRejectedError, RejectCode
-from .mapping import read_id, to_wanted
-from .records.fields import LONGEST_ATTRIBUTE_NAME, LONGEST_ATTRIBUTE_VALUE
-from .records.wanted import Wanted
+from .fields import MAX_ATTRIBUTE_NAME_LENGTH, MAX_ATTRIBUTE_VALUE_LENGTH
+from .mapping import DesiredCustomer, map_record, read_id
 from .settling import settle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .exits.versions import Seen
-    from .records.stream_schema import StreamSchema
     from .run.export import Export
+    from .schema import StreamSchema
 
 RECORDS_PER_CUSTOMER = 10  # On average in a batch; more would only take memory.
 DELETED_AT = "_sdc_deleted_at"
@@ -39,10 +38,10 @@ class Audience:
         self._stream = stream
         self._schema = schema
         self._mapping = export.settings.record_mapping
-        schema.look_for(
+        schema.check_id_field(
             self._settings.id_field, on_missing_id=self._settings.on_missing_id
         )
-        schema.warn_of_missing(self._mapping.sources)
+        schema.warn_about_missing(self._mapping.sources)
         plan = self._to_plan()
         export.claim(plan.audience, stream)
         export.book.check(plan.types)
@@ -108,7 +107,7 @@ class Audience:
             return
         try:
             self._schema.validate(record)
-            wanted = to_wanted(record, self._mapping)
+            wanted = map_record(record, self._mapping)
         except RecordRejectedError:
             if seen and customer_id is None:
                 seen.unreadable += 1  # Whom it would have matched, nobody knows.
@@ -116,7 +115,7 @@ class Audience:
         self._take_wanted(wanted, record, message)
 
     def _take_wanted(
-        self, wanted: Wanted, record: Record, message: Mapping[str, Any]
+        self, wanted: DesiredCustomer, record: Record, message: Mapping[str, Any]
     ) -> None:
         if wanted.customer_id is not None or wanted.email is not None:
             self._wait(wanted, record, message)
@@ -134,7 +133,7 @@ class Audience:
         elif not self._export.clears_exits:
             self._export.tally.settle("kept")
         else:
-            wanted = Wanted(customer_id=customer_id, is_member=False)
+            wanted = DesiredCustomer(customer_id=customer_id, is_member=False)
             self._wait(wanted, record, message)
 
     def _see(self, record: Record, seen: Seen | None) -> int | None:
@@ -149,13 +148,15 @@ class Audience:
             seen.customers.add(customer_id)
         return customer_id
 
-    def _wait(self, wanted: Wanted, record: Record, message: Mapping[str, Any]) -> None:
+    def _wait(
+        self, wanted: DesiredCustomer, record: Record, message: Mapping[str, Any]
+    ) -> None:
         self._batch.add(
             Arrival(
                 order=self._export.tally.read,
                 wanted=wanted,
                 message=message,
-                member=self._schema.member(record),
+                member=self._schema.member_key(record),
             )
         )
         self._export.hold(self._stream, self.size)
@@ -163,7 +164,7 @@ class Audience:
     def _to_plan(self) -> StreamPlan:
         attribute = self._settings.audience_attribute_of(self._stream)
         _check_lengths(self._stream, attribute)
-        types: dict[str, str] = {e.to: e.type for e in self._settings.attributes}
+        types = self._settings.attribute_types
         if attribute in types:
             raise InputError(
                 f"The audience attribute {attribute!r} of stream {self._stream} is also"
@@ -180,15 +181,15 @@ class Audience:
 
 
 def _check_lengths(stream: str, attribute: str) -> None:
-    if len(attribute) > LONGEST_ATTRIBUTE_NAME:
+    if len(attribute) > MAX_ATTRIBUTE_NAME_LENGTH:
         raise InputError(
             f"The audience attribute LyticsAudience_{stream} would have"
             f" {len(attribute)} characters, and BigCommerce takes"
-            f" {LONGEST_ATTRIBUTE_NAME} at most. Name another in audience_attribute."
+            f" {MAX_ATTRIBUTE_NAME_LENGTH} at most. Name another in audience_attribute."
         )
-    if len(stream) > LONGEST_ATTRIBUTE_VALUE:
+    if len(stream) > MAX_ATTRIBUTE_VALUE_LENGTH:
         raise InputError(
             f"The stream {stream} has a name of {len(stream)} characters, and an"
-            f" attribute's value has {LONGEST_ATTRIBUTE_VALUE} at most. Give it a"
+            f" attribute's value has {MAX_ATTRIBUTE_VALUE_LENGTH} at most. Give it a"
             " shorter one, in the tap or with __alias__ in stream_maps."
         )

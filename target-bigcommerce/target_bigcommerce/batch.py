@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-from typing_extensions import Self
-
-from .records.wanted import Wanted, merge
+from .mapping import DesiredCustomer, merge
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -32,7 +30,7 @@ class Arrival:
     """
 
     order: int
-    wanted: Wanted
+    wanted: DesiredCustomer
     message: Mapping[str, Any]
     member: Any = None
 
@@ -80,7 +78,7 @@ class Work:
     """
 
     arrivals: list[Arrival]
-    wanted: Wanted
+    wanted: DesiredCustomer
     customer_id: int | None = None
     row: Row | None = None
     is_changed: bool = False

@@ -16,7 +16,7 @@ from .api.rows import Written
 from .api.updates import updating
 from .api.wire import Call
 from .errors import RefusedError
-from .records.confirming import INCLUDES, has_fields
+from .fields import INCLUDES, has_fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -1,28 +1,23 @@
-"""The SDK's target, with this one's settings told of in its own words."""
+"""The SDK's target with this target's settings."""
 
 from __future__ import annotations
 
-import os
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Target
-from singer_sdk.configuration._dict_config import parse_environment_config
-from singer_sdk.helpers._classproperty import classproperty
 from typing_extensions import override
 
-from .complaints import complaints, unknown
-from .configuration import PREFIX, from_environment, from_files
-from .declared import DECLARED
-from .errors import SettingsError
+from singer_kit.plugin import SingerPlugin
+
+from .settings import DECLARED, schema_errors, settings_errors
 
 if TYPE_CHECKING:
-    import click
-    from singer_sdk.plugin_base import _ConfigInput
+    from collections.abc import Iterable, Mapping
 
 
-class ConfiguredTarget(Target):
-    """Reads its settings; what is wrong with them is said without quoting them."""
+class ConfiguredTarget(SingerPlugin, Target):
+    """Reads and validates its settings."""
 
     # A copy, as the SDK adds to it.
     config_jsonschema: ClassVar[dict[str, Any]] = deepcopy(DECLARED)
@@ -30,35 +25,17 @@ class ConfiguredTarget(Target):
     @classmethod
     @override
     def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
-        # Past the SDK's target, which adds load_method and add_record_metadata.
+        # Skips the SDK's Target, which adds load_method and add_record_metadata.
         super(Target, cls).append_builtin_config(config_jsonschema)
 
     @classmethod
     @override
-    def cb_config(
-        cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]
-    ) -> _ConfigInput:
-        # The SDK's own errors name no file, and its reader takes a list for settings.
-        given = super().cb_config(ctx, param, ("ENV",) if "ENV" in value else ())
-        given.config = from_files(path for path in value if path != "ENV")
-        return given
+    def validate_schema(
+        cls, config: dict[str, Any], schema: Mapping[str, Any]
+    ) -> list[str]:
+        return schema_errors(config, schema)
 
-    @classproperty
+    @classmethod
     @override
-    def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805 - of the class
-        schema = cls.config_jsonschema
-        cls.append_builtin_config(schema)
-        parse_environment_config({}, PREFIX)  # Only has it read a .env file.
-        return from_environment(os.environ, schema)
-
-    @override
-    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
-        # The SDK's own messages quote values, and so tokens.
-        schema = self.config_jsonschema
-        self.append_builtin_config(schema)
-        for line in unknown(self._config, schema):
-            self.logger.warning("%s", line)
-        found = complaints(self._config, schema)
-        if found and raise_errors:
-            raise SettingsError(*found)
-        return found
+    def settings_errors(cls, config: Mapping[str, Any]) -> Iterable[str]:
+        return settings_errors(config)

@@ -169,7 +169,7 @@ class Drain:
 
     def _has_nothing_to_clear(self, works: Sequence[Work]) -> bool:
         # Exits alone are no reason to create the attribute that they would clear.
-        is_all_exits = not any(work.wanted.tells_of_member for work in works)
+        is_all_exits = not any(work.wanted.has_member_record for work in works)
         return is_all_exits and not self._book.known_ids([self._plan.audience])
 
     def _stored(

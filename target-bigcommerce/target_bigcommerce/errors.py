@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
 
+from singer_kit.errors import PluginError
 
-class BigCommerceError(Exception):
+
+class BigCommerceError(PluginError):
     """Root of the target's own errors. Print the message alone, exit with status 1."""
 
 

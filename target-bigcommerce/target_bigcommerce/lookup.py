@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from .batch import to_work
 from .errors import RecordRejectedError, RejectCode
-from .records.fields import NEEDED_TO_CREATE
+from .fields import REQUIRED_TO_CREATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -60,7 +60,7 @@ def judge_missing(work: Work, *, may_create: bool) -> RecordRejectedError | None
         reason = "the store has no customer of this id"
         return RecordRejectedError(RejectCode.UNKNOWN_CUSTOMER, reason)
     fields = work.wanted.fields
-    missing = [name for name in NEEDED_TO_CREATE if name not in fields]
+    missing = [name for name in REQUIRED_TO_CREATE if name not in fields]
     if may_create and missing:
         reason = f"a new customer needs {', '.join(missing)} too"
         return RecordRejectedError(RejectCode.INCOMPLETE_CUSTOMER, reason)

@@ -10,7 +10,7 @@ from typing_extensions import override
 from .audience import Audience
 from .errors import RecordRejectedError
 from .records.stream_maps import mapped
-from .records.stream_schema import StreamSchema
+from .schema import StreamSchema
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,10 +9,10 @@ from singer_sdk import Target, metrics
 from singer_sdk.helpers.capabilities import PluginCapabilities
 from typing_extensions import override
 
-from .command import OneLineCommand
 from .configured import ConfiguredTarget
 from .errors import InputError, InterruptedByUserError
 from .exits.activation import activate
+from .interrupt import Interrupt
 from .messages.form import check_record, check_schema, check_state, check_version
 from .messages.leaving import leave
 from .messages.reader import Hooks, TimedReader
@@ -29,9 +29,10 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import IO
 
-    import click
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
     from singer_sdk.plugin_base import _ConfigInput
+
+    from singer_kit.errors import PluginError
 
     from .messages.form import Message
 
@@ -221,7 +222,9 @@ class TargetBigCommerce(ConfiguredTarget):
         leave(file_input, target._interrupt)
         sys.exit(status)
 
+    stdout_hint = "STATE is printed there. Redirect it to a file."
+
     @classmethod
     @override
-    def get_singer_command(cls) -> click.Command:
-        return OneLineCommand.of(super().get_singer_command(), cls.logger)
+    def after_error(cls, error: PluginError) -> None:
+        leave(None, Interrupt())  # No run, so no handler of signals either.

@@ -148,7 +148,7 @@ def test_without_an_output_nothing_is_written(
 
     assert got.status == 1
     [complaint] = got.complaints
-    assert "no standard output" in complaint
+    assert "Standard output is closed" in complaint
     assert len(box.journal) == 0
 
 

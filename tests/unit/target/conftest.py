@@ -11,17 +11,16 @@ import pytest
 import requests
 from audience_members import member, put
 from requests.adapters import BaseAdapter
+from target_settings import validate
 from typing_extensions import override
 
 from sandbox import Clock, Options, Sandbox
 from target_bigcommerce.api.session import open_session
 from target_bigcommerce.audience import Audience
-from target_bigcommerce.complaints import complaints
-from target_bigcommerce.declared import DECLARED
 from target_bigcommerce.exits.activation import activate
 from target_bigcommerce.interrupt import Interrupt
-from target_bigcommerce.records.stream_schema import StreamSchema
 from target_bigcommerce.run.opening import Opening
+from target_bigcommerce.schema import StreamSchema
 from target_bigcommerce.settings import Settings
 
 if TYPE_CHECKING:
@@ -89,7 +88,7 @@ class Job:
                 **config,
             }
         )
-        assert not complaints(full, DECLARED)
+        assert not validate(full)
         self.box = box
         self._interrupt = Passing(box.clock)
         self.config = full

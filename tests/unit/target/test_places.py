@@ -1,4 +1,4 @@
-"""A file that could not be written is told of before anything is read."""
+"""A file that cannot be written is an error before anything is read."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ import select
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from target_settings import validate
 
-from target_bigcommerce.complaints import complaints
-from target_bigcommerce.declared import DECLARED
 from target_bigcommerce.errors import SettingsError
 from target_bigcommerce.run.places import see_writable
 from target_bigcommerce.settings import Settings
@@ -29,7 +28,7 @@ def settings(folder: Path, **more: object) -> Settings:
         **{name: str(folder / name) for name in NAMES},
         **more,
     }
-    assert not complaints(config, DECLARED)
+    assert not validate(config)
     return Settings.from_config(config)
 
 

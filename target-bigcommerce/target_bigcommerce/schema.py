@@ -1,4 +1,4 @@
-"""A stream's SCHEMA: whether it can be used, and whether a record fits it."""
+"""What a stream's SCHEMA says: whether it can be used, and whether a record fits it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 
-from target_bigcommerce.errors import InputError, RecordRejectedError, RejectCode
+from .errors import InputError, RecordRejectedError, RejectCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -17,10 +17,10 @@ logger = logging.getLogger("target-bigcommerce.schema")
 
 
 class StreamSchema:
-    """What a stream says of its records.
+    """The SCHEMA of one stream.
 
     Raises:
-        InputError: when it is no JSON Schema.
+        InputError: when it is not a valid JSON Schema.
     """
 
     def __init__(
@@ -28,13 +28,13 @@ class StreamSchema:
     ) -> None:
         self._stream = stream
         self._properties: Mapping[str, Any] = schema.get("properties") or {}
-        # A tap that knows no schema names no properties at all.
+        # A tap that does not know its schema declares no properties.
         self._is_open = not self._properties or bool(
             schema.get("additionalProperties") or schema.get("patternProperties")
         )
         self._keys = keys
         try:
-            # Offline: a schema from elsewhere must not make this process fetch things.
+            # Offline: a $ref must not make this process send a request.
             self._validator = jsonschema_rs.validator_for(
                 dict(schema),
                 validate_formats=False,
@@ -43,62 +43,58 @@ class StreamSchema:
             )
         except ValueError:
             raise InputError(
-                f"The SCHEMA of stream {stream} is no valid JSON Schema."
+                f"The SCHEMA of stream {stream} is not a valid JSON Schema."
             ) from None
 
-    def member(self, record: Mapping[str, Any]) -> tuple[str, ...]:
-        """Say which member a record is of, by the stream's keys."""
+    def member_key(self, record: Mapping[str, Any]) -> tuple[str, ...]:
+        """Identify a record's member by the stream's keys."""
         return tuple(str(record.get(key)) for key in self._keys)
 
     def validate(self, record: Mapping[str, Any]) -> None:
-        """See that a record keeps to the schema.
+        """Check that a record has its keys and fits the schema.
 
         Raises:
             RecordRejectedError: when it does not.
         """
         for key in self._keys:
             if key not in record:
-                raise RecordRejectedError(
-                    RejectCode.MISSING_KEY, f"it lacks its key {key}"
-                )
+                reason = f"the record lacks its key {key}"
+                raise RecordRejectedError(RejectCode.MISSING_KEY, reason)
         if self._validator.is_valid(record):
             return
         error = next(self._validator.iter_errors(record))
-        place = ".".join(str(step) for step in error.instance_path) or "it"
-        # The validator's own text quotes the value; where it is says enough.
-        reason = f"{place} contradicts the stream's schema"
+        # The validator's own text quotes the value.
+        path = ".".join(str(step) for step in error.instance_path) or "the record"
+        reason = f"{path} does not match the stream's schema"
         raise RecordRejectedError(RejectCode.INVALID_RECORD, reason)
 
-    def look_for(self, id_field: str, *, on_missing_id: str) -> None:
-        """See that there can be customers; warn where the SCHEMA names no id of them.
+    def check_id_field(self, id_field: str, *, on_missing_id: str) -> None:
+        """Warn if the SCHEMA does not declare the id field.
 
         Raises:
-            InputError: when every record would be skipped, naming what is near.
+            InputError: when every record would be skipped; names similar fields.
         """
         if self._has(id_field):
             return
-        near = difflib.get_close_matches(id_field, self._properties, n=3, cutoff=0.4)
-        meant = f" Is one of these meant: {', '.join(near)}?" if near else ""
-        said = (
-            f"The stream {self._stream} has no field {id_field!r}, which id_field names"
-        )
+        close = difflib.get_close_matches(id_field, self._properties, n=3, cutoff=0.4)
+        hint = f" Did you mean {' or '.join(close)}?" if close else ""
+        problem = f"Stream {self._stream} has no field {id_field!r}, named by id_field"
         if on_missing_id == "skip" and not self._is_open:
-            raise InputError(f"{said}.{meant}")
+            raise InputError(f"{problem}.{hint}")
         logger.warning(
-            "%s, in its SCHEMA: a record without it is a case for on_missing_id, which"
-            " is %s.%s",
-            said,
+            "%s, in its SCHEMA. on_missing_id (%s) applies to records without it.%s",
+            problem,
             on_missing_id,
-            meant,
+            hint,
         )
 
-    def warn_of_missing(self, sources: Iterable[str]) -> None:
-        """Warn of mapped fields that the stream does not have: they stay unwritten."""
+    def warn_about_missing(self, sources: Iterable[str]) -> None:
+        """Warn about mapped fields that the stream does not have."""
         missing = [] if self._is_open else [s for s in sources if not self._has(s)]
         if missing:
             logger.warning(
-                "The stream %s has no field %s, which the mapping names: nothing is"
-                " written from there.",
+                "Stream %s has no field %s, named in the mapping: nothing is written"
+                " for it.",
                 self._stream,
                 ", ".join(missing),
             )

@@ -1,4 +1,4 @@
-"""A record is rejected with a code where a field does not take its value."""
+"""A record is rejected with a code if a field does not accept its value."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mapped_records import attributes_of, fields_of, mapping, rejection
 
 from target_bigcommerce.errors import RecordRejectedError, RejectCode
-from target_bigcommerce.mapping import to_wanted
+from target_bigcommerce.mapping import map_record
 
 TEXT_FIELDS = {
     "email": 250,
@@ -57,7 +57,7 @@ def test_an_attribute_value_has_255_characters_at_most() -> None:
     "address",
     ["ada", "@example.com", "ada@", "ada @example.com", "a@b@c", "a,b@example.com"],
 )
-def test_what_is_no_address_is_rejected(address: str) -> None:
+def test_an_invalid_address_is_rejected(address: str) -> None:
     why = rejection({"x": address}, {"from": "x", "to": "email"})
 
     assert why.code is RejectCode.INVALID_EMAIL
@@ -84,14 +84,14 @@ def test_what_is_no_address_is_rejected(address: str) -> None:
         ("company", {"name": "Ltd"}, RejectCode.WRONG_TYPE),
     ],
 )
-def test_a_value_that_its_field_does_not_take_is_rejected(
+def test_a_value_that_its_field_does_not_accept_is_rejected(
     name: str, value: object, code: RejectCode
 ) -> None:
     assert rejection({"x": value}, {"from": "x", "to": name}).code is code
 
 
 @pytest.mark.parametrize(("kind", "value"), [("number", "many"), ("date", "soon")])
-def test_an_attribute_of_a_type_takes_that_type_only(kind: str, value: str) -> None:
+def test_an_attribute_accepts_only_its_type(kind: str, value: str) -> None:
     entry = {"from": "x", "to": "A", "type": kind}
 
     with pytest.raises(RecordRejectedError) as caught:
@@ -105,7 +105,7 @@ def test_an_attribute_of_a_type_takes_that_type_only(kind: str, value: str) -> N
     name=st.sampled_from([*TEXT_FIELDS, "customer_group_id", "channel_ids"]),
     clears=st.booleans(),
 )
-def test_any_record_is_wanted_or_rejected(
+def test_any_record_is_mapped_or_rejected(
     value: Any,  # noqa: ANN401 - any JSON
     name: str,
     clears: bool,  # noqa: FBT001 - drawn by name
@@ -115,11 +115,11 @@ def test_any_record_is_wanted_or_rejected(
     made = mapping(entry, attributes=(attribute,), clears_nulls=clears)
 
     try:
-        wanted = to_wanted({"x": value}, made)
+        desired = map_record({"x": value}, made)
     except RecordRejectedError:
         return
 
-    assert all(len(w.value or "") <= 255 for w in wanted.attributes.values())
+    assert all(len(w.value or "") <= 255 for w in desired.attributes.values())
 
 
 @given(words=st.text(min_size=8, alphabet=st.characters(min_codepoint=0xE000)))
