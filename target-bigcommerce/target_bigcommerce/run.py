@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from .api.client import BigCommerceClient
 from .api.parallel import ParallelCalls, ThreadPool
-from .api.throttle import Throttle
-from .api.transport import Transport, open_session
+from .api.transport import Throttle, Transport, open_session
 from .drain import Destination
 from .dry_run import DryRun
 from .errors import InputError, LimitReachedError, TooManyRejectsError
 from .exits import ClearGuard, StreamVersions
+from .fields import INCLUDES, has_fields
 from .files import ChangesFile, LineFile, NoChangeLog, RejectsFile, check_writable
-from .records.confirming import INCLUDES, has_fields
 from .state import Checkpoint
 from .summary import RunStats
 
@@ -30,8 +29,8 @@ if TYPE_CHECKING:
     from singer_kit.http import HttpSender
     from singer_kit.shutdown import ShutdownSignal
 
+    from .errors import RecordRejectedError
     from .files import ChangeLog
-    from .records.codes import RejectedError
     from .settings import Settings
 
 
@@ -106,7 +105,7 @@ class RunContext:
                 " run a separate job for each audience."
             )
 
-    def reject(self, message: Mapping[str, Any], why: RejectedError) -> None:
+    def reject(self, message: Mapping[str, Any], why: RecordRejectedError) -> None:
         """Keep and count a record that cannot be written."""
         self.rejects.add(message, why)
         self.stats.count("rejected")

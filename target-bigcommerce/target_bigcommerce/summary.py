@@ -25,7 +25,7 @@ from .errors import LimitReachedError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .records.codes import Code
+    from .errors import RejectCode
     from .run import RunContext
 
 SUCCESS, FAILURE, SIGNAL_BASE = 0, 1, 128
@@ -64,7 +64,7 @@ class RunStats:
 
     read: int = 0
     outcomes: Counter[Outcome] = field(default_factory=Counter)
-    rejects: Counter[Code] = field(default_factory=Counter)
+    rejects: Counter[RejectCode] = field(default_factory=Counter)
     calls: Counter[str] = field(default_factory=Counter)
     changes: Counter[str] = field(default_factory=Counter)
     customers: BitMap64 = field(default_factory=BitMap64)

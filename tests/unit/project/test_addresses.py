@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from target_settings import validate
 
 from tap_lytics import complaints as tap
 from tap_lytics import settings as tap_settings
-from target_bigcommerce import complaints as target
-from target_bigcommerce.declared import DECLARED
 
 ELSEWHERE = (
     "http://api.example.com",
@@ -45,7 +44,7 @@ def test_the_target_sends_its_token_over_no_plain_http(url: str) -> None:
         "api_url": url,
     }
 
-    [line] = target.complaints(config, DECLARED)
+    [line] = validate(config)
 
     assert "api_url" in line
-    assert "https address" in line
+    assert "https URL" in line
