@@ -13,8 +13,8 @@ from meltano_project import declared_project
 from target_settings import validate
 
 from target_bigcommerce.mapping import map_record
-from target_bigcommerce.run.tally import OUTCOMES, Tally
 from target_bigcommerce.settings import DECLARED, ENTRY_KEYS, Settings
+from target_bigcommerce.summary import OUTCOMES, RunStats
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,8 +95,8 @@ def test_every_key_of_a_mapping_entry_is_described() -> None:
 
 
 def test_every_key_of_the_summary_and_every_outcome_is_described() -> None:
-    summary = Tally().to_summary(
-        left=0, waited_seconds=0, attributes_created=[], dry_run=False, exit_status=0
+    summary = RunStats().to_summary(
+        waited_seconds=0, attributes_created=[], dry_run=False, exit_status=0
     )
 
     assert named_in(TARGET_README, "## The summary") >= {*summary, *OUTCOMES}

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+import singer_kit.logs
 import tap_lytics.log_lines
-import target_bigcommerce.log_lines
 
 RECORDS = [
     pytest.param(tap_lytics.log_lines.PlainRecord, id="tap"),
-    pytest.param(target_bigcommerce.log_lines.PlainRecord, id="target"),
+    pytest.param(singer_kit.logs.EscapedLogRecord, id="target"),
 ]
 
 
