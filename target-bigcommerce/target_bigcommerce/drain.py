@@ -192,9 +192,9 @@ class Drain:
         return [one for write in self._write(batch) for one in self._retry(write)]
 
     def _retry(self, write: CustomerWrite) -> list[CustomerWrite]:
-        """Write a refused customer's records one by one: only bad ones are rejected."""
-        is_refused = write.rejected is not None and write.rejected.status is not None
-        if not is_refused or len(write.records) == 1:
+        """Write a rejected customer's records one by one, to reject only the bad ones."""
+        is_by_store = write.rejected is not None and write.rejected.status is not None
+        if not is_by_store or len(write.records) == 1:
             return [write]
         batches = [Batch.of(record) for record in write.records]
         return [one for batch in batches for one in self._write(batch)]
@@ -322,8 +322,8 @@ class Drain:
                 write.rejected = to_reject(written.rejected[at])
 
     def _check_attributes(self, written: WriteResult) -> None:
-        # Rows are refused for a deleted attribute too, in words that need not say so;
-        # no record may be rejected for it.
+        # The store also rejects rows for a deleted attribute, in words that need not
+        # say so; no record may be rejected for that.
         if written.rejected:
             self._attributes.check_still_there(self._plan.types)
 

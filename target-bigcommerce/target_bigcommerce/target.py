@@ -38,7 +38,7 @@ from .run import RunContext, build_run
 from .settings import DECLARED, Settings, schema_errors, settings_errors
 from .sink import CustomerSink
 from .state import print_state
-from .summary import Progress, RunReport, run_to_status
+from .summary import Progress, run_to_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -247,7 +247,7 @@ class TargetBigCommerce(SingerPlugin, Target):
 
         try:
             status = run_to_status(work, signal=lambda: self.shutdown.signal)
-            return RunReport(self.context, status=status).publish()
+            return self.context.report(status)
         finally:
             self.context.close()
 

@@ -16,8 +16,7 @@ GRAPH = ImportGraph(Path(target_bigcommerce.__file__).parent)
 SAY_SO = {
     name
     for name, tree in GRAPH.trees.items()
-    if "Pure." in (docstring := ast.get_docstring(tree) or "")
-    or "No I/O" in docstring
+    if "Pure." in (docstring := ast.get_docstring(tree) or "") or "No I/O" in docstring
 }
 PURE = sorted(SAY_SO | {"api.models", "api.quota", "api.responses", "errors"})
 # Both are compiled: the one judges a record, the other reads JSON from bytes; neither
