@@ -6,9 +6,13 @@ from typing import Any
 
 import pytest
 
-from target_bigcommerce.mapping import RecordMapping, to_wanted
-from target_bigcommerce.records.codes import RejectedError
-from target_bigcommerce.records.entries import to_entries
+from target_bigcommerce.errors import RecordRejectedError
+from target_bigcommerce.mapping import (
+    RecordMapping,
+    attribute_entries,
+    field_entries,
+    map_record,
+)
 
 Entry = dict[str, Any]
 Record = dict[str, Any]
@@ -20,8 +24,8 @@ def mapping(
     """Map these entries."""
     return RecordMapping(
         id_field="id",
-        standard=to_entries(standard),
-        attributes=to_entries(attributes),
+        standard=field_entries(standard),
+        attributes=attribute_entries(attributes),
         clears_nulls=clears_nulls,
     )
 
@@ -29,21 +33,22 @@ def mapping(
 def fields_of(
     record: Record, *standard: Entry, clears_nulls: bool = False
 ) -> dict[str, Any]:
-    """Give the fields that a record wants."""
-    wanted = to_wanted(record, mapping(*standard, clears_nulls=clears_nulls))
-    return {name: want.value for name, want in wanted.fields.items()}
+    """Map a record and give its field values."""
+    desired = map_record(record, mapping(*standard, clears_nulls=clears_nulls))
+    return {name: value.value for name, value in desired.fields.items()}
 
 
 def attributes_of(
     record: Record, *entries: Entry, clears_nulls: bool = False
 ) -> dict[str, Any]:
-    """Give the attribute values that a record wants."""
-    wanted = to_wanted(record, mapping(attributes=entries, clears_nulls=clears_nulls))
-    return {name: want.value for name, want in wanted.attributes.items()}
+    """Map a record and give its attribute values."""
+    made = mapping(attributes=entries, clears_nulls=clears_nulls)
+    desired = map_record(record, made)
+    return {name: value.value for name, value in desired.attributes.items()}
 
 
-def rejection(record: Record, *standard: Entry) -> RejectedError:
-    """Say why a record is rejected."""
-    with pytest.raises(RejectedError) as caught:
-        to_wanted(record, mapping(*standard))
+def rejection(record: Record, *standard: Entry) -> RecordRejectedError:
+    """Map a record that is rejected and give the error."""
+    with pytest.raises(RecordRejectedError) as caught:
+        map_record(record, mapping(*standard))
     return caught.value

@@ -8,10 +8,9 @@ import select
 import signal
 import subprocess
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from running import BIN, Run, examine, to_text, with_files
-from typing_extensions import Self
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

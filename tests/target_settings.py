@@ -5,9 +5,12 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
-from target_bigcommerce.complaints import complaints
-from target_bigcommerce.declared import DECLARED
-from target_bigcommerce.settings import Settings
+from target_bigcommerce.settings import (
+    DECLARED,
+    Settings,
+    schema_errors,
+    settings_errors,
+)
 
 Config = dict[str, Any]
 NEEDED = {"store_hash": "abc123", "access_token": "t0ken", "id_field": "id"}
@@ -19,8 +22,13 @@ def config(**more: object) -> Config:
     return {**NEEDED, **more}
 
 
+def validate(given_config: Config) -> list[str]:
+    """List the errors of a configuration; fill in its defaults."""
+    return schema_errors(given_config, DECLARED) or [*settings_errors(given_config)]
+
+
 def settings(**more: object) -> Settings:
-    """Read settings that nothing is wrong with."""
+    """Type valid settings."""
     given_config = config(**deepcopy(more))
-    assert not complaints(given_config, DECLARED)
+    assert not validate(given_config)
     return Settings.from_config(given_config)

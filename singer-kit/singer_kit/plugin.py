@@ -103,14 +103,17 @@ class SingerPlugin(PluginBase):
         parse_environment_config({}, cls.env_prefix())  # Only to load a .env file.
         return read_environment(os.environ, cls.settings_schema(), cls.env_prefix())
 
+    @classmethod
+    def validate(cls, config: dict[str, Any]) -> list[str]:
+        """List all that is wrong with a configuration; fill in its defaults."""
+        errors = cls.validate_schema(config, cls.settings_schema())
+        return errors or list(cls.settings_errors(config))
+
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
-        schema = self.settings_schema()
-        for line in unknown_settings(self._config, schema):
+        for line in unknown_settings(self._config, self.settings_schema()):
             self.logger.warning("%s", line)
-        errors = self.validate_schema(self._config, schema) or list(
-            self.settings_errors(self._config)
-        )
+        errors = self.validate(self._config)
         if errors and raise_errors:
             raise ConfigError(*errors)
         for line in () if errors else self.settings_warnings(self._config):

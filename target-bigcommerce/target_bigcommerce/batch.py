@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Self
 
-from .records.wanted import Wanted, merge
+from .mapping import DesiredCustomer, merge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from .api.client import StoreApi
     from .api.models import Row, StoredValue
-    from .records.codes import RejectedError
+    from .errors import RecordRejectedError
     from .summary import Outcome
 
 Key = int | str  # A customer's id or, without one, the email to match.
@@ -35,7 +35,7 @@ class BufferedRecord:
     """
 
     order: int
-    desired: Wanted
+    desired: DesiredCustomer
     message: Mapping[str, Any]
     member: Any = None
 
@@ -83,13 +83,13 @@ class CustomerWrite:
     """
 
     records: list[BufferedRecord]
-    desired: Wanted
+    desired: DesiredCustomer
     customer_id: int | None = None
     row: Row | None = None
     is_changed: bool = False
     is_created: bool = False
     is_cleared: bool = False
-    rejected: RejectedError | None = None
+    rejected: RecordRejectedError | None = None
     inline: list[StoredValue] = field(default_factory=list)
 
     @classmethod

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING
 
 from .api.writes import MAX_ATTRIBUTES
 from .batch import Batch, look_up
-from .errors import AttributeConflictError
+from .errors import (
+    AttributeConflictError,
+    RecordRejectedError,
+    RejectCode,
+    to_reject,
+)
+from .fields import REQUIRED_TO_CREATE
 from .plan import (
     Change,
     Definitions,
@@ -24,9 +30,6 @@ from .plan import (
     to_inline_values,
     to_update,
 )
-from .records.codes import Code, RejectedError
-from .records.fields import NEEDED_TO_CREATE
-from .refusals import to_rejection
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -189,9 +192,9 @@ class Drain:
         return [one for write in self._write(batch) for one in self._retry(write)]
 
     def _retry(self, write: CustomerWrite) -> list[CustomerWrite]:
-        """Write a refused customer's records one by one: only bad ones are rejected."""
-        is_refused = write.rejected is not None and write.rejected.status is not None
-        if not is_refused or len(write.records) == 1:
+        """Write a rejected customer's records one by one, to reject only bad ones."""
+        is_by_store = write.rejected is not None and write.rejected.status is not None
+        if not is_by_store or len(write.records) == 1:
             return [write]
         batches = [Batch.of(record) for record in write.records]
         return [one for batch in batches for one in self._write(batch)]
@@ -213,17 +216,17 @@ class Drain:
 
     # Customers.
 
-    def _reject_missing(self, write: CustomerWrite) -> RejectedError | None:
+    def _reject_missing(self, write: CustomerWrite) -> RecordRejectedError | None:
         if write.row is not None:
             return None
         if write.customer_id is not None:
             reason = "the store has no customer with this id"
-            return RejectedError(Code.UNKNOWN_CUSTOMER, reason)
+            return RecordRejectedError(RejectCode.UNKNOWN_CUSTOMER, reason)
         fields = write.desired.fields
-        missing = [name for name in NEEDED_TO_CREATE if name not in fields]
+        missing = [name for name in REQUIRED_TO_CREATE if name not in fields]
         if self._plan.may_create and missing:
             reason = f"a new customer also needs {', '.join(missing)}"
-            return RejectedError(Code.INCOMPLETE_CUSTOMER, reason)
+            return RecordRejectedError(RejectCode.INCOMPLETE_CUSTOMER, reason)
         return None
 
     def _update(self, writes: Iterable[CustomerWrite]) -> None:
@@ -238,7 +241,7 @@ class Drain:
         written = self._store.update_customers(rows)
         for at, (write, changes) in enumerate(planned):
             if at in written.rejected:
-                write.rejected = to_rejection(written.rejected[at])
+                write.rejected = to_reject(written.rejected[at])
             else:
                 self._log(write, changes)
 
@@ -252,7 +255,7 @@ class Drain:
         existing = []
         for at, (write, row) in enumerate(zip(writes, rows, strict=True)):
             if at in written.rejected:
-                write.rejected = to_rejection(written.rejected[at])
+                write.rejected = to_reject(written.rejected[at])
                 continue
             write.created(written.done[at])
             if written.done[at].get("_found"):
@@ -289,7 +292,7 @@ class Drain:
 
     def _clears_nothing(self, writes: Sequence[CustomerWrite]) -> bool:
         # For exits alone the attribute that they would clear is not created.
-        is_all_exits = not any(write.desired.tells_of_member for write in writes)
+        is_all_exits = not any(write.desired.has_member_record for write in writes)
         return is_all_exits and not self._attributes.known_ids([self._plan.audience])
 
     def _stored(
@@ -316,11 +319,11 @@ class Drain:
             if at not in written.rejected:
                 self._log(write, [change])
             else:
-                write.rejected = to_rejection(written.rejected[at])
+                write.rejected = to_reject(written.rejected[at])
 
     def _check_attributes(self, written: WriteResult) -> None:
-        # Rows are refused for a deleted attribute too, in words that need not say so;
-        # no record may be rejected for it.
+        # The store also rejects rows for a deleted attribute, in words that need not
+        # say so; no record may be rejected for that.
         if written.rejected:
             self._attributes.check_still_there(self._plan.types)
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from .api.client import BigCommerceClient
     from .api.models import AttributeValue, Row, StoredValue
-    from .api.throttle import Throttle
+    from .api.transport import Throttle
     from .plan import Change
     from .summary import RunStats
 

@@ -1,31 +1,50 @@
-"""What can go wrong, named by what to do about it; every message speaks to the user."""
+"""The target's own errors, grouped by what the caller does next.
+
+PluginError                    (singer_kit) print its lines, exit with status 1
+├── ConfigError, OutputError   stop: the user changes a setting or frees a file
+├── AuthError                  stop: the store refuses the token or its scope
+├── UnexpectedResponseError    stop: the API broke its contract; nothing is guessed
+├── RetriesExhaustedError      stop: the next run continues from the STATE
+├── ShutdownRequestedError     stop: a signal arrived; start nothing new
+├── InputError                 stop: the input is not what Singer specifies
+├── AttributeConflictError     stop: an attribute cannot be as it is mapped
+├── TooManyRejectsError        stop after the drain: max_rejects
+├── TooManyClearsError         stop and clear nothing: max_clear_percent
+├── LimitReachedError          stop with status 0: limit
+├── RetriableError             (singer_kit) retry
+│   └── ThrottledError         retry when the throttle allows it
+├── OutcomeUnknownError        look up, then retry what was not applied
+└── RequestRejectedError       bisect, and reject the offending rows
+RecordRejectedError            reject the record and continue
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
+from http import HTTPStatus
 
-from singer_kit.errors import ConfigError as SettingsError  # noqa: F401 - interim
 from singer_kit.errors import PluginError, RetriableError
 
 
 class InputError(PluginError):
-    """The input is no Singer stream that this target can use. Stop; state stays."""
+    """The input is not a Singer stream that this target can use."""
 
 
 class AttributeConflictError(PluginError):
-    """An attribute cannot be had as the mapping wants it. Stop before any write."""
+    """An attribute cannot be as it is mapped: other type, no room, or deleted."""
 
 
 class TooManyRejectsError(PluginError):
-    """More records were rejected than the user allowed. Stop after the drain."""
+    """More records were rejected than `max_rejects`."""
 
 
 class TooManyClearsError(PluginError):
-    """More values would be cleared than the user allowed. Clear no more, stop."""
+    """More values would be cleared than `max_clear_percent` allows."""
 
 
 class LimitReachedError(PluginError):
-    """As many customers were changed as the user asked for. Stop reading, in peace."""
+    """As many customers were changed as `limit` says."""
 
 
 class ThrottledError(RetriableError):
@@ -63,3 +82,94 @@ class RequestRejectedError(PluginError):
     def __init__(self, message: str, details: ErrorDetails) -> None:
         super().__init__(message)
         self.details = details
+
+
+# Records that cannot be written. None of these ends the run.
+
+
+class RejectCode(StrEnum):
+    """Why a record was rejected, as written to `rejects_path` and the summary."""
+
+    UNREADABLE_ID = "unreadable_id"
+    UNKNOWN_CUSTOMER = "unknown_customer"
+    INVALID_RECORD = "invalid_record"
+    MISSING_KEY = "missing_key"
+    FAILED_MAP = "failed_map"
+    WRONG_TYPE = "wrong_type"
+    TOO_LONG = "too_long"
+    INVALID_VALUE = "invalid_value"
+    INVALID_EMAIL = "invalid_email"
+    EMAIL_TAKEN = "email_taken"
+    INCOMPLETE_CUSTOMER = "incomplete_customer"
+    REFUSED = "refused"
+    UNCONFIRMED = "unconfirmed"
+
+
+REMEDIES: dict[RejectCode, str] = {
+    RejectCode.UNREADABLE_ID: "The value of id_field is not a BigCommerce customer id"
+    " (digits without a leading 0). Fix it at the source.",
+    RejectCode.UNKNOWN_CUSTOMER: "The store has no customer with this id: it was"
+    " deleted or belongs to another store. Check store_hash and id_field.",
+    RejectCode.INVALID_RECORD: "The record does not match the SCHEMA of its stream."
+    " Fix the tap or its schema.",
+    RejectCode.MISSING_KEY: "The record lacks a key property of its stream. Fix the"
+    " tap.",
+    RejectCode.FAILED_MAP: "An expression in stream_maps failed on the record. Change"
+    " it so that it accepts every value, including null.",
+    RejectCode.WRONG_TYPE: "A value cannot be converted to the type of the field or"
+    " attribute it is mapped to. Map another field, or translate it with values.",
+    RejectCode.TOO_LONG: "A value has more characters than BigCommerce accepts. Values"
+    " are never truncated: shorten it at the source, or map another field.",
+    RejectCode.INVALID_VALUE: "BigCommerce does not accept the value for this field.",
+    RejectCode.INVALID_EMAIL: "A value mapped to email is not an email address.",
+    RejectCode.EMAIL_TAKEN: "Another customer of the store has this email. Merge the"
+    " two customers, or do not map email.",
+    RejectCode.INCOMPLETE_CUSTOMER: "A new customer needs email, first_name and"
+    " last_name. Map all three, or set on_missing_id to match.",
+    RejectCode.REFUSED: "BigCommerce refused the row. The reason quotes its error.",
+    RejectCode.UNCONFIRMED: "BigCommerce reported success, but the response lacks this"
+    " row. Replay the record; if it happens again, contact BigCommerce.",
+}
+
+
+class RecordRejectedError(Exception):
+    """The record cannot be written. Append it to the rejects and continue.
+
+    Args:
+        code: the kind of problem.
+        reason: names fields and lengths. Only the store's own text may quote values.
+        status: the HTTP status, if the store refused the record.
+    """
+
+    def __init__(
+        self, code: RejectCode, reason: str, *, status: int | None = None
+    ) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+        self.status = status
+
+
+# Part of BigCommerce's error text in lower case, and the code it stands for.
+_CODES_BY_ERROR_TEXT = (
+    ("already in use", RejectCode.EMAIL_TAKEN),
+    ("invalid customer id", RejectCode.UNKNOWN_CUSTOMER),
+    ("error.maxlength", RejectCode.TOO_LONG),
+)
+
+
+def to_reject(details: ErrorDetails) -> RecordRejectedError:
+    """Map the store's error about a row to a reject, with the store's text as reason.
+
+    A status of 200 means that the response confirmed other rows but not this one.
+    """
+    errors = "; ".join(str(text) for text in (details.errors or {}).values())
+    text = " ".join(part for part in (details.title, errors) if part)
+    return RecordRejectedError(_to_code(details, text), text, status=details.status)
+
+
+def _to_code(details: ErrorDetails, text: str) -> RejectCode:
+    if details.status == HTTPStatus.OK:
+        return RejectCode.UNCONFIRMED
+    matches = (code for part, code in _CODES_BY_ERROR_TEXT if part in text.lower())
+    return next(matches, RejectCode.REFUSED)

@@ -41,7 +41,7 @@ class SeenMembers:
 
     @property
     def doubt(self) -> str:
-        """Why nobody can be said to have left; empty if there is no reason."""
+        """Why it is not certain who left; empty if it is."""
         if not self.records:
             return (
                 "No record came under the activated version (an empty audience looks"
@@ -75,7 +75,7 @@ class StreamVersions:
         return seen
 
     def members(self, stream: str, version: int) -> SeenMembers:
-        """Return who was seen under a version; nobody if no record came under it."""
+        """Return the members seen under a version."""
         return self._seen.get(stream, {}).get(version, SeenMembers())
 
 

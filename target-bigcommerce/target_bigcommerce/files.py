@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import IO
 
+    from .errors import RecordRejectedError
     from .plan import Change
-    from .records.codes import RejectedError
     from .settings import Settings
 
     OpenFile = Callable[[str, str], "LineFile"]
@@ -154,7 +154,7 @@ class RejectsFile:
         self._schemas[stream] = message
         self._with_schema.discard(stream)
 
-    def add(self, message: Mapping[str, Any], why: RejectedError) -> None:
+    def add(self, message: Mapping[str, Any], why: RecordRejectedError) -> None:
         """Append a RECORD message with the reason."""
         record = _digest_encoder.encode([message["stream"], message["record"]])
         self._digests.add(hashlib.blake2b(record, digest_size=DIGEST_BYTES).digest())

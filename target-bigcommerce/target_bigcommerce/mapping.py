@@ -1,208 +1,294 @@
-"""From a record to what it wants of its BigCommerce customer. Pure."""
+"""From a record to the customer it should become, and how two records merge.
+
+Mapping entries are typed here; what a field or attribute accepts is up to `fields`.
+Pure.
+"""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-import jsonschema_rs
-
-from .records.codes import Code, RejectedError
-from .records.fields import CUSTOMER_FIELDS, LONGEST_ATTRIBUTE_VALUE
-from .records.rendering import WrongTypeError, to_attribute_text, to_kind, to_text
-from .records.wanted import Want, Wanted
+from .errors import RecordRejectedError, RejectCode
+from .fields import ATTRIBUTE_TYPES, CUSTOMER_FIELDS, CoercionError, to_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from .records.entries import Entry
-    from .records.fields import CustomerField
+    from .fields import ValueRules
 
-ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
+CUSTOMER_ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 ABSENT: Any = object()
+
+
+# What is to be written.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DesiredValue:
+    """One value to be written.
+
+    Args:
+        value: coerced to the form that BigCommerce accepts; None to empty the field or
+            delete the attribute value.
+        if_empty: whether it is never written over an existing value.
+    """
+
+    value: Any
+    if_empty: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DesiredCustomer:
+    """Everything that a record, or several merged ones, should make of a customer.
+
+    Args:
+        customer_id: None if the record has no id.
+        email: what to match by if there is no id; in lower case.
+        fields: by the customer field's name.
+        attributes: by the attribute's name.
+        is_member: False if the record reports that the member left.
+        was_member: whether an earlier one of merged records was a member's.
+    """
+
+    customer_id: int | None
+    email: str | None = None
+    fields: Mapping[str, DesiredValue] = field(default_factory=dict)
+    attributes: Mapping[str, DesiredValue] = field(default_factory=dict)
+    is_member: bool = True
+    was_member: bool = False
+
+    @property
+    def has_member_record(self) -> bool:
+        """Whether any of the merged records was a member's."""
+        return self.is_member or self.was_member
+
+
+def merge(earlier: DesiredCustomer, later: DesiredCustomer) -> DesiredCustomer:
+    """Merge so that one write has the effect of two, one after the other."""
+    return replace(
+        later,
+        email=later.email or earlier.email,
+        fields=_merge_all(earlier.fields, later.fields, CUSTOMER_FIELDS.__getitem__),
+        attributes=_merge_all(
+            # Values of attributes merge alike, whatever their type.
+            earlier.attributes,
+            later.attributes,
+            lambda _name: ATTRIBUTE_TYPES["string"],
+        ),
+        was_member=earlier.has_member_record or later.was_member,
+    )
+
+
+def _merge_all(
+    earlier: Mapping[str, DesiredValue],
+    later: Mapping[str, DesiredValue],
+    rules_of: Callable[[str], ValueRules],
+) -> dict[str, DesiredValue]:
+    merged = dict(earlier)
+    for name, value in later.items():
+        known = merged.get(name)
+        merged[name] = _merge(known, value, rules_of(name)) if known else value
+    return merged
+
+
+def _merge(
+    earlier: DesiredValue, later: DesiredValue, rules: ValueRules
+) -> DesiredValue:
+    if not later.if_empty:
+        return DesiredValue(value=rules.merge(earlier.value, later.value))
+    if not rules.is_empty(earlier.value):
+        return earlier
+    # Either the earlier one empties the field, so that the later one fills it, or it
+    # has no effect at all.
+    return later if earlier.if_empty else replace(later, if_empty=False)
+
+
+# The mapping.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MappingEntry:
+    """Where one value comes from and where it goes.
+
+    Args:
+        source: a dotted path into the record; None for a constant.
+        constant: the value, if there is no path.
+        to: the customer field's or attribute's name.
+        rules: what that field, or the attribute's type, accepts.
+        table: translates values, by their text; None for no translation.
+        default: what a value that is not in the table becomes.
+        has_default: whether there is one; without it, such a value is not written.
+        if_empty: whether the value is never written over an existing one.
+    """
+
+    source: str | None
+    constant: Any
+    to: str
+    rules: ValueRules
+    table: Mapping[str, Any] | None
+    default: Any
+    has_default: bool
+    if_empty: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordMapping:
-    """How the records of a stream become customers."""
+    """How the records of a stream become customers.
+
+    Args:
+        clears_nulls: whether an explicit null empties what it is mapped to.
+    """
 
     id_field: str
-    standard: Sequence[Entry]
-    attributes: Sequence[Entry]
+    standard: Sequence[MappingEntry]
+    attributes: Sequence[MappingEntry]
     clears_nulls: bool
 
     @property
     def sources(self) -> list[str]:
-        """Every record field that is read, but for the id."""
+        """Every record field that is read, except for the id."""
         entries = (*self.standard, *self.attributes)
         return [entry.source for entry in entries if entry.source]
 
 
-def dig(record: Mapping[str, Any], path: str) -> Any:  # noqa: ANN401 - any JSON
-    """Follow a dotted path into nested objects; ABSENT where it leads nowhere.
+def field_entries(rows: Iterable[Mapping[str, Any]]) -> tuple[MappingEntry, ...]:
+    """Type the valid entries of `map_standard_fields`."""
+    return tuple(_to_entry(row, CUSTOMER_FIELDS[row["to"]]) for row in rows)
 
-    A key that has dots itself is taken whole first, as Lytics' maps have such keys.
+
+def attribute_entries(rows: Iterable[Mapping[str, Any]]) -> tuple[MappingEntry, ...]:
+    """Type the valid entries of `map_custom_attributes`."""
+    return tuple(
+        _to_entry(row, ATTRIBUTE_TYPES[row.get("type", "string")]) for row in rows
+    )
+
+
+def _to_entry(row: Mapping[str, Any], rules: ValueRules) -> MappingEntry:
+    return MappingEntry(
+        source=row.get("from"),
+        constant=row.get("value"),
+        to=row["to"],
+        rules=rules,
+        table=row.get("values"),
+        default=row.get("default"),
+        has_default="default" in row,
+        if_empty=row.get("write") == "if_empty",
+    )
+
+
+# From a record.
+
+
+def map_record(record: Mapping[str, Any], mapping: RecordMapping) -> DesiredCustomer:
+    """Map a member's record.
+
+    Raises:
+        RecordRejectedError: for the first value that cannot be written.
+    """
+    customer_id = read_id(record, mapping.id_field)
+    fields = _map_values(record, mapping.standard, mapping)
+    return DesiredCustomer(
+        customer_id=customer_id,
+        email=fields["email"].value.lower() if "email" in fields else None,
+        fields=fields,
+        attributes=_map_values(record, mapping.attributes, mapping),
+    )
+
+
+def read_id(record: Mapping[str, Any], id_field: str) -> int | None:
+    """Read the customer's id; None if it is absent, null or blank.
+
+    Raises:
+        RecordRejectedError: when there is a value that is not an id.
+    """
+    value = read_path(record, id_field)
+    text = value.strip() if isinstance(value, str) else value
+    if text is ABSENT or text is None or text == "":
+        return None
+    # A boolean is an int in Python, and int() also accepts "1_000" and other digits.
+    if isinstance(text, int) and not isinstance(text, bool):
+        text = str(text)
+    if isinstance(text, str) and CUSTOMER_ID.fullmatch(text):
+        return int(text)
+    reason = f"{id_field} is not a customer id"
+    raise RecordRejectedError(RejectCode.UNREADABLE_ID, reason)
+
+
+def read_path(record: Mapping[str, Any], path: str) -> Any:  # noqa: ANN401 - any JSON
+    """Follow a dotted path into nested objects; ABSENT if it leads nowhere.
+
+    A key that contains dots is tried whole first, as Lytics' maps have such keys.
     """
     if path in record:
         return record[path]
     for at, letter in enumerate(path):
         if letter == ".":
             inner = record.get(path[:at])
-            found = dig(inner, path[at + 1 :]) if isinstance(inner, dict) else ABSENT
+            rest = path[at + 1 :]
+            found = read_path(inner, rest) if isinstance(inner, dict) else ABSENT
             if found is not ABSENT:
                 return found
     return ABSENT
 
 
-def read_id(record: Mapping[str, Any], id_field: str) -> int | None:
-    """Read the customer's id; None where it is absent, null or blank.
+def read_value(record: Mapping[str, Any], entry: MappingEntry) -> Any:  # noqa: ANN401 - any JSON
+    """Read an entry's value, translated; ABSENT if the record has none.
 
     Raises:
-        RejectedError: when there is something, and it is no id.
+        RecordRejectedError: when it has no text to look up in the table.
     """
-    value = dig(record, id_field)
-    text = value.strip() if isinstance(value, str) else value
-    if text is ABSENT or text is None or text == "":
-        return None
-    # A boolean is an integer to Python, and int() reads "1_000" and other digits.
-    if isinstance(text, int) and not isinstance(text, bool):
-        text = str(text)
-    if isinstance(text, str) and ID.fullmatch(text):
-        return int(text)
-    raise RejectedError(Code.UNREADABLE_ID, f"{id_field} holds no customer id")
-
-
-def to_wanted(record: Mapping[str, Any], mapping: RecordMapping) -> Wanted:
-    """Map a record of a member.
-
-    Raises:
-        RejectedError: for the first thing in it that cannot be written.
-    """
-    customer_id = read_id(record, mapping.id_field)
-    fields: dict[str, Want] = {}
-    for entry in mapping.standard:
-        value = value_of(record, entry)
-        want = to_field_want(value, entry, clears_nulls=mapping.clears_nulls)
-        if want is not None:
-            fields[entry.to] = want
-    attributes: dict[str, Want] = {}
-    for entry in mapping.attributes:
-        value = value_of(record, entry)
-        want = to_attribute_want(value, entry, clears_nulls=mapping.clears_nulls)
-        if want is not None:
-            attributes[entry.to] = want
-    return Wanted(
-        customer_id=customer_id,
-        email=fields["email"].value.lower() if "email" in fields else None,
-        fields=fields,
-        attributes=attributes,
-    )
-
-
-def to_field_want(
-    value: Any,  # noqa: ANN401 - any JSON
-    entry: Entry,
-    *,
-    clears_nulls: bool,
-) -> Want | None:
-    """Say what a value wants of a customer's field; None if it wants nothing.
-
-    Raises:
-        RejectedError: when the field does not take it.
-    """
-    field = CUSTOMER_FIELDS[entry.to]
-    if value is None and clears_nulls and field.clears:
-        return Want(value=None, if_empty=entry.if_empty)
-    if _says_nothing(value):
-        return None
-    try:
-        rendered = to_kind(value, field.kind)
-    except WrongTypeError as wrong:
-        raise _wrong_type(entry, str(wrong)) from None
-    if rendered == "":
-        return None
-    _admit(rendered, entry, field)
-    return Want(value=rendered, if_empty=entry.if_empty)
-
-
-def to_attribute_want(
-    value: Any,  # noqa: ANN401 - any JSON
-    entry: Entry,
-    *,
-    clears_nulls: bool,
-) -> Want | None:
-    """Say what a value wants of an attribute; None if it wants nothing.
-
-    Raises:
-        RejectedError: when an attribute of the entry's type does not take it.
-    """
-    if value is None and clears_nulls:
-        return Want(value=None, if_empty=entry.if_empty)
-    if _says_nothing(value):
-        return None
-    try:
-        text = to_attribute_text(value, entry.type)
-    except WrongTypeError as wrong:
-        raise _wrong_type(entry, str(wrong)) from None
-    if len(text) > LONGEST_ATTRIBUTE_VALUE:
-        raise _too_long(entry, len(text), LONGEST_ATTRIBUTE_VALUE)
-    return Want(value=text, if_empty=entry.if_empty) if text else None
-
-
-def value_of(record: Mapping[str, Any], entry: Entry) -> Any:  # noqa: ANN401 - any JSON
-    """Find an entry's value, translated; ABSENT where the record has none.
-
-    Raises:
-        RejectedError: when it has no text to translate.
-    """
-    value = entry.constant if entry.source is None else dig(record, entry.source)
+    value = entry.constant if entry.source is None else read_path(record, entry.source)
     if entry.table is None or value is ABSENT or value is None:
         return value
     try:
         key = to_text(value)
-    except WrongTypeError as wrong:
-        raise _wrong_type(entry, str(wrong)) from None
+    except CoercionError as error:
+        raise _to_reject(entry, error) from None
     if key in entry.table:
         return entry.table[key]
     return entry.default if entry.has_default else ABSENT
 
 
-def _says_nothing(value: Any) -> bool:  # noqa: ANN401 - any JSON
-    # An empty text or list is no order to empty: only an explicit null can be one.
-    return value is ABSENT or value is None or value in ("", [])
+def to_desired_value(
+    value: Any,  # noqa: ANN401 - any JSON
+    entry: MappingEntry,
+    *,
+    clears_nulls: bool,
+) -> DesiredValue | None:
+    """Coerce an entry's value; None if there is nothing to write.
 
-
-def _admit(rendered: Any, entry: Entry, field: CustomerField) -> None:  # noqa: ANN401 - any JSON
-    if _VALIDATORS[field.name].is_valid(rendered):
-        return
-    longest = field.longest
-    if isinstance(rendered, str) and longest and len(rendered) > longest:
-        raise _too_long(entry, len(rendered), longest)
-    if field.name == "email":
-        reason = f"{_from(entry)} is mapped to email and is no address"
-        raise RejectedError(Code.INVALID_EMAIL, reason)
-    reason = f"{_from(entry)} is mapped to {entry.to}, which does not take such a value"
-    raise RejectedError(Code.INVALID_VALUE, reason)
-
-
-def _wrong_type(entry: Entry, why: str) -> RejectedError:
-    reason = f"{_from(entry)} cannot be written to {entry.to}: {why}"
-    return RejectedError(Code.WRONG_TYPE, reason)
-
-
-def _too_long(entry: Entry, length: int, longest: int) -> RejectedError:
-    reason = (
-        f"{_from(entry)} has {length} characters, {entry.to} takes {longest} at most"
+    Raises:
+        RecordRejectedError: when the field or attribute does not accept it.
+    """
+    if value is None and clears_nulls and entry.rules.can_be_emptied:
+        return DesiredValue(value=None, if_empty=entry.if_empty)
+    # Only an explicit null empties a field; an empty text or list does not.
+    if value is ABSENT or value is None or value in ("", []):
+        return None
+    try:
+        coerced = entry.rules.coerce(value)
+    except CoercionError as error:
+        raise _to_reject(entry, error) from None
+    return (
+        None if coerced == "" else DesiredValue(value=coerced, if_empty=entry.if_empty)
     )
-    return RejectedError(Code.TOO_LONG, reason)
 
 
-def _from(entry: Entry) -> str:
-    return "a constant" if entry.source is None else entry.source
+def _map_values(
+    record: Mapping[str, Any], entries: Iterable[MappingEntry], mapping: RecordMapping
+) -> dict[str, DesiredValue]:
+    values: dict[str, DesiredValue] = {}
+    for entry in entries:
+        value = read_value(record, entry)
+        desired = to_desired_value(value, entry, clears_nulls=mapping.clears_nulls)
+        if desired is not None:
+            values[entry.to] = desired
+    return values
 
 
-_VALIDATORS = {
-    name: jsonschema_rs.validator_for(field.schema)
-    for name, field in CUSTOMER_FIELDS.items()
-}
+def _to_reject(entry: MappingEntry, error: CoercionError) -> RecordRejectedError:
+    source = "the constant" if entry.source is None else entry.source
+    reason = f"{source} cannot be written to {entry.to}: {error}"
+    return RecordRejectedError(error.code, reason)

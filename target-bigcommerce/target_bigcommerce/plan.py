@@ -1,4 +1,4 @@
-"""From what is wanted and what was found to the rows to write. Pure."""
+"""What must be written so that a customer as found becomes the desired one. Pure."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .api.models import AttributeValue, StoredValue
-from .records.comparing import is_field_settled, is_value_settled, joined_form_fields
-from .records.fields import CUSTOMER_FIELDS
+from .fields import ATTRIBUTE_TYPES, CUSTOMER_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from .api.models import Row
-    from .records.wanted import Want, Wanted
+    from .fields import ValueRules
+    from .mapping import DesiredCustomer, DesiredValue
 
-MAX_INLINE_ATTRIBUTES = 10  # BigCommerce takes no more in a row that creates.
+MAX_INLINE_ATTRIBUTES = 10  # BigCommerce accepts no more in a row of a POST.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One value that a call will make differ.
+    """One value that a call changes in the store.
 
     Args:
-        name: of the customer field, or of the attribute.
+        name: the customer field's name, or the attribute's.
         is_attribute: which of the two.
-        old: what the store has; None for nothing.
-        new: what it will have; None for nothing.
+        old: the stored value; None if there is none.
+        new: the value after the call; None if it is deleted.
     """
 
     name: str
@@ -40,10 +40,10 @@ class Definitions:
     """The attributes that a stream writes.
 
     Args:
-        ids: every attribute's id, by its name.
-        types: the mapped attributes' types, by name.
+        ids: every attribute's id, by name.
+        types: every attribute's type, by name.
         audience: the name of the attribute that holds the audience's slug.
-        slug: that slug.
+        slug: the slug.
     """
 
     ids: Mapping[str, int]
@@ -59,12 +59,12 @@ class Definitions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValuePlan:
-    """What to do with the attribute values of one customer, each with its change.
+    """The attribute values to write for one customer, each with its change.
 
     Args:
         upserts: values to write.
-        deletes: values to delete, as a null asks for it.
-        clears: values of the audience to delete, as the member left.
+        deletes: values to delete because of a null.
+        clears: values of the audience attribute to delete because the member left.
     """
 
     upserts: list[tuple[AttributeValue, Change]] = field(default_factory=list)
@@ -72,34 +72,44 @@ class ValuePlan:
     clears: list[tuple[StoredValue, Change]] = field(default_factory=list)
 
 
-def plan_fields(wanted: Wanted, row: Row) -> list[Change]:
-    """List the customer fields that differ, each with its new value."""
+def needs_write(rules: ValueRules, stored: Any, new: Any, *, if_empty: bool) -> bool:  # noqa: ANN401 - any JSON
+    """Whether a value must be written over the stored one."""
+    if if_empty and not rules.is_empty(stored):
+        return False
+    return not rules.is_same(stored, new)
+
+
+def plan_fields(desired: DesiredCustomer, row: Row) -> list[Change]:
+    """List the customer fields that must change, each with its new value."""
     changes = []
-    for name, want in wanted.fields.items():
-        if CUSTOMER_FIELDS[name].creates_only:
+    for name, value in desired.fields.items():
+        rules = CUSTOMER_FIELDS[name]
+        if rules.is_creation_only:
             continue
-        old: Any = row.get(name)
-        new: Any = "" if want.value is None else want.value
-        if name == "form_fields":
-            new = joined_form_fields(old, new)
-        if not is_field_settled(name, want, old, new):
+        old = row.get(name)
+        new = rules.merge(old, "" if value.value is None else value.value)
+        if needs_write(rules, old, new, if_empty=value.if_empty):
             changes.append(Change(name=name, old=old, new=new))
     return changes
 
 
 def to_update(customer_id: int, changes: Iterable[Change]) -> Row:
-    """Make the row of a PUT: the id and what differs."""
+    """Build the row of a PUT: the id and the fields that change."""
     return {"id": customer_id, **{change.name: change.new for change in changes}}
 
 
-def to_creation(wanted: Wanted, definitions: Definitions) -> Row:
-    """Make the row of a POST, with as many attributes inline as it may have."""
-    row = {name: w.value for name, w in wanted.fields.items() if w.value is not None}
+def to_creation(desired: DesiredCustomer, definitions: Definitions) -> Row:
+    """Build the row of a POST, with as many attribute values as it may contain."""
+    row = {
+        name: value.value
+        for name, value in desired.fields.items()
+        if value.value is not None
+    }
     values = [(definitions.audience_id, definitions.slug)]
     values += [
-        (definitions.ids[name], want.value)
-        for name, want in wanted.attributes.items()
-        if want.value is not None
+        (definitions.ids[name], value.value)
+        for name, value in desired.attributes.items()
+        if value.value is not None
     ]
     inline = [
         {"attribute_id": number, "attribute_value": value}
@@ -109,7 +119,7 @@ def to_creation(wanted: Wanted, definitions: Definitions) -> Row:
 
 
 def to_inline_values(customer_id: int, row: Row) -> list[StoredValue]:
-    """Say which values a row of a POST brought with it."""
+    """List the attribute values that a row of a POST created."""
     return [
         StoredValue(
             id=0,
@@ -122,7 +132,7 @@ def to_inline_values(customer_id: int, row: Row) -> list[StoredValue]:
 
 
 def to_creation_changes(row: Row, definitions: Definitions) -> list[Change]:
-    """List what a row of a POST brings into the store."""
+    """List the values that a row of a POST creates."""
     names = {number: name for name, number in definitions.ids.items()}
     return [
         Change(name=name, new=value)
@@ -140,23 +150,23 @@ def to_creation_changes(row: Row, definitions: Definitions) -> list[Change]:
 
 def plan_values(
     customer_id: int,
-    wanted: Wanted,
+    desired: DesiredCustomer,
     found: Iterable[StoredValue],
     definitions: Definitions,
 ) -> ValuePlan:
-    """Plan what differs of one customer's attribute values."""
+    """Plan the attribute values of one customer that must change."""
     stored = {value.attribute_id: value for value in found}
-    planner = _Planner(customer_id, stored, definitions)
-    for name, want in wanted.attributes.items():
-        planner.add(name, want)
-    if wanted.is_member:
+    planner = _ValuePlanner(customer_id, stored, definitions)
+    for name, value in desired.attributes.items():
+        planner.add(name, value)
+    if desired.is_member:
         planner.add_slug()
     else:
-        planner.clear_slug(was_member=wanted.was_member)
+        planner.clear_slug(was_member=desired.was_member)
     return planner.plan
 
 
-class _Planner:
+class _ValuePlanner:
     def __init__(
         self,
         customer_id: int,
@@ -168,13 +178,14 @@ class _Planner:
         self._stored = stored
         self._definitions = definitions
 
-    def add(self, name: str, want: Want) -> None:
+    def add(self, name: str, desired: DesiredValue) -> None:
         old = self._old(name)
-        if want.value is not None:
-            attribute_type = self._definitions.types[name]
-            if not is_value_settled(want, old.value if old else None, attribute_type):
-                self._upsert(name, want.value, old)
-        elif old is not None and not want.if_empty:
+        if desired.value is not None:
+            rules = ATTRIBUTE_TYPES[self._definitions.types[name]]
+            stored, new = old.value if old else None, desired.value
+            if needs_write(rules, stored, new, if_empty=desired.if_empty):
+                self._upsert(name, new, old)
+        elif old is not None and not desired.if_empty:
             self.plan.deletes.append((old, _change(name, old, None)))
 
     def add_slug(self) -> None:
@@ -188,8 +199,8 @@ class _Planner:
         old = self._old(audience)
         if old is None:
             return
-        # Another's value in the attribute is not ours to delete, unless a record that
-        # was merged with the exit would have replaced it by the slug.
+        # The value of another audience is kept, unless a record that was merged with
+        # the exit would have replaced it by the slug.
         if was_member or old.value == self._definitions.slug:
             self.plan.clears.append((old, _change(audience, old, None)))
 

@@ -13,16 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from .api.client import BigCommerceClient
 from .api.parallel import ParallelCalls, ThreadPool
-from .api.throttle import Throttle
-from .api.transport import Transport, open_session
+from .api.transport import Throttle, Transport, open_session
 from .drain import Destination
 from .dry_run import DryRun
 from .errors import InputError, LimitReachedError, TooManyRejectsError
 from .exits import ClearGuard, StreamVersions
+from .fields import INCLUDES, has_fields
 from .files import ChangesFile, LineFile, NoChangeLog, RejectsFile, check_writable
-from .records.confirming import INCLUDES, has_fields
 from .state import Checkpoint
-from .summary import RunStats
+from .summary import RunReport, RunStats
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,8 +29,8 @@ if TYPE_CHECKING:
     from singer_kit.http import HttpSender
     from singer_kit.shutdown import ShutdownSignal
 
+    from .errors import RecordRejectedError
     from .files import ChangeLog
-    from .records.codes import RejectedError
     from .settings import Settings
 
 
@@ -106,7 +105,7 @@ class RunContext:
                 " run a separate job for each audience."
             )
 
-    def reject(self, message: Mapping[str, Any], why: RejectedError) -> None:
+    def reject(self, message: Mapping[str, Any], why: RecordRejectedError) -> None:
         """Keep and count a record that cannot be written."""
         self.rejects.add(message, why)
         self.stats.count("rejected")
@@ -175,6 +174,26 @@ class RunContext:
         limit = self.settings.limit
         if limit is not None and self.stats.customers_changed >= limit:
             raise LimitReachedError(f"limit {limit} reached; no more is read.")
+
+    def report(self, status: int) -> int:
+        """Report what the run did; return the exit status.
+
+        Args:
+            status: the exit status so far.
+        """
+        summary = self.stats.to_summary(
+            waited_seconds=self.throttle.waited_seconds,
+            attributes_created=self.destination.attributes.created,
+            dry_run=self.settings.dry_run,
+            exit_status=status,
+            seconds=round(self.seconds, 3),
+        )
+        lacks_exits = self.clears_exits and not self.has_exits
+        report = RunReport(self.settings, summary, lacks_exits=lacks_exits)
+        report.log()
+        if self.dry_run is not None:
+            self.dry_run.report()
+        return report.write()
 
 
 def build_run(  # noqa: PLR0913 - what differs between a run and a test

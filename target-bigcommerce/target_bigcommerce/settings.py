@@ -1,30 +1,252 @@
-"""The settings as typed values, read once."""
+"""The settings: declared, checked beyond their JSON Schema, and typed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+import difflib
+import re
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from .declared import DECLARED
-from .mapping import RecordMapping
-from .records.entries import to_entries
-from .records.fields import AUDIENCE_PREFIX, CUSTOMER_FIELDS
+from singer_sdk import typing as th
+
+from singer_kit.config import (
+    config_errors,
+    connection_errors,
+    connection_settings,
+    missing_setting,
+    token_errors,
+    typed_values,
+)
+
+from .errors import RecordRejectedError
+from .fields import (
+    ATTRIBUTE_TYPES,
+    CUSTOMER_FIELDS,
+    MAX_ATTRIBUTE_NAME_LENGTH,
+    READ_ONLY_FIELDS,
+    REQUIRED_TO_CREATE,
+)
+from .mapping import (
+    MappingEntry,
+    RecordMapping,
+    attribute_entries,
+    field_entries,
+    read_value,
+    to_desired_value,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from .records.entries import Entry
+ENV_PREFIX = "TARGET_BIGCOMMERCE_"
+# As the job that Lytics hosts names its attributes.
+AUDIENCE_ATTRIBUTE_PREFIX = "LyticsAudience_"
+STORE_HASH = re.compile(r"[A-Za-z0-9]+")
+DEFAULT_STANDARD_FIELDS = [{"from": "email", "to": "email"}]
+WRITES = ("always", "if_empty")
+
+# Declared.
+
+_ENTRY = (
+    th.Property("from", th.StringType, description="Record field, a dotted path."),
+    th.Property("value", th.AnyType, description="Constant, instead of from."),
+    th.Property("to", th.StringType, description="Customer field or attribute."),
+    th.Property("values", th.ObjectType(additional_properties=True)),
+    th.Property("default", th.AnyType, description="For values not in values."),
+    th.Property("write", th.StringType(allowed_values=list(WRITES))),
+)
+_TYPE = th.Property("type", th.StringType(allowed_values=list(ATTRIBUTE_TYPES)))
+_STANDARD_KEYS = frozenset(each.name for each in _ENTRY)
+ENTRY_KEYS = {
+    "map_standard_fields": _STANDARD_KEYS,
+    "map_custom_attributes": _STANDARD_KEYS | {_TYPE.name},
+}
+
+DECLARED = th.PropertiesList(
+    th.Property(
+        "store_hash",
+        th.StringType,
+        required=True,
+        title="Store hash",
+        description="Hash of the store, such as abc123: the part after store- in the"
+        " address of its control panel.",
+    ),
+    th.Property(
+        "access_token",
+        th.StringType,
+        required=True,
+        secret=True,
+        title="Access token",
+        description="Access token of a store-level API account whose Customers scope is"
+        " set to modify.",
+    ),
+    th.Property(
+        "id_field",
+        th.StringType,
+        required=True,
+        title="Id field",
+        description="Record field that holds the BigCommerce customer id.",
+    ),
+    th.Property(
+        "map_standard_fields",
+        th.ArrayType(th.ObjectType(*_ENTRY)),
+        default=DEFAULT_STANDARD_FIELDS,
+        title="Map standard fields",
+        description="Entries that map record fields to customer fields. They replace"
+        " the default; an empty array maps nothing.",
+    ),
+    th.Property(
+        "map_custom_attributes",
+        th.ArrayType(th.ObjectType(*_ENTRY, _TYPE)),
+        default=[],
+        title="Map custom attributes",
+        description="Entries that map record fields to customer attributes of type"
+        " string, number or date. Missing attributes are created.",
+    ),
+    th.Property(
+        "audience_attribute",
+        th.StringType,
+        title="Audience attribute",
+        description="Customer attribute that holds the audience's slug; without it,"
+        " LyticsAudience_{job_id}. It is created if the store does not have it.",
+    ),
+    th.Property(
+        "job_id",
+        th.StringType,
+        title="Job id",
+        description="Name of this job in the audience attribute's name; without it, the"
+        " stream's name, so that two audiences never share an attribute.",
+    ),
+    th.Property(
+        "batch_size_rows",
+        th.IntegerType(minimum=1, maximum=10_000),
+        default=100,
+        title="Batch size",
+        description="Number of buffered customers that triggers a drain.",
+    ),
+    th.Property(
+        "batch_wait_limit_seconds",
+        th.IntegerType(minimum=1, maximum=86_400),
+        default=60,
+        title="Batch wait limit",
+        description="Maximum time that a record is buffered before it is written, even"
+        " while no input arrives.",
+    ),
+    th.Property(
+        "on_missing_id",
+        th.StringType(allowed_values=["skip", "match", "create"]),
+        default="skip",
+        title="On missing id",
+        description="What to do with a record that has no customer id: skip it, match a"
+        " customer by the mapped email, or match and create one if there is none.",
+    ),
+    th.Property(
+        "on_exit",
+        th.StringType(allowed_values=["keep", "clear"]),
+        default="keep",
+        title="On exit",
+        description="What to do with the audience's value of a member who left: keep"
+        " or clear it.",
+    ),
+    th.Property(
+        "max_clear_percent",
+        th.IntegerType(minimum=0, maximum=100),
+        default=20,
+        title="Maximum share of values cleared",
+        description="Share of the audience attribute's values that may be cleared"
+        " within 24 hours; 100 values always may. A run that would clear more ends with"
+        " status 1.",
+    ),
+    th.Property(
+        "on_null",
+        th.StringType(allowed_values=["keep", "clear"]),
+        default="keep",
+        title="On null",
+        description="What a null does to the store's value: keep or empty it (never"
+        " email or names). Fields that a record lacks are never changed.",
+    ),
+    th.Property(
+        "max_in_flight",
+        th.IntegerType(minimum=1, maximum=3),
+        default=3,
+        title="Requests in flight",
+        description="Maximum number of concurrent requests.",
+    ),
+    th.Property(
+        "quota_share_percent",
+        th.IntegerType(minimum=1, maximum=100),
+        default=90,
+        title="Quota share",
+        description="Share of the store's request quota that this job may use; the rest"
+        " is left to other apps.",
+    ),
+    th.Property(
+        "rejects_path",
+        th.StringType,
+        default="rejects.jsonl",
+        title="Rejects",
+        description="File to which rejected records are appended, one file per job. It"
+        " contains personal data.",
+    ),
+    th.Property(
+        "max_rejects",
+        th.IntegerType(minimum=0),
+        default=1000,
+        title="Maximum rejects",
+        description="Maximum number of distinct rejected records in a run. One more"
+        " stops it after the current drain with status 1.",
+    ),
+    th.Property(
+        "changes_path",
+        th.StringType,
+        title="Changes",
+        description="File to which a line of JSON is appended for every value written:"
+        " time, stream, customer, field or attribute, old and new value. It contains"
+        " personal data.",
+    ),
+    th.Property(
+        "dry_run",
+        th.BooleanType,
+        default=False,
+        title="Dry run",
+        description="Read and plan without writing anything, and report what would be"
+        " written or cleared.",
+    ),
+    th.Property(
+        "limit",
+        th.IntegerType(minimum=1),
+        title="Limit",
+        description="Stop after this many customers were updated or created, for a"
+        " first test. Such a run prints no state and clears no values.",
+    ),
+    th.Property(
+        "summary_path",
+        th.StringType,
+        title="Summary",
+        description="File to which the run's summary is written as a JSON object.",
+    ),
+    *connection_settings(
+        api_url="https://api.bigcommerce.com",
+        api_url_description="Base URL of the API, without /stores/{hash}/v3. It must"
+        " use https, except on a loopback address.",
+        user_agent="target-bigcommerce",
+    ),
+).to_dict()
+
+
+# Typed.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The settings after validation; nothing reads the configuration beyond here."""
+    """The settings after validation. Nothing else reads the configuration."""
 
     store_hash: str
     access_token: str
     id_field: str
-    standard: tuple[Entry, ...]
-    attributes: tuple[Entry, ...]
+    standard: tuple[MappingEntry, ...]
+    attributes: tuple[MappingEntry, ...]
     audience_attribute: str | None
     job_id: str | None
     batch_size_rows: int
@@ -47,25 +269,23 @@ class Settings:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Settings:
-        """Read a configuration that was validated and has its defaults."""
-        optional = ("audience_attribute", "job_id", "changes_path", "summary_path")
-        mapped = ("map_standard_fields", "map_custom_attributes", "limit", "api_url")
-        names = {each.name for each in fields(cls)} & DECLARED["properties"].keys()
-        plain = names - {*optional, *mapped}
-        limit = config.get("limit")
-        texts: dict[str, Any] = {name: config.get(name) or None for name in optional}
+        """Type a valid configuration that has its defaults."""
+        values = typed_values(config, DECLARED)
         return cls(
-            **{name: _plain(config[name]) for name in plain},
-            **texts,
-            standard=to_entries(config["map_standard_fields"]),
-            attributes=to_entries(config["map_custom_attributes"]),
-            limit=None if limit is None else int(limit),
-            api_url=config["api_url"].rstrip("/"),
+            standard=field_entries(values.pop("map_standard_fields")),
+            attributes=attribute_entries(values.pop("map_custom_attributes")),
+            **values,
         )
 
     def audience_attribute_of(self, stream: str) -> str:
         """Name the attribute that holds the slug of a stream's audience."""
-        return self.audience_attribute or AUDIENCE_PREFIX + (self.job_id or stream)
+        default = AUDIENCE_ATTRIBUTE_PREFIX + (self.job_id or stream)
+        return self.audience_attribute or default
+
+    @property
+    def attribute_types(self) -> dict[str, str]:
+        """The mapped attributes' types, by the attribute's name."""
+        return {entry.to: entry.rules.name for entry in self.attributes}
 
     @property
     def record_mapping(self) -> RecordMapping:
@@ -79,12 +299,190 @@ class Settings:
 
     @property
     def includes(self) -> tuple[str, ...]:
-        """What a look-up of customers must include, so that it can be compared."""
+        """What a look-up of customers must include to return every mapped field."""
         found = (CUSTOMER_FIELDS[entry.to].include for entry in self.standard)
         return tuple(sorted({include for include in found if include}))
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - any setting
-    # JSON Schema takes 60.0 for an integer.
-    is_number = not isinstance(value, (bool, str))
-    return int(value) if is_number else value
+# Checked. No message quotes a value.
+
+
+def schema_errors(config: dict[str, Any], schema: Mapping[str, Any]) -> list[str]:
+    """List where a configuration does not fit its schema; fill in defaults.
+
+    The mappings are checked here as well, with clearer messages than the schema's.
+    """
+    errors = config_errors(config, schema, env_prefix=ENV_PREFIX, skip=ENTRY_KEYS)
+    for name in ENTRY_KEYS:
+        errors += mapping_errors(name, config.get(name, []))
+    return errors
+
+
+def settings_errors(config: Mapping[str, Any]) -> Iterator[str]:
+    """List what is wrong with a configuration that fits its schema."""
+    token = config["access_token"]
+    yield from token_errors("access_token", token, "BigCommerce", ENV_PREFIX)
+    yield from _store_hash_errors(config["store_hash"])
+    if not config["id_field"].strip():
+        yield missing_setting("id_field", ENV_PREFIX)
+    if not config["rejects_path"].strip():
+        yield "rejects_path must name a file."
+    yield from connection_errors(config)
+    yield from _audience_attribute_errors(config)
+    yield from _missing_id_errors(config)
+    for name, to_entries in (
+        ("map_standard_fields", field_entries),
+        ("map_custom_attributes", attribute_entries),
+    ):
+        yield from _constant_errors(name, to_entries(config[name]))
+
+
+def mapping_errors(name: str, rows: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON
+    """List what is wrong with the entries of a mapping, given its setting's name."""
+    if not isinstance(rows, list):
+        yield (
+            f"{name} must be an array of entries such as"
+            ' [{"from": "email", "to": "email"}]. If it was set in parts'
+            f" ({name}.… in Meltano), set the whole array as JSON instead."
+        )
+        return
+    for at, row in enumerate(rows):
+        place = f"{name}[{at}]"
+        errors = list(_entry_errors(place, row, ENTRY_KEYS[name]))
+        yield from errors or _TARGET_ERRORS[name](place, row)
+    yield from _duplicate_errors(name, rows)
+
+
+def _store_hash_errors(text: str) -> Iterator[str]:
+    if not text:
+        yield missing_setting("store_hash", ENV_PREFIX)
+    elif not STORE_HASH.fullmatch(text):
+        yield (
+            "store_hash must be the hash alone, such as abc123, without a URL and"
+            " without store- before it. In the control panel's address"
+            " https://store-abc123.mybigcommerce.com it follows store-."
+        )
+
+
+def _audience_attribute_errors(config: Mapping[str, Any]) -> Iterator[str]:
+    limit = MAX_ATTRIBUTE_NAME_LENGTH
+    name = config.get("audience_attribute") or ""
+    if len(name) > limit:
+        yield f"audience_attribute has more than {limit} characters."
+    default = AUDIENCE_ATTRIBUTE_PREFIX + (config.get("job_id") or "")
+    if not name and len(default) > limit:
+        yield (
+            "job_id is too long: the audience attribute"
+            f" {AUDIENCE_ATTRIBUTE_PREFIX}{{job_id}} would have more than {limit}"
+            " characters."
+        )
+    if name and any(row["to"] == name for row in config["map_custom_attributes"]):
+        yield (
+            "audience_attribute is also mapped in map_custom_attributes, which would"
+            " overwrite the audience's slug. Name another attribute."
+        )
+
+
+def _missing_id_errors(config: Mapping[str, Any]) -> Iterator[str]:
+    choice = config["on_missing_id"]
+    needed = {"skip": (), "match": ("email",), "create": REQUIRED_TO_CREATE}[choice]
+    mapped = {row["to"] for row in config["map_standard_fields"]}
+    missing = [name for name in needed if name not in mapped]
+    if missing:
+        yield (
+            f"on_missing_id {choice} needs entries in map_standard_fields for"
+            f" {', '.join(missing)}."
+        )
+
+
+def _entry_errors(place: str, row: Any, keys: frozenset[str]) -> Iterator[str]:  # noqa: ANN401 - any JSON
+    if not isinstance(row, dict):
+        yield f'{place} must be an object such as {{"from": "email", "to": "email"}}.'
+        return
+    if row.keys() - keys:
+        yield f"{place} has an unknown key. Valid keys: {', '.join(sorted(keys))}."
+        return
+    yield from _required_key_errors(place, row)
+    yield from _optional_key_errors(place, row)
+
+
+def _required_key_errors(place: str, row: Mapping[str, Any]) -> Iterator[str]:
+    if ("from" in row) == ("value" in row):
+        yield f'{place} needs either "from" (a record field) or "value" (a constant).'
+    for key in ("from", "to"):
+        if key in row and not _is_filled_text(row[key]):
+            yield f'{place}: "{key}" must be a string that is not empty.'
+    if "to" not in row:
+        yield f'{place} needs "to", where the value is written.'
+
+
+def _optional_key_errors(place: str, row: Mapping[str, Any]) -> Iterator[str]:
+    if "values" in row and not isinstance(row["values"], dict):
+        yield f'{place}: "values" must be an object such as {{"gold": 7}}.'
+    if "default" in row and "values" not in row:
+        yield f'{place}: "default" needs "values".'
+    if row.get("write", "always") not in WRITES:
+        yield f'{place}: "write" must be always or if_empty.'
+
+
+def _is_filled_text(value: Any) -> bool:  # noqa: ANN401 - any JSON
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _field_errors(place: str, row: Mapping[str, Any]) -> Iterator[str]:
+    to = row["to"]
+    if to in READ_ONLY_FIELDS:
+        yield f"{place}: {to} cannot be written through a mapping."
+    elif to not in CUSTOMER_FIELDS:
+        close = difflib.get_close_matches(to, CUSTOMER_FIELDS, n=1)
+        hint = f" Did you mean {close[0]}?" if close else ""
+        yield (
+            f"{place}: BigCommerce has no customer field {to!r}.{hint}"
+            f" Valid fields: {', '.join(CUSTOMER_FIELDS)}."
+        )
+
+
+def _attribute_errors(place: str, row: Mapping[str, Any]) -> Iterator[str]:
+    if len(row["to"]) > MAX_ATTRIBUTE_NAME_LENGTH:
+        yield (
+            f"{place}: an attribute's name has at most {MAX_ATTRIBUTE_NAME_LENGTH}"
+            " characters."
+        )
+    if row.get("type", "string") not in [*ATTRIBUTE_TYPES]:
+        yield f"{place}: type must be string, number or date."
+
+
+_TARGET_ERRORS = {
+    "map_standard_fields": _field_errors,
+    "map_custom_attributes": _attribute_errors,
+}
+
+
+def _duplicate_errors(name: str, rows: Sequence[Any]) -> Iterator[str]:
+    targets = [row.get("to") for row in rows if isinstance(row, dict)]
+    counts = Counter(to for to in targets if isinstance(to, str))
+    for to, count in counts.items():
+        if count > 1:
+            yield f"{name} has {count} entries for {to!r}. Keep one of them."
+
+
+def _constant_errors(name: str, entries: Iterable[MappingEntry]) -> Iterator[str]:
+    """List constants of a mapping that could never be written."""
+    for at, entry in enumerate(entries):
+        for place, constant in _constants(entry):
+            try:
+                value = read_value({}, constant)
+                to_desired_value(value, constant, clears_nulls=False)
+            except RecordRejectedError as error:
+                yield f"{name}[{at}], {place}: {error.reason}."
+
+
+def _constants(entry: MappingEntry) -> Iterator[tuple[str, MappingEntry]]:
+    """Yield each constant as an entry of its own, with its place in the mapping."""
+    if entry.source is None:
+        yield '"value"', entry
+    plain = replace(entry, source=None, table=None)
+    for number, value in enumerate((entry.table or {}).values(), start=1):
+        yield f'"values" no. {number}', replace(plain, constant=value)
+    if entry.has_default:
+        yield '"default"', replace(plain, constant=entry.default)

@@ -1,24 +1,26 @@
-"""One stream's records: mapped, buffered, drained, and each counted with one outcome."""
+"""One stream's records: checked, mapped, buffered, drained and counted by outcome."""
 
 from __future__ import annotations
 
+import difflib
+import logging
 from typing import TYPE_CHECKING, Any
 
+import jsonschema_rs
 from singer_sdk.sinks import Sink
 from typing_extensions import override
 
+from singer_kit.errors import StreamMapError
+from singer_kit.stream_maps import apply_stream_map
+
 from .batch import Batch, BufferedRecord
 from .drain import Drain, StreamPlan
-from .errors import InputError
-from .mapping import read_id, to_wanted
-from .records.codes import Code, RejectedError
-from .records.fields import LONGEST_ATTRIBUTE_NAME, LONGEST_ATTRIBUTE_VALUE
-from .records.stream_maps import mapped
-from .records.stream_schema import StreamSchema
-from .records.wanted import Wanted
+from .errors import InputError, RecordRejectedError, RejectCode
+from .fields import MAX_ATTRIBUTE_NAME_LENGTH, MAX_ATTRIBUTE_VALUE_LENGTH
+from .mapping import DesiredCustomer, map_record, read_id
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from singer_sdk.mapper import StreamMap
     from singer_sdk.target_base import Target
@@ -41,6 +43,8 @@ METADATA = (
 )
 
 Record = dict[str, Any]
+
+logger = logging.getLogger("target-bigcommerce")
 
 
 class CustomerSink(Sink):
@@ -72,10 +76,10 @@ class CustomerSink(Sink):
         self._settings = run.settings
         self._mapping = run.settings.record_mapping
         self._schema = StreamSchema(stream_name, self.schema, self.key_properties)
-        self._schema.look_for(
+        self._schema.check_id_field(
             self._settings.id_field, on_missing_id=self._settings.on_missing_id
         )
-        self._schema.warn_of_missing(self._mapping.sources)
+        self._schema.warn_about_missing(self._mapping.sources)
         plan = _plan_stream(stream_name, run.settings)
         run.claim_attribute(plan.audience, stream_name)
         self._drain = Drain(plan, run.destination)
@@ -102,12 +106,15 @@ class CustomerSink(Sink):
     def add_message(self, stream_map: StreamMap, message: Mapping[str, Any]) -> None:
         """Take a RECORD message, unless the stream map filters it out."""
         try:
-            record = mapped(stream_map, message["record"])
-        except RejectedError as why:
+            record = apply_stream_map(stream_map, message["record"])
+        except StreamMapError as error:
             self._run.stats.read += 1
             if seen := self._seen(message):
                 seen.unidentified += 1
-            self._run.reject(message, why)
+            reason = f"an expression in stream_maps failed on it ({error.kind})"
+            self._run.reject(
+                message, RecordRejectedError(RejectCode.FAILED_MAP, reason)
+            )
             return
         if record is not None:
             self.add_record(record, message)
@@ -123,7 +130,7 @@ class CustomerSink(Sink):
                 self._add_member(record, message)
             else:
                 self._add_exit(record, message)
-        except RejectedError as why:
+        except RecordRejectedError as why:
             self._run.reject(message, why)
 
     @override
@@ -152,8 +159,8 @@ class CustomerSink(Sink):
             return
         try:
             self._schema.validate(record)
-            desired = to_wanted(record, self._mapping)
-        except RejectedError:
+            desired = map_record(record, self._mapping)
+        except RecordRejectedError:
             if seen and customer_id is None:
                 seen.unidentified += 1  # It is not known whom it would have matched.
             raise
@@ -161,7 +168,7 @@ class CustomerSink(Sink):
             self._buffer(desired, record, message)
         elif self._settings.on_missing_id == "create":
             reason = "a new customer needs email, and this record has none"
-            raise RejectedError(Code.INCOMPLETE_CUSTOMER, reason)
+            raise RecordRejectedError(RejectCode.INCOMPLETE_CUSTOMER, reason)
         else:
             self._run.stats.count("skipped")
 
@@ -173,7 +180,7 @@ class CustomerSink(Sink):
         elif not self._run.clears_exits:
             self._run.stats.count("kept")
         else:
-            desired = Wanted(customer_id=customer_id, is_member=False)
+            desired = DesiredCustomer(customer_id=customer_id, is_member=False)
             self._buffer(desired, record, message)
 
     def _seen(self, message: Mapping[str, Any]) -> SeenMembers | None:
@@ -183,7 +190,7 @@ class CustomerSink(Sink):
         """Read the id; a customer counts as seen even if the record is rejected."""
         try:
             customer_id = read_id(record, self._settings.id_field)
-        except RejectedError:
+        except RecordRejectedError:
             if seen:
                 seen.unidentified += 1
             raise
@@ -192,14 +199,14 @@ class CustomerSink(Sink):
         return customer_id
 
     def _buffer(
-        self, desired: Wanted, record: Record, message: Mapping[str, Any]
+        self, desired: DesiredCustomer, record: Record, message: Mapping[str, Any]
     ) -> None:
         self._batch.add(
             BufferedRecord(
                 order=self._run.stats.read,
                 desired=desired,
                 message=message,
-                member=self._schema.member(record),
+                member=self._schema.member_key(record),
             )
         )
         self._run.buffered(self.stream_name, self._batch.customers)
@@ -223,7 +230,7 @@ class CustomerSink(Sink):
             stats.count(write.outcome)
         self._count_seen(write)
 
-    def _reject(self, write: CustomerWrite, why: RejectedError) -> None:
+    def _reject(self, write: CustomerWrite, why: RecordRejectedError) -> None:
         for record in write.records:
             if record.desired.is_member:
                 self._run.reject(record.message, why)
@@ -239,10 +246,99 @@ class CustomerSink(Sink):
                 seen.customers.add(write.customer_id)
 
 
+class StreamSchema:
+    """The SCHEMA of one stream.
+
+    Raises:
+        InputError: when it is not a valid JSON Schema.
+    """
+
+    def __init__(
+        self, stream: str, schema: Mapping[str, Any], keys: Sequence[str]
+    ) -> None:
+        self._stream = stream
+        self._properties: Mapping[str, Any] = schema.get("properties") or {}
+        # A tap that does not know its schema declares no properties.
+        self._is_open = not self._properties or bool(
+            schema.get("additionalProperties") or schema.get("patternProperties")
+        )
+        self._keys = keys
+        try:
+            # Offline: a $ref must not make this process send a request.
+            self._validator = jsonschema_rs.validator_for(
+                dict(schema),
+                validate_formats=False,
+                offline=True,
+                pattern_options=jsonschema_rs.RegexOptions(),
+            )
+        except ValueError:
+            raise InputError(
+                f"The SCHEMA of stream {stream} is not a valid JSON Schema."
+            ) from None
+
+    def member_key(self, record: Mapping[str, Any]) -> tuple[str, ...]:
+        """Identify a record's member by the stream's keys."""
+        return tuple(str(record.get(key)) for key in self._keys)
+
+    def validate(self, record: Mapping[str, Any]) -> None:
+        """Check that a record has its keys and fits the schema.
+
+        Raises:
+            RecordRejectedError: when it does not.
+        """
+        for key in self._keys:
+            if key not in record:
+                reason = f"the record lacks its key {key}"
+                raise RecordRejectedError(RejectCode.MISSING_KEY, reason)
+        if self._validator.is_valid(record):
+            return
+        error = next(self._validator.iter_errors(record))
+        # The validator's own text quotes the value.
+        path = ".".join(str(step) for step in error.instance_path) or "the record"
+        reason = f"{path} does not match the stream's schema"
+        raise RecordRejectedError(RejectCode.INVALID_RECORD, reason)
+
+    def check_id_field(self, id_field: str, *, on_missing_id: str) -> None:
+        """Warn if the SCHEMA does not declare the id field.
+
+        Raises:
+            InputError: when every record would be skipped; names similar fields.
+        """
+        if self._has(id_field):
+            return
+        close = difflib.get_close_matches(id_field, self._properties, n=3, cutoff=0.4)
+        hint = f" Did you mean {' or '.join(close)}?" if close else ""
+        problem = f"Stream {self._stream} has no field {id_field!r}, named by id_field"
+        if on_missing_id == "skip" and not self._is_open:
+            raise InputError(f"{problem}.{hint}")
+        logger.warning(
+            "%s, in its SCHEMA. on_missing_id (%s) applies to records without it.%s",
+            problem,
+            on_missing_id,
+            hint,
+        )
+
+    def warn_about_missing(self, sources: Iterable[str]) -> None:
+        """Warn about mapped fields that the stream does not have."""
+        missing = [] if self._is_open else [s for s in sources if not self._has(s)]
+        if missing:
+            logger.warning(
+                "Stream %s has no field %s, named in the mapping: nothing is written"
+                " for it.",
+                self._stream,
+                ", ".join(missing),
+            )
+
+    def _has(self, path: str) -> bool:
+        steps = path.split(".")
+        heads = (".".join(steps[:count]) for count in range(1, len(steps) + 1))
+        return any(head in self._properties for head in heads)
+
+
 def _plan_stream(stream: str, settings: Settings) -> StreamPlan:
     attribute = settings.audience_attribute_of(stream)
     _check_lengths(stream, attribute)
-    types: dict[str, str] = {entry.to: entry.type for entry in settings.attributes}
+    types = settings.attribute_types
     if attribute in types:
         raise InputError(
             f"The audience attribute {attribute!r} of stream {stream} is also mapped in"
@@ -259,15 +355,15 @@ def _plan_stream(stream: str, settings: Settings) -> StreamPlan:
 
 
 def _check_lengths(stream: str, attribute: str) -> None:
-    if len(attribute) > LONGEST_ATTRIBUTE_NAME:
+    if len(attribute) > MAX_ATTRIBUTE_NAME_LENGTH:
         raise InputError(
             f"The audience attribute LyticsAudience_{stream} would have"
             f" {len(attribute)} characters; BigCommerce accepts"
-            f" {LONGEST_ATTRIBUTE_NAME}. Set audience_attribute to a shorter name."
+            f" {MAX_ATTRIBUTE_NAME_LENGTH}. Set audience_attribute to a shorter name."
         )
-    if len(stream) > LONGEST_ATTRIBUTE_VALUE:
+    if len(stream) > MAX_ATTRIBUTE_VALUE_LENGTH:
         raise InputError(
             f"The stream {stream} has a name of {len(stream)} characters; it is written"
-            f" as an attribute value, which has at most {LONGEST_ATTRIBUTE_VALUE}. Use a"
-            " shorter name in the tap, or __alias__ in stream_maps."
+            f" as an attribute value, which has at most {MAX_ATTRIBUTE_VALUE_LENGTH}."
+            " Use a shorter name in the tap, or __alias__ in stream_maps."
         )

@@ -25,8 +25,8 @@ from .errors import LimitReachedError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .records.codes import Code
-    from .run import RunContext
+    from .errors import RejectCode
+    from .settings import Settings
 
 SUCCESS, FAILURE, SIGNAL_BASE = 0, 1, 128
 PROGRESS_INTERVAL_SECONDS = 30.0
@@ -64,7 +64,7 @@ class RunStats:
 
     read: int = 0
     outcomes: Counter[Outcome] = field(default_factory=Counter)
-    rejects: Counter[Code] = field(default_factory=Counter)
+    rejects: Counter[RejectCode] = field(default_factory=Counter)
     calls: Counter[str] = field(default_factory=Counter)
     changes: Counter[str] = field(default_factory=Counter)
     customers: BitMap64 = field(default_factory=BitMap64)
@@ -167,60 +167,52 @@ def run_to_status(work: Callable[[], None], *, signal: Callable[[], int | None])
 
 
 class RunReport:
-    """The summary of a run that has ended, with the warnings that belong to it.
+    """What is logged and written when a run has ended.
 
     Args:
-        run: the run.
-        status: its exit status so far.
+        settings: the user's.
+        summary: what the run did.
+        lacks_exits: whether exits were to be cleared and the input reported none.
     """
 
-    def __init__(self, run: RunContext, *, status: int) -> None:
-        self._run = run
-        self._status = status
-        self.summary = run.stats.to_summary(
-            waited_seconds=run.throttle.waited_seconds,
-            attributes_created=run.destination.attributes.created,
-            dry_run=run.settings.dry_run,
-            exit_status=status,
-            seconds=round(run.seconds, 3),
-        )
+    def __init__(
+        self, settings: Settings, summary: dict[str, Any], *, lacks_exits: bool
+    ) -> None:
+        self._settings = settings
+        self._summary = summary
+        self._lacks_exits = lacks_exits
 
-    def publish(self) -> int:
-        """Log it and write the summary file; return the exit status."""
-        logger.info("%s", to_line(self.summary))
-        self._warn()
-        if self._run.dry_run:
-            self._run.dry_run.report()
-        path = self._run.settings.summary_path
-        if path:
-            try:
-                write_summary(path, self.summary)
-            except OutputError as error:
-                logger.error("%s", error)  # noqa: TRY400 - no traceback
-                return self._status or FAILURE
-        return self._status
-
-    def _warn(self) -> None:
-        settings, stats = self._run.settings, self._run.stats
-        if rejected := stats.outcomes["rejected"]:
-            kept = f" They are kept in {settings.rejects_path}."
-            logger.warning(
-                "%d records were rejected.%s",
-                rejected,
-                "" if settings.dry_run else kept,
-            )
-        if stats.shared_ids:
+    def log(self) -> None:
+        """Log the summary and the warnings that belong to it."""
+        logger.info("%s", to_line(self._summary))
+        if rejected := self._summary["outcomes"]["rejected"]:
+            path = self._settings.rejects_path
+            kept = "" if self._settings.dry_run else f" They are kept in {path}."
+            logger.warning("%d records were rejected.%s", rejected, kept)
+        if shared := self._summary["shared_ids"]:
             logger.warning(
                 "%d records had the same customer id as another member's record; the"
                 " values of the later record apply.",
-                stats.shared_ids,
+                shared,
             )
-        if self._run.clears_exits and not self._run.has_exits:
+        if self._lacks_exits:
             logger.warning(
                 "on_exit is clear, but the input reported no exits, neither by"
                 " _sdc_deleted_at nor by ACTIVATE_VERSION. With tap-lytics, set"
                 " emit_exits."
             )
+
+    def write(self) -> int:
+        """Write the summary file, if any; return the exit status."""
+        status: int = self._summary["exit_status"]
+        path = self._settings.summary_path
+        if path:
+            try:
+                write_summary(path, self._summary)
+            except OutputError as error:
+                logger.error("%s", error)  # noqa: TRY400 - no traceback
+                return status or FAILURE
+        return status
 
 
 def to_line(summary: dict[str, Any]) -> str:

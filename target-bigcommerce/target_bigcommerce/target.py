@@ -6,8 +6,8 @@ Private names of the SDK that are used here, and why:
   hook.
 - `_ConfigInput`: the type of what `invoke` is given.
 
-The SDK's own `drain_all` is not used: it prints STATE in its own way, and has no hook at
-its end. `drain_one`, which it is made of, is public.
+The SDK's own `drain_all` is not used, because it has no public hook at its end, where
+STATE is printed. `drain_one`, which it is made of, is public.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from singer_sdk import Target, metrics
 from singer_sdk.helpers.capabilities import PluginCapabilities
 from typing_extensions import override
 
-from singer_kit.errors import PluginError, ShutdownRequestedError
-from singer_kit.plugin import PluginCommand
+from singer_kit.errors import ShutdownRequestedError
+from singer_kit.plugin import SingerPlugin
 from singer_kit.shutdown import ShutdownSignal
+from singer_kit.stream_maps import checked_stream_maps, kept_stream_maps
 
-from .configured import ConfiguredTarget
 from .errors import InputError
 from .files import check_not_rejects_file
 from .reader import (
@@ -34,27 +34,26 @@ from .reader import (
     check_version,
     discard_input,
 )
-from .records.stream_maps import kept_maps, usable_maps
 from .run import RunContext, build_run
-from .settings import Settings
+from .settings import DECLARED, Settings, schema_errors, settings_errors
 from .sink import CustomerSink
 from .state import print_state
-from .summary import Progress, RunReport, run_to_status
+from .summary import Progress, run_to_status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import FrameType
+    from collections.abc import Callable, Iterable, Mapping
     from typing import IO
 
-    import click
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
     from singer_sdk.mapper import StreamMap
     from singer_sdk.plugin_base import _ConfigInput
 
+    from singer_kit.errors import PluginError
+
     from .reader import Message
 
 
-class TargetBigCommerce(ConfiguredTarget):
+class TargetBigCommerce(SingerPlugin, Target):
     """Singer target for BigCommerce customers and their attributes.
 
     Args:
@@ -72,7 +71,8 @@ class TargetBigCommerce(ConfiguredTarget):
         PluginCapabilities.FLATTENING,
         PluginCapabilities.STRUCTURED_LOGGING,
     ]
-    default_sink_class = CustomerSink
+    config_jsonschema: ClassVar[dict[str, Any]] = DECLARED
+    stdout_hint = "STATE is printed there. Redirect it to a file."
 
     def __init__(
         self,
@@ -84,7 +84,7 @@ class TargetBigCommerce(ConfiguredTarget):
         self.shutdown = shutdown or ShutdownSignal()
         reader = TimedReader(
             self.shutdown,
-            deadline=lambda: self.context.seconds_to_drain(),
+            deadline=self._seconds_to_drain,
             tick=self.drain,
         )
         super().__init__(message_reader=reader, **given)
@@ -92,6 +92,26 @@ class TargetBigCommerce(ConfiguredTarget):
         self.context = build(self.settings, shutdown=self.shutdown)
         self._sinks: dict[str, CustomerSink] = {}
         self._progress = Progress(self.context.stats, clock=self.context.clock)
+
+    # Settings.
+
+    @classmethod
+    @override
+    def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
+        # Skips the SDK's Target, which adds load_method and add_record_metadata.
+        super(Target, cls).append_builtin_config(config_jsonschema)
+
+    @classmethod
+    @override
+    def validate_schema(
+        cls, config: dict[str, Any], schema: Mapping[str, Any]
+    ) -> list[str]:
+        return schema_errors(config, schema)
+
+    @classmethod
+    @override
+    def settings_errors(cls, config: Mapping[str, Any]) -> Iterable[str]:
+        return settings_errors(config)
 
     # Messages.
 
@@ -104,7 +124,7 @@ class TargetBigCommerce(ConfiguredTarget):
         self.drain()  # So that a reject stands below its own SCHEMA.
         rejects.remember_schema(message_dict)
         stream, keys = message_dict["stream"], message_dict.get("key_properties")
-        with usable_maps(stream):
+        with checked_stream_maps(stream):
             self.mapper.register_raw_stream_schema(stream, message_dict["schema"], keys)
         for stream_map in self._stream_maps(message_dict):
             self._open_sink(stream_map)
@@ -155,7 +175,7 @@ class TargetBigCommerce(ConfiguredTarget):
                 f"A {message['type']} of stream {stream} came before its SCHEMA: the"
                 " tap breaks the Singer specification."
             )
-        return kept_maps(self.mapper.stream_maps[stream])
+        return kept_stream_maps(self.mapper.stream_maps[stream])
 
     def _open_sink(self, stream_map: StreamMap) -> None:
         """Open a stream's sink; a new one if its SCHEMA changed. None is buffered."""
@@ -186,6 +206,9 @@ class TargetBigCommerce(ConfiguredTarget):
             sink.clean_up()
         self._end_drain()
 
+    def _seconds_to_drain(self) -> float | None:
+        return self.context.seconds_to_drain()
+
     def _write_buffered(self) -> None:
         for sink in self._sinks.values():
             self.drain_one(sink)
@@ -205,18 +228,8 @@ class TargetBigCommerce(ConfiguredTarget):
 
     # The command line.
 
-    stdout_hint = "STATE is printed there. Redirect it to a file."
-
-    @override
-    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
-        self.shutdown.set(signum)
-
     @classmethod
     @override
-    def get_singer_command(cls) -> click.Command:
-        return PluginCommand.wrap(super().get_singer_command(), cls)  # type: ignore[arg-type]
-
-    @classmethod
     def after_error(cls, error: PluginError) -> None:
         """Let the program that writes the input end before this one does."""
         del error
@@ -234,7 +247,7 @@ class TargetBigCommerce(ConfiguredTarget):
 
         try:
             status = run_to_status(work, signal=lambda: self.shutdown.signal)
-            return RunReport(self.context, status=status).publish()
+            return self.context.report(status)
         finally:
             self.context.close()
 

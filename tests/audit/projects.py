@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from audit.lock import Pin
 
 
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
     """A pyproject.toml's dependencies: to run, and to build and develop."""

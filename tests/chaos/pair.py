@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from meltano_project import declared_mapping
 from running import BIN
-from typing_extensions import Self
 
 from chaos.model import VIP
 from chaos.processes import vitals

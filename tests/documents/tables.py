@@ -6,23 +6,14 @@ import json
 from typing import TYPE_CHECKING
 
 from documents.declared import settings_of
-from target_bigcommerce.records.codes import CURES
-from target_bigcommerce.records.fields import CUSTOMER_FIELDS
+from target_bigcommerce.errors import REMEDIES
+from target_bigcommerce.fields import CUSTOMER_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from documents.declared import Setting
-    from target_bigcommerce.records.fields import CustomerField
-
-KINDS = {
-    "text": "text",
-    "integer": "whole number",
-    "boolean": "true or false",
-    "integers": "list of whole numbers",
-    "credit": "an amount, or BigCommerce's list with one",
-    "json": "as BigCommerce takes it",
-}
+    from target_bigcommerce.fields import CustomerField
 
 
 def settings_table(plugin: str) -> str:
@@ -39,7 +30,7 @@ def fields_table() -> str:
 
 def codes_table() -> str:
     """Tabulate why records are rejected, and what helps."""
-    rows = [(f"`{code.value}`", cure) for code, cure in CURES.items()]
+    rows = [(f"`{code.value}`", cure) for code, cure in REMEDIES.items()]
     return _table(("Code", "What it means, and the cure"), rows)
 
 
@@ -72,14 +63,14 @@ def _default_text(setting: Setting) -> str:
 
 
 def _field_row(field: CustomerField) -> tuple[str, ...]:
-    shortest, longest = field.schema.get("minLength"), field.longest
+    shortest, longest = field.schema.get("minLength"), field.max_length
     length = f"{shortest} to {longest}" if longest else "any" if shortest == 0 else ""
     return (
         f"`{field.name}`",
-        KINDS[field.kind],
+        field.coerces_to,
         length,
-        "on creation only" if field.creates_only else "on update and creation",
-        "yes" if field.clears else "",
+        "on creation only" if field.is_creation_only else "on update and creation",
+        "yes" if field.can_be_emptied else "",
     )
 
 

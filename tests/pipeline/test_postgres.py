@@ -7,7 +7,7 @@ import os
 import shutil
 import socket
 import subprocess
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,7 +118,7 @@ def moment(text: str | None) -> datetime | None:
     if text is None:
         return None
     found = msgspec.convert(text, datetime)  # Any number of fraction digits.
-    return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def test_target_postgres_gets_every_value_of_every_field_type(

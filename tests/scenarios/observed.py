@@ -50,7 +50,7 @@ def masked(text: str) -> str:
 
 def _without_now(found: re.Match[str]) -> str:
     try:
-        at = datetime.fromisoformat(found[0].replace(",", ".").replace("Z", "+00:00"))
+        at = datetime.fromisoformat(found[0].replace(",", "."))
         seconds = at.timestamp()
     except (OverflowError, ValueError):
         return found[0]

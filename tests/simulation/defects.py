@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from target_bigcommerce.api.models import Row, WriteResult
-    from target_bigcommerce.records.codes import RejectedError
+    from target_bigcommerce.errors import RecordRejectedError
 
     Defect = Callable[[], AbstractContextManager[object]]
 
@@ -63,7 +63,7 @@ def drop_rejects() -> AbstractContextManager[object]:
     add, number = RejectsFile.add, count(1)
 
     def forgetful(
-        self: RejectsFile, message: Mapping[str, Any], why: RejectedError
+        self: RejectsFile, message: Mapping[str, Any], why: RecordRejectedError
     ) -> None:
         if next(number) % 7:
             add(self, message, why)

@@ -46,16 +46,16 @@ def assert_refused(run: Run, box: Sandbox, *words: str) -> None:
         pytest.param({"id_field": None}, ["id_field is missing"], id="no id_field"),
         pytest.param({"id_field": " "}, ["id_field is missing"], id="blank id_field"),
         pytest.param(
-            {"access_token": 12345678}, ["access_token must be a text"], id="number"
+            {"access_token": 12345678}, ["access_token must be a string"], id="number"
         ),
         pytest.param(
             {"batch_size_rows": SECRET},
-            ["batch_size_rows must be a whole number"],
+            ["batch_size_rows must be an integer"],
             id="text for a number",
         ),
         pytest.param(
             {"map_standard_fields": [{"from": "email", "to": "emial"}]},
-            ["no customer field 'emial'", "Is email meant?"],
+            ["no customer field 'emial'", "Did you mean email?"],
             id="unknown field",
         ),
         pytest.param(
@@ -65,27 +65,27 @@ def assert_refused(run: Run, box: Sandbox, *words: str) -> None:
                     {"from": "company", "to": "company"},
                 ]
             },
-            ["2 entries onto 'company'"],
+            ["2 entries for 'company'"],
             id="two entries onto one field",
         ),
         pytest.param(
             {"map_standard_fields": {"address": {"city": "company"}}},
-            ["map_standard_fields must be a list", "set the whole list as JSON"],
+            ["map_standard_fields must be an array", "set the whole array as JSON"],
             id="mangled by Meltano",
         ),
         pytest.param(
             {"store_hash": "https://store-abc123.mybigcommerce.com"},
-            ["store_hash must be the bare hash", "without store-"],
+            ["store_hash must be the hash alone", "without store-"],
             id="store_hash is an address",
         ),
         pytest.param(
             {"store_hash": "store-sandbox1"},
-            ["store_hash must be the bare hash"],
+            ["store_hash must be the hash alone"],
             id="store_hash with store-",
         ),
         pytest.param(
             {"api_url": "http://api.bigcommerce.com"},
-            ["api_url must be an https address"],
+            ["api_url must be an https URL"],
             id="http to elsewhere",
         ),
         pytest.param(
@@ -269,8 +269,8 @@ def test_a_configuration_that_is_no_json_object_is_refused(
     got = Run(status=done.returncode, stdout=done.stdout, stderr=done.stderr)
     assert got.status == 1
     [complaint] = got.complaints
-    assert complaint.startswith("The configuration file")
-    assert "is not a JSON object" in complaint
+    assert complaint.startswith("Configuration file")
+    assert "does not hold a JSON object" in complaint
     assert "Traceback" not in got.stderr
     assert SECRET not in got.stderr
 
@@ -278,7 +278,7 @@ def test_a_configuration_that_is_no_json_object_is_refused(
 @pytest.mark.parametrize(
     ("variable", "text", "line"),
     [
-        ("STORE_HASH", "store-x", "store_hash must be the bare hash"),
+        ("STORE_HASH", "store-x", "store_hash must be the hash alone"),
         ("BATCH_SIZE_ROWS", SECRET, "TARGET_BIGCOMMERCE_BATCH_SIZE_ROWS must be"),
         ("DRY_RUN", "maybe", "TARGET_BIGCOMMERCE_DRY_RUN must be true or false"),
         ("MAP_STANDARD_FIELDS", f'[{{"{SECRET}', "TARGET_BIGCOMMERCE_MAP_STANDARD"),

@@ -95,9 +95,8 @@ def test_a_value_that_contradicts_its_schema_rejects_and_changes_nothing(
 
     assert fields_of(full) == before
     assert got.rejects[1]["reject"]["code"] == "invalid_record"
-    assert (
-        got.rejects[1]["reject"]["reason"] == "company contradicts the stream's schema"
-    )
+    reason = "company does not match the stream's schema"
+    assert got.rejects[1]["reject"]["reason"] == reason
 
 
 def test_a_mapping_from_a_to_b_and_back_ends_at_a(box: Sandbox, run: RunTarget) -> None:

@@ -13,9 +13,8 @@ from sandbox import Clock, Sandbox
 from singer_kit.shutdown import ShutdownSignal
 from target_bigcommerce.api.client import BigCommerceClient
 from target_bigcommerce.api.parallel import ParallelCalls
-from target_bigcommerce.api.throttle import Throttle
-from target_bigcommerce.api.transport import Transport, open_session
-from target_bigcommerce.records.confirming import INCLUDES, has_fields
+from target_bigcommerce.api.transport import Throttle, Transport, open_session
+from target_bigcommerce.fields import INCLUDES, has_fields
 
 START = 1_700_000_000.0
 

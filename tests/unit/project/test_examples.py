@@ -10,13 +10,11 @@ import yaml
 from documents.blocks import ROOT
 from documents.declared import PLUGINS, about, settings_of
 from meltano_project import declared_project
+from target_settings import validate
 
-from target_bigcommerce.complaints import complaints
-from target_bigcommerce.declared import DECLARED
-from target_bigcommerce.mapping import to_wanted
-from target_bigcommerce.records.entries import ATTRIBUTE_KEYS
-from target_bigcommerce.run.tally import OUTCOMES, Tally
-from target_bigcommerce.settings import Settings
+from target_bigcommerce.mapping import map_record
+from target_bigcommerce.settings import DECLARED, ENTRY_KEYS, Settings
+from target_bigcommerce.summary import OUTCOMES, RunStats
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,7 +68,7 @@ def with_defaults(config: dict[str, Any]) -> dict[str, Any]:
 def test_an_example_of_a_mapping_is_one_that_the_target_takes(document: Path) -> None:
     config = with_defaults(mapping_in(document))
 
-    assert not complaints(config, DECLARED)
+    assert not validate(config)
 
 
 def test_the_readmes_example_of_a_member_becomes_what_it_says() -> None:
@@ -81,22 +79,24 @@ def test_the_readmes_example_of_a_member_becomes_what_it_says() -> None:
         "loyalty_tier": "gold",
     }
 
-    wanted = to_wanted(member, settings.record_mapping)
+    desired = map_record(member, settings.record_mapping)
 
-    assert wanted.customer_id == 1042
-    assert wanted.fields["email"].value == "o.brien@example.com"
-    assert wanted.fields["customer_group_id"].value == 7
-    assert wanted.attributes["Loyalty tier"].value == "gold"
+    assert desired.customer_id == 1042
+    assert desired.fields["email"].value == "o.brien@example.com"
+    assert desired.fields["customer_group_id"].value == 7
+    assert desired.attributes["Loyalty tier"].value == "gold"
     assert settings.audience_attribute_of("vip_customers") == "Lytics audience"
 
 
 def test_every_key_of_a_mapping_entry_is_described() -> None:
-    assert named_in(TARGET_README, "## The mapping") >= ATTRIBUTE_KEYS
+    assert (
+        named_in(TARGET_README, "## The mapping") >= ENTRY_KEYS["map_custom_attributes"]
+    )
 
 
 def test_every_key_of_the_summary_and_every_outcome_is_described() -> None:
-    summary = Tally().to_summary(
-        left=0, waited_seconds=0, attributes_created=[], dry_run=False, exit_status=0
+    summary = RunStats().to_summary(
+        waited_seconds=0, attributes_created=[], dry_run=False, exit_status=0
     )
 
     assert named_in(TARGET_README, "## The summary") >= {*summary, *OUTCOMES}

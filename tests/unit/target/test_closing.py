@@ -12,7 +12,7 @@ import pytest
 
 from singer_kit import errors as kit
 from target_bigcommerce import errors
-from target_bigcommerce.summary import RunReport, run_to_status
+from target_bigcommerce.summary import run_to_status
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -110,7 +110,7 @@ def test_the_summary_is_said_and_written(
     caplog.clear()
     box.clock.advance(1.5)
 
-    status = RunReport(job.run, status=0).publish()
+    status = job.run.report(0)
 
     summary = json.loads(path.read_text())
     assert status == summary["exit_status"] == 0
@@ -129,7 +129,7 @@ def test_two_members_of_one_customer_are_warned_about(
     job = make_job(box)
     job.run.stats.shared_ids = 2
 
-    RunReport(job.run, status=0).publish()
+    job.run.report(0)
 
     assert "2 records had the same customer id as another member" in caplog.text
 
@@ -141,7 +141,7 @@ def test_a_summary_that_cannot_be_written_fails_the_run(
     job = make_job(box, summary_path=str(folder / "summary.json"))
     folder.rmdir()
 
-    done = RunReport(job.run, status=0).publish()
-    stopped = RunReport(job.run, status=143).publish()
+    done = job.run.report(0)
+    stopped = job.run.report(143)
 
     assert (done, stopped) == (1, 143)

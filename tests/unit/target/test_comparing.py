@@ -8,18 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_bigcommerce.records.comparing import (
-    is_empty,
-    is_field_settled,
-    is_same_value,
-    is_value_settled,
-    joined_form_fields,
-)
-from target_bigcommerce.records.wanted import Want
+from target_bigcommerce.fields import ATTRIBUTE_TYPES, CUSTOMER_FIELDS, has_fields
+from target_bigcommerce.plan import needs_write
 
 
 @pytest.mark.parametrize(
-    ("name", "old", "new", "is_settled"),
+    ("name", "old", "new", "is_same"),
     [
         ("company", "Ltd", "Ltd", True),
         ("company", "Ltd", "LTD", False),
@@ -43,9 +37,12 @@ from target_bigcommerce.records.wanted import Want
     ],
 )
 def test_a_field_is_written_only_if_it_differs(
-    name: str, old: object, new: object, *, is_settled: bool
+    name: str, old: object, new: object, *, is_same: bool
 ) -> None:
-    assert is_field_settled(name, Want(value=new), old, new) is is_settled
+    rules = CUSTOMER_FIELDS[name]
+
+    assert needs_write(rules, old, new, if_empty=False) is not is_same
+    assert has_fields({name: old}, {"id": 1, name: new}) is is_same
 
 
 @pytest.mark.parametrize(
@@ -63,22 +60,18 @@ def test_a_field_is_written_only_if_it_differs(
     ],
 )
 def test_if_empty_knows_what_is_empty(name: str, old: object, *, is_one: bool) -> None:
-    assert is_empty(name, old) is is_one
+    assert CUSTOMER_FIELDS[name].is_empty(old) is is_one
 
 
 @pytest.mark.parametrize("old", ["", None])
 def test_if_empty_fills_a_gap(old: str | None) -> None:
-    want = Want(value="Ltd", if_empty=True)
-
-    assert not is_field_settled("company", want, old, "Ltd")
-    assert not is_value_settled(want, old, "string")
+    for rules in (CUSTOMER_FIELDS["company"], *ATTRIBUTE_TYPES.values()):
+        assert needs_write(rules, old, "1", if_empty=True)
 
 
 def test_if_empty_never_writes_over_a_value() -> None:
-    want = Want(value="new", if_empty=True)
-
-    assert is_field_settled("company", want, "old", "new")
-    assert is_value_settled(want, "old", "string")
+    for rules in (CUSTOMER_FIELDS["company"], *ATTRIBUTE_TYPES.values()):
+        assert not needs_write(rules, "old", "new", if_empty=True)
 
 
 @pytest.mark.parametrize(
@@ -100,15 +93,21 @@ def test_if_empty_never_writes_over_a_value() -> None:
 def test_two_texts_may_be_the_same_value(
     one: str, other: str, attribute_type: str, *, is_same: bool
 ) -> None:
-    assert is_same_value(one, other, attribute_type) is is_same
-    assert is_same_value(other, one, attribute_type) is is_same
+    rules = ATTRIBUTE_TYPES[attribute_type]
+
+    assert rules.is_same(one, other) is is_same
+    assert rules.is_same(other, one) is is_same
 
 
-@given(
-    one=st.text(), other=st.text(), kind=st.sampled_from(["string", "number", "date"])
-)
+@given(one=st.text(), other=st.text(), kind=st.sampled_from([*ATTRIBUTE_TYPES]))
 def test_any_two_texts_can_be_compared(one: str, other: str, kind: str) -> None:
-    assert is_same_value(one, other, kind) or one != other
+    assert ATTRIBUTE_TYPES[kind].is_same(one, other) or one != other
+
+
+@pytest.mark.parametrize("kind", ATTRIBUTE_TYPES)
+def test_no_stored_value_is_the_same_as_a_new_one(kind: str) -> None:
+    assert not ATTRIBUTE_TYPES[kind].is_same(None, "1")
+    assert not ATTRIBUTE_TYPES[kind].is_same("", "1")
 
 
 NAMED = st.dictionaries(
@@ -117,12 +116,14 @@ NAMED = st.dictionaries(
 
 
 @given(old=NAMED, new=NAMED)
-def test_joined_form_fields_lose_none_of_the_store_s(
+def test_merged_form_fields_lose_none_of_the_store_s(
     old: dict[str, Any], new: dict[str, Any]
 ) -> None:
     rows = [[{"name": n, "value": v} for n, v in each.items()] for each in (old, new)]
 
-    joined = {row["name"]: row["value"] for row in joined_form_fields(*rows)}
+    merged = CUSTOMER_FIELDS["form_fields"].merge(*rows)
+
+    joined = {row["name"]: row["value"] for row in merged}
 
     kept = {name: value for name, value in old.items() if value is not None}
     asked = {name: value for name, value in new.items() if value is not None}

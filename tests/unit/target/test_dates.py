@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_bigcommerce.records.rendering import is_date
+from target_bigcommerce.fields import is_date
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,6 @@ def test_a_date_is_an_iso_8601_date_that_the_calendar_has(
     assert is_date(text) is is_one
 
 
-@given(moment=st.datetimes(timezones=st.sampled_from([None, timezone.utc])))
-def test_every_moment_in_iso_form_is_a_date(moment: datetime) -> None:
-    assert is_date(moment.isoformat())
+@given(time=st.datetimes(timezones=st.sampled_from([None, UTC])))
+def test_every_time_in_iso_form_is_a_date(time: datetime) -> None:
+    assert is_date(time.isoformat())

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from target_bigcommerce.errors import RecordRejectedError, RejectCode
 from target_bigcommerce.mapping import read_id
-from target_bigcommerce.records.codes import Code, RejectedError
 
 
 @pytest.mark.parametrize(
@@ -56,10 +56,10 @@ def test_a_record_without_the_field_has_no_id() -> None:
     ids=repr,
 )
 def test_what_is_there_and_no_id_is_rejected(value: object) -> None:
-    with pytest.raises(RejectedError) as caught:
+    with pytest.raises(RecordRejectedError) as caught:
         read_id({"id": value}, "id")
 
-    assert caught.value.code is Code.UNREADABLE_ID
+    assert caught.value.code is RejectCode.UNREADABLE_ID
 
 
 @given(number=st.integers(1, 10**18 - 1))

@@ -1,4 +1,4 @@
-"""A record becomes what it wants of its customer."""
+"""A record is mapped to the customer it should become."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 from mapped_records import Entry, attributes_of, fields_of, mapping, rejection
 
-from target_bigcommerce.mapping import ABSENT, to_wanted
-from target_bigcommerce.records.codes import Code
-from target_bigcommerce.records.wanted import Want
+from target_bigcommerce.errors import RejectCode
+from target_bigcommerce.mapping import ABSENT, DesiredValue, map_record
 
 
 def test_a_constant_needs_no_field() -> None:
@@ -22,7 +21,7 @@ def test_a_constant_needs_no_field() -> None:
 
 
 @pytest.mark.parametrize("value", ["", [], None])
-def test_a_value_that_says_nothing_is_left_alone(value: object) -> None:
+def test_an_empty_value_is_not_written(value: object) -> None:
     record = {"x": value}
 
     assert fields_of(record, {"from": "x", "to": "company"}) == {}
@@ -30,7 +29,7 @@ def test_a_value_that_says_nothing_is_left_alone(value: object) -> None:
 
 
 @pytest.mark.parametrize("value", ["", []])
-def test_an_empty_text_or_list_is_no_order_to_empty(value: object) -> None:
+def test_an_empty_text_or_list_empties_nothing(value: object) -> None:
     record = {"x": value}
 
     assert fields_of(record, {"from": "x", "to": "notes"}, clears_nulls=True) == {}
@@ -38,7 +37,7 @@ def test_an_empty_text_or_list_is_no_order_to_empty(value: object) -> None:
 
 
 @pytest.mark.parametrize("name", ["company", "phone", "notes", "tax_exempt_category"])
-def test_an_explicit_null_empties_where_it_is_asked_to(name: str) -> None:
+def test_an_explicit_null_empties_if_configured(name: str) -> None:
     entry = {"from": "x", "to": name}
 
     assert fields_of({"x": None}, entry, clears_nulls=True) == {name: None}
@@ -46,11 +45,11 @@ def test_an_explicit_null_empties_where_it_is_asked_to(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["email", "first_name", "last_name", "channel_ids"])
-def test_a_null_never_empties_what_a_customer_needs(name: str) -> None:
+def test_a_null_never_empties_a_required_field(name: str) -> None:
     assert fields_of({"x": None}, {"from": "x", "to": name}, clears_nulls=True) == {}
 
 
-def test_an_explicit_null_deletes_an_attribute_value_where_asked_to() -> None:
+def test_an_explicit_null_deletes_an_attribute_value() -> None:
     entry = {"from": "x", "to": "Tier"}
 
     assert attributes_of({"x": None}, entry, clears_nulls=True) == {"Tier": None}
@@ -73,7 +72,7 @@ GROUPS = {"from": "tier", "to": "customer_group_id", "values": {"gold": 7, "true
         (ABSENT, {**GROUPS, "default": 1}, {}),
     ],
 )
-def test_a_table_translates_and_leaves_alone_what_it_does_not_know(
+def test_a_table_translates_only_what_it_contains(
     value: object, entry: Entry, fields: dict[str, Any]
 ) -> None:
     record = {} if value is ABSENT else {"tier": value}
@@ -82,7 +81,7 @@ def test_a_table_translates_and_leaves_alone_what_it_does_not_know(
 
 
 def test_a_table_cannot_translate_an_object() -> None:
-    assert rejection({"tier": {"a": 1}}, GROUPS).code is Code.WRONG_TYPE
+    assert rejection({"tier": {"a": 1}}, GROUPS).code is RejectCode.WRONG_TYPE
 
 
 def test_a_constant_passes_through_a_table_too() -> None:
@@ -95,19 +94,19 @@ def test_a_constant_passes_through_a_table_too() -> None:
 # How it is written.
 
 
-def test_if_empty_travels_with_its_value() -> None:
+def test_if_empty_is_kept_with_its_value() -> None:
     entry = {"from": "x", "to": "company", "write": "if_empty"}
 
-    wanted = to_wanted({"x": "Ltd"}, mapping(entry))
+    desired = map_record({"x": "Ltd"}, mapping(entry))
 
-    assert wanted.fields == {"company": Want(value="Ltd", if_empty=True)}
+    assert desired.fields == {"company": DesiredValue(value="Ltd", if_empty=True)}
 
 
 def test_the_address_to_match_by_is_in_lower_case() -> None:
     entry = {"from": "mail", "to": "email"}
 
-    wanted = to_wanted({"mail": "Ada@Example.com"}, mapping(entry))
+    desired = map_record({"mail": "Ada@Example.com"}, mapping(entry))
 
-    assert wanted.email == "ada@example.com"
-    assert wanted.fields["email"].value == "Ada@Example.com"
-    assert wanted.customer_id is None
+    assert desired.email == "ada@example.com"
+    assert desired.fields["email"].value == "Ada@Example.com"
+    assert desired.customer_id is None

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from target_bigcommerce.api.models import StoredValue
+from target_bigcommerce.fields import ATTRIBUTE_TYPES
+from target_bigcommerce.mapping import DesiredCustomer, DesiredValue, merge
 from target_bigcommerce.plan import Definitions, plan_fields, plan_values
-from target_bigcommerce.records.comparing import is_value_settled
-from target_bigcommerce.records.wanted import Want, Wanted, merge
 
 Row = dict[str, Any]
 Values = dict[int, str]
@@ -26,7 +26,7 @@ BOOK = Definitions(
     slug=SLUG,
 )
 
-WANTS: dict[str, st.SearchStrategy[Any]] = {
+DESIRED: dict[str, st.SearchStrategy[Any]] = {
     "email": st.sampled_from(["ada@example.com", "Ada@example.com", "b@example.com"]),
     "first_name": st.sampled_from(["Ada", "Grace"]),
     "company": st.none() | st.sampled_from(["Before Ltd", "After Ltd"]),
@@ -47,14 +47,14 @@ WANTS: dict[str, st.SearchStrategy[Any]] = {
     ),
 }
 STORED: dict[str, st.SearchStrategy[Any]] = {
-    "email": WANTS["email"],
-    "first_name": WANTS["first_name"],
+    "email": DESIRED["email"],
+    "first_name": DESIRED["first_name"],
     "company": st.sampled_from(["", "Before Ltd"]),
-    "customer_group_id": WANTS["customer_group_id"],
+    "customer_group_id": DESIRED["customer_group_id"],
     "accepts_product_review_abandoned_cart_emails": st.booleans(),
-    "channel_ids": st.none() | WANTS["channel_ids"],
-    "store_credit_amounts": WANTS["store_credit_amounts"],
-    "form_fields": st.just([]) | WANTS["form_fields"],
+    "channel_ids": st.none() | DESIRED["channel_ids"],
+    "store_credit_amounts": DESIRED["store_credit_amounts"],
+    "form_fields": st.just([]) | DESIRED["form_fields"],
 }
 VALUES: dict[str, st.SearchStrategy[str]] = {
     "Tier": st.sampled_from(["gold", "Gold"]),
@@ -62,7 +62,7 @@ VALUES: dict[str, st.SearchStrategy[str]] = {
     "Born": st.sampled_from(["2026-03-01", "2026-03-01T00:00:00Z", "1990-01-01"]),
 }
 # A mapping's entry says if_empty once, for all records.
-WRITES = st.fixed_dictionaries({name: st.booleans() for name in (*WANTS, *VALUES)})
+WRITES = st.fixed_dictionaries({name: st.booleans() for name in (*DESIRED, *VALUES)})
 ROWS = st.fixed_dictionaries({"id": st.just(CUSTOMER), **STORED})
 STORED_VALUES = st.fixed_dictionaries(
     {},
@@ -74,38 +74,40 @@ STORED_VALUES = st.fixed_dictionaries(
 
 
 @st.composite
-def members(draw: st.DrawFn, writes: dict[str, bool]) -> Wanted:
-    fields = draw(st.fixed_dictionaries({}, optional=WANTS))
+def members(draw: st.DrawFn, writes: dict[str, bool]) -> DesiredCustomer:
+    fields = draw(st.fixed_dictionaries({}, optional=DESIRED))
     attributes = draw(
         st.fixed_dictionaries(
             {}, optional={name: st.none() | each for name, each in VALUES.items()}
         )
     )
-    return Wanted(
+    return DesiredCustomer(
         customer_id=CUSTOMER,
-        fields={n: Want(value=v, if_empty=writes[n]) for n, v in fields.items()},
+        fields={
+            n: DesiredValue(value=v, if_empty=writes[n]) for n, v in fields.items()
+        },
         attributes={
-            n: Want(value=v, if_empty=writes[n]) for n, v in attributes.items()
+            n: DesiredValue(value=v, if_empty=writes[n]) for n, v in attributes.items()
         },
     )
 
 
-EXIT = Wanted(customer_id=CUSTOMER, is_member=False)
+EXIT = DesiredCustomer(customer_id=CUSTOMER, is_member=False)
 BATCHES = WRITES.flatmap(
     lambda writes: st.lists(members(writes) | st.just(EXIT), min_size=1, max_size=4)
 )
 
 
-def write_fields(wanted: Wanted, row: Row) -> Row:
-    return {**row, **{each.name: each.new for each in plan_fields(wanted, row)}}
+def write_fields(desired: DesiredCustomer, row: Row) -> Row:
+    return {**row, **{each.name: each.new for each in plan_fields(desired, row)}}
 
 
-def write_values(wanted: Wanted, values: Values) -> Values:
+def write_values(desired: DesiredCustomer, values: Values) -> Values:
     found = [
         StoredValue(id=number, attribute_id=number, customer_id=CUSTOMER, value=value)
         for number, value in values.items()
     ]
-    plan = plan_values(CUSTOMER, wanted, found, BOOK)
+    plan = plan_values(CUSTOMER, desired, found, BOOK)
     gone = {value.attribute_id for value, _ in (*plan.deletes, *plan.clears)}
     new = {value.attribute_id: value.value for value, _ in plan.upserts}
     assert not gone & new.keys()
@@ -123,17 +125,17 @@ def normal(row: Row) -> Row:
 
 
 def is_same_values(one: Values, other: Values) -> bool:
-    types = {BOOK.ids[name]: kind for name, kind in BOOK.types.items()}
+    rules = {BOOK.ids[n]: ATTRIBUTE_TYPES[kind] for n, kind in BOOK.types.items()}
     return one.keys() == other.keys() and all(
-        is_value_settled(Want(value=other[n]), one[n], types[n]) for n in one
+        rules[n].is_same(one[n], other[n]) for n in one
     )
 
 
 @given(batch=BATCHES, row=ROWS)
 def test_merged_records_write_what_they_write_in_order(
-    batch: list[Wanted], row: Row
+    batch: list[DesiredCustomer], row: Row
 ) -> None:
-    in_order = reduce(lambda r, wanted: write_fields(wanted, r), batch, row)
+    in_order = reduce(lambda r, desired: write_fields(desired, r), batch, row)
 
     at_once = write_fields(reduce(merge, batch), row)
 
@@ -142,9 +144,9 @@ def test_merged_records_write_what_they_write_in_order(
 
 @given(batch=BATCHES, values=STORED_VALUES)
 def test_merged_records_give_the_values_that_they_give_in_order(
-    batch: list[Wanted], values: Values
+    batch: list[DesiredCustomer], values: Values
 ) -> None:
-    in_order = reduce(lambda v, wanted: write_values(wanted, v), batch, values)
+    in_order = reduce(lambda v, desired: write_values(desired, v), batch, values)
 
     at_once = write_values(reduce(merge, batch), values)
 
@@ -152,7 +154,9 @@ def test_merged_records_give_the_values_that_they_give_in_order(
 
 
 @given(batch=BATCHES)
-def test_merging_is_the_same_however_it_is_grouped(batch: list[Wanted]) -> None:
+def test_merging_is_the_same_however_it_is_grouped(
+    batch: list[DesiredCustomer],
+) -> None:
     middle = len(batch) // 2
 
     grouped = [reduce(merge, part) for part in (batch[:middle], batch[middle:]) if part]
@@ -163,38 +167,44 @@ def test_merging_is_the_same_however_it_is_grouped(batch: list[Wanted]) -> None:
 @pytest.mark.parametrize(
     ("earlier", "later", "merged"),
     [
-        (Want(value="a"), Want(value="b"), Want(value="b")),
-        (Want(value="a"), Want(value=None), Want(value=None)),
+        (DesiredValue(value="a"), DesiredValue(value="b"), DesiredValue(value="b")),
+        (DesiredValue(value="a"), DesiredValue(value=None), DesiredValue(value=None)),
         (
-            Want(value="a", if_empty=True),
-            Want(value="b", if_empty=True),
-            Want(value="a", if_empty=True),
+            DesiredValue(value="a", if_empty=True),
+            DesiredValue(value="b", if_empty=True),
+            DesiredValue(value="a", if_empty=True),
         ),
         (
-            Want(value=None, if_empty=True),
-            Want(value="b", if_empty=True),
-            Want(value="b", if_empty=True),
+            DesiredValue(value=None, if_empty=True),
+            DesiredValue(value="b", if_empty=True),
+            DesiredValue(value="b", if_empty=True),
         ),
         (
-            Want(value="a", if_empty=True),
-            Want(value=None, if_empty=True),
-            Want(value="a", if_empty=True),
+            DesiredValue(value="a", if_empty=True),
+            DesiredValue(value=None, if_empty=True),
+            DesiredValue(value="a", if_empty=True),
         ),
-        (Want(value=None), Want(value="b", if_empty=True), Want(value="b")),
+        (
+            DesiredValue(value=None),
+            DesiredValue(value="b", if_empty=True),
+            DesiredValue(value="b"),
+        ),
     ],
 )
 def test_a_later_value_wins_but_for_one_that_only_fills(
-    earlier: Want, later: Want, merged: Want
+    earlier: DesiredValue, later: DesiredValue, merged: DesiredValue
 ) -> None:
-    one = Wanted(customer_id=CUSTOMER, fields={"company": earlier})
-    other = Wanted(customer_id=CUSTOMER, fields={"company": later})
+    one = DesiredCustomer(customer_id=CUSTOMER, fields={"company": earlier})
+    other = DesiredCustomer(customer_id=CUSTOMER, fields={"company": later})
 
     assert merge(one, other).fields == {"company": merged}
 
 
 def test_a_mapping_that_goes_back_and_forth_ends_where_it_ended() -> None:
     batch = [
-        Wanted(customer_id=CUSTOMER, fields={"company": Want(value=value)})
+        DesiredCustomer(
+            customer_id=CUSTOMER, fields={"company": DesiredValue(value=value)}
+        )
         for value in "ABA"
     ]
 
@@ -203,9 +213,9 @@ def test_a_mapping_that_goes_back_and_forth_ends_where_it_ended() -> None:
 
 def test_form_fields_of_two_records_stand_side_by_side() -> None:
     batch = [
-        Wanted(
+        DesiredCustomer(
             customer_id=CUSTOMER,
-            fields={"form_fields": Want(value=[{"name": name, "value": name}])},
+            fields={"form_fields": DesiredValue(value=[{"name": name, "value": name}])},
         )
         for name in "pq"
     ]
@@ -216,15 +226,15 @@ def test_form_fields_of_two_records_stand_side_by_side() -> None:
 
 
 def test_who_left_and_came_back_is_a_member() -> None:
-    member = Wanted(customer_id=CUSTOMER)
+    member = DesiredCustomer(customer_id=CUSTOMER)
 
     assert merge(EXIT, member).is_member
     assert not merge(member, EXIT).is_member
 
 
 def test_the_address_to_match_by_outlives_a_record_without_one() -> None:
-    one = Wanted(customer_id=CUSTOMER, email="ada@example.com")
-    other = Wanted(customer_id=CUSTOMER)
+    one = DesiredCustomer(customer_id=CUSTOMER, email="ada@example.com")
+    other = DesiredCustomer(customer_id=CUSTOMER)
 
     assert merge(one, other).email == merge(other, one).email == "ada@example.com"
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_bigcommerce.mapping import ABSENT, dig
+from target_bigcommerce.mapping import ABSENT, read_path
 
 if TYPE_CHECKING:
     from mapped_records import Record
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 def test_a_dotted_path_leads_into_nested_values(
     record: Record, path: str, value: object
 ) -> None:
-    assert dig(record, path) == value
+    assert read_path(record, path) == value
 
 
 @given(keys=st.lists(st.text(min_size=1), min_size=1, max_size=4), value=st.integers())
@@ -45,4 +45,4 @@ def test_whatever_dots_the_keys_have_the_value_is_found(
     for key in reversed(keys):
         record = {key: record}
 
-    assert dig(record, ".".join(keys)) == value
+    assert read_path(record, ".".join(keys)) == value

@@ -8,10 +8,9 @@ import select
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from target_settings import validate
 
 from singer_kit.errors import ConfigError
-from target_bigcommerce.complaints import complaints
-from target_bigcommerce.declared import DECLARED
 from target_bigcommerce.files import check_writable
 from target_bigcommerce.settings import Settings
 
@@ -29,7 +28,7 @@ def settings(folder: Path, **more: object) -> Settings:
         **{name: str(folder / name) for name in NAMES},
         **more,
     }
-    assert not complaints(config, DECLARED)
+    assert not validate(config)
     return Settings.from_config(config)
 
 

@@ -1,9 +1,10 @@
-"""A plan creates a customer with what is wanted, as far as one call takes it."""
+"""A plan creates a customer with what is desired, as far as one call accepts it."""
 
 from __future__ import annotations
 
-from any_wanted import CUSTOMER, SLUG
+from any_desired import CUSTOMER, SLUG
 
+from target_bigcommerce.mapping import DesiredCustomer, DesiredValue
 from target_bigcommerce.plan import (
     MAX_INLINE_ATTRIBUTES,
     Definitions,
@@ -12,10 +13,9 @@ from target_bigcommerce.plan import (
     to_creation_changes,
     to_inline_values,
 )
-from target_bigcommerce.records.wanted import Want, Wanted
 
 
-def new_customer(attributes: int) -> tuple[Wanted, Definitions]:
+def new_customer(attributes: int) -> tuple[DesiredCustomer, Definitions]:
     names = [f"a{number}" for number in range(attributes)]
     book = Definitions(
         ids={"Audience": 1, **{name: at for at, name in enumerate(names, start=2)}},
@@ -23,22 +23,25 @@ def new_customer(attributes: int) -> tuple[Wanted, Definitions]:
         audience="Audience",
         slug=SLUG,
     )
-    wanted = Wanted(
+    desired = DesiredCustomer(
         customer_id=None,
         email="ada@example.com",
-        fields={"email": Want(value="Ada@example.com"), "company": Want(value=None)},
+        fields={
+            "email": DesiredValue(value="Ada@example.com"),
+            "company": DesiredValue(value=None),
+        },
         attributes={
-            **{name: Want(value=name, if_empty=True) for name in names[1:]},
-            **{name: Want(value=None) for name in names[:1]},
+            **{name: DesiredValue(value=name, if_empty=True) for name in names[1:]},
+            **{name: DesiredValue(value=None) for name in names[:1]},
         },
     )
-    return wanted, book
+    return desired, book
 
 
 def test_a_new_customer_comes_with_its_values() -> None:
-    wanted, book = new_customer(2)
+    desired, book = new_customer(2)
 
-    row = to_creation(wanted, book)
+    row = to_creation(desired, book)
 
     assert row == {
         "email": "Ada@example.com",
@@ -49,21 +52,21 @@ def test_a_new_customer_comes_with_its_values() -> None:
     }
 
 
-def test_values_beyond_what_a_creation_takes_are_written_after_it() -> None:
-    wanted, book = new_customer(MAX_INLINE_ATTRIBUTES + 3)
-    row = to_creation(wanted, book)
+def test_values_beyond_the_limit_of_a_creation_follow_it() -> None:
+    desired, book = new_customer(MAX_INLINE_ATTRIBUTES + 3)
+    row = to_creation(desired, book)
 
-    rest = plan_values(CUSTOMER, wanted, to_inline_values(CUSTOMER, row), book)
+    rest = plan_values(CUSTOMER, desired, to_inline_values(CUSTOMER, row), book)
 
     assert len(row["attributes"]) == MAX_INLINE_ATTRIBUTES
     assert [change.name for _, change in rest.upserts] == ["a10", "a11", "a12"]
     assert not rest.deletes
 
 
-def test_a_creation_tells_every_value_that_it_brings() -> None:
-    wanted, book = new_customer(2)
+def test_a_creation_lists_every_value_that_it_writes() -> None:
+    desired, book = new_customer(2)
 
-    changes = to_creation_changes(to_creation(wanted, book), book)
+    changes = to_creation_changes(to_creation(desired, book), book)
 
     assert [(each.name, each.is_attribute, each.new) for each in changes] == [
         ("email", False, "Ada@example.com"),

@@ -12,22 +12,28 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from singer_kit.errors import ConfigError
-from target_bigcommerce.errors import ErrorDetails
+from target_bigcommerce.errors import (
+    REMEDIES,
+    ErrorDetails,
+    RecordRejectedError,
+    RejectCode,
+    to_reject,
+)
 from target_bigcommerce.files import (
     LineFile,
     RejectsFile,
     check_not_rejects_file,
     utc_now,
 )
-from target_bigcommerce.records.codes import CURES, Code, RejectedError
-from target_bigcommerce.refusals import to_rejection
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 Message = dict[str, Any]
 AT = "2026-03-01T08:00:00.000+00:00"
-WHY = RejectedError(Code.TOO_LONG, "company has 300 characters", status=None)
+WHY = RecordRejectedError(
+    RejectCode.TOO_LONG, "company has 300 characters", status=None
+)
 
 
 def schema(stream: str = "vip", **properties: object) -> Message:
@@ -182,36 +188,36 @@ def test_an_input_that_is_no_file_can_be_read(tmp_path: Path) -> None:
 # The codes.
 
 
-@pytest.mark.parametrize("code", Code)
-def test_every_code_has_a_cure(code: Code) -> None:
-    assert CURES[code].endswith(".")
+@pytest.mark.parametrize("code", RejectCode)
+def test_every_code_has_a_cure(code: RejectCode) -> None:
+    assert REMEDIES[code].endswith(".")
 
 
 def test_no_cure_is_without_a_code() -> None:
-    assert CURES.keys() == set(Code)
+    assert REMEDIES.keys() == set(RejectCode)
 
 
 @pytest.mark.parametrize(
     ("status", "errors", "code"),
     [
-        (422, {"0.id": "invalid customer ID"}, Code.UNKNOWN_CUSTOMER),
-        (422, {"0.company": "error.maxLength"}, Code.TOO_LONG),
+        (422, {"0.id": "invalid customer ID"}, RejectCode.UNKNOWN_CUSTOMER),
+        (422, {"0.company": "error.maxLength"}, RejectCode.TOO_LONG),
         (
             422,
             {".customer_update": "Error: email a@b.co already in use"},
-            Code.EMAIL_TAKEN,
+            RejectCode.EMAIL_TAKEN,
         ),
-        (422, {"0.email": "error.email"}, Code.REFUSED),
-        (422, {}, Code.REFUSED),
-        (422, None, Code.REFUSED),
-        (200, None, Code.UNCONFIRMED),
+        (422, {"0.email": "error.email"}, RejectCode.REFUSED),
+        (422, {}, RejectCode.REFUSED),
+        (422, None, RejectCode.REFUSED),
+        (200, None, RejectCode.UNCONFIRMED),
     ],
     ids=str,
 )
 def test_a_refusal_in_the_store_s_words_has_a_code(
-    status: int, errors: dict[str, str] | None, code: Code
+    status: int, errors: dict[str, str] | None, code: RejectCode
 ) -> None:
-    why = to_rejection(ErrorDetails(status=status, title="Failed.", errors=errors))
+    why = to_reject(ErrorDetails(status=status, title="Failed.", errors=errors))
 
     assert why.code is code
     assert why.status == status

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from target_settings import NEEDED, PROPERTIES, settings
 
-from target_bigcommerce.declared import DECLARED
-from target_bigcommerce.settings import Settings
+from target_bigcommerce.settings import DECLARED, Settings
 
 if TYPE_CHECKING:
     from target_settings import Config

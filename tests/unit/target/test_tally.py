@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from singer_kit.errors import OutputError
-from target_bigcommerce.records.codes import Code
+from target_bigcommerce.errors import RejectCode
 from target_bigcommerce.summary import (
     OUTCOMES,
     PROGRESS_INTERVAL_SECONDS,
@@ -57,7 +57,7 @@ def test_every_outcome_is_in_the_summary() -> None:
 
 def test_a_summary_is_json_with_all_figures() -> None:
     stats = stats_of("updated", "rejected")
-    stats.rejects[Code.TOO_LONG] += 1
+    stats.rejects[RejectCode.TOO_LONG] += 1
     stats.changes["company"] += 1
     stats.count_call("GET /customers", 200)
     stats.count_call("GET /customers", 0)
@@ -75,14 +75,15 @@ def test_a_summary_is_json_with_all_figures() -> None:
 def test_a_summary_is_said_in_a_line() -> None:
     stats = stats_of("updated", "updated", "rejected")
     stats.read = 1005
-    stats.rejects[Code.TOO_LONG] += 1
+    stats.rejects[RejectCode.TOO_LONG] += 1
     stats.count_call("PUT /customers", 200)
 
     line = to_line(stats.to_summary(waited_seconds=2))
 
     assert line == (
         "3 records: 2 updated, 1 rejected; rejects too_long 1; calls PUT /customers 1;"
-        " waited 2.0 s for the store's quota; 1,002 more were read and will be read again."
+        " waited 2.0 s for the store's quota; 1,002 more were read and will be"
+        " read again."
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from singer_kit.errors import ShutdownRequestedError
 from singer_kit.shutdown import ShutdownSignal
-from target_bigcommerce.api.throttle import Throttle
+from target_bigcommerce.api.transport import Throttle
 
 
 class Time:

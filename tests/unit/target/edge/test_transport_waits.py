@@ -7,8 +7,7 @@ from requests.structures import CaseInsensitiveDict
 
 from singer_kit.http import HttpResponse
 from target_bigcommerce.api.models import ApiRequest
-from target_bigcommerce.api.throttle import Throttle
-from target_bigcommerce.api.transport import Transport
+from target_bigcommerce.api.transport import Throttle, Transport
 from target_bigcommerce.errors import OutcomeUnknownError
 
 READ = ApiRequest(method="GET", path="/customers")

@@ -1,4 +1,4 @@
-"""A record is rejected with a code where a field does not take its value."""
+"""A record is rejected with a code if a field does not accept its value."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mapped_records import attributes_of, fields_of, mapping, rejection
 
-from target_bigcommerce.mapping import to_wanted
-from target_bigcommerce.records.codes import Code, RejectedError
+from target_bigcommerce.errors import RecordRejectedError, RejectCode
+from target_bigcommerce.mapping import map_record
 
 TEXT_FIELDS = {
     "email": 250,
@@ -32,7 +32,7 @@ def test_a_text_too_long_is_rejected_and_never_cut(name: str, longest: int) -> N
     why = rejection({"x": "x" + text}, entry)
 
     assert fields_of({"x": text}, entry) == {name: text}
-    assert why.code is Code.TOO_LONG
+    assert why.code is RejectCode.TOO_LONG
     assert str(longest) in why.reason
 
 
@@ -46,54 +46,58 @@ def test_an_attribute_value_has_255_characters_at_most() -> None:
     entry = {"from": "x", "to": "Tier"}
 
     fits = attributes_of({"x": "\u00e9" * 255}, entry)
-    with pytest.raises(RejectedError) as caught:
+    with pytest.raises(RecordRejectedError) as caught:
         attributes_of({"x": "\u00e9" * 256}, entry)
 
     assert fits == {"Tier": "\u00e9" * 255}
-    assert caught.value.code is Code.TOO_LONG
+    assert caught.value.code is RejectCode.TOO_LONG
 
 
 @pytest.mark.parametrize(
     "address",
     ["ada", "@example.com", "ada@", "ada @example.com", "a@b@c", "a,b@example.com"],
 )
-def test_what_is_no_address_is_rejected(address: str) -> None:
+def test_an_invalid_address_is_rejected(address: str) -> None:
     why = rejection({"x": address}, {"from": "x", "to": "email"})
 
-    assert why.code is Code.INVALID_EMAIL
+    assert why.code is RejectCode.INVALID_EMAIL
 
 
 @pytest.mark.parametrize(
     ("name", "value", "code"),
     [
-        ("customer_group_id", "gold", Code.WRONG_TYPE),
-        ("customer_group_id", -1, Code.INVALID_VALUE),
-        ("channel_ids", ["web"], Code.WRONG_TYPE),
-        ("accepts_product_review_abandoned_cart_emails", "maybe", Code.WRONG_TYPE),
-        ("store_credit_amounts", [{"sum": 1}], Code.INVALID_VALUE),
-        ("store_credit_amounts", "much", Code.WRONG_TYPE),
-        ("form_fields", [{"name": "size"}], Code.INVALID_VALUE),
-        ("form_fields", {"size": "M"}, Code.INVALID_VALUE),
-        ("authentication", {"new_password": 1}, Code.INVALID_VALUE),
-        ("addresses", [{"city": "Kiel"}], Code.INVALID_VALUE),
-        ("origin_channel_id", 0, Code.INVALID_VALUE),
-        ("company", {"name": "Ltd"}, Code.WRONG_TYPE),
+        ("customer_group_id", "gold", RejectCode.WRONG_TYPE),
+        ("customer_group_id", -1, RejectCode.INVALID_VALUE),
+        ("channel_ids", ["web"], RejectCode.WRONG_TYPE),
+        (
+            "accepts_product_review_abandoned_cart_emails",
+            "maybe",
+            RejectCode.WRONG_TYPE,
+        ),
+        ("store_credit_amounts", [{"sum": 1}], RejectCode.INVALID_VALUE),
+        ("store_credit_amounts", "much", RejectCode.WRONG_TYPE),
+        ("form_fields", [{"name": "size"}], RejectCode.INVALID_VALUE),
+        ("form_fields", {"size": "M"}, RejectCode.INVALID_VALUE),
+        ("authentication", {"new_password": 1}, RejectCode.INVALID_VALUE),
+        ("addresses", [{"city": "Kiel"}], RejectCode.INVALID_VALUE),
+        ("origin_channel_id", 0, RejectCode.INVALID_VALUE),
+        ("company", {"name": "Ltd"}, RejectCode.WRONG_TYPE),
     ],
 )
-def test_a_value_that_its_field_does_not_take_is_rejected(
-    name: str, value: object, code: Code
+def test_a_value_that_its_field_does_not_accept_is_rejected(
+    name: str, value: object, code: RejectCode
 ) -> None:
     assert rejection({"x": value}, {"from": "x", "to": name}).code is code
 
 
 @pytest.mark.parametrize(("kind", "value"), [("number", "many"), ("date", "soon")])
-def test_an_attribute_of_a_type_takes_that_type_only(kind: str, value: str) -> None:
+def test_an_attribute_accepts_only_its_type(kind: str, value: str) -> None:
     entry = {"from": "x", "to": "A", "type": kind}
 
-    with pytest.raises(RejectedError) as caught:
+    with pytest.raises(RecordRejectedError) as caught:
         attributes_of({"x": value}, entry)
 
-    assert caught.value.code is Code.WRONG_TYPE
+    assert caught.value.code is RejectCode.WRONG_TYPE
 
 
 @given(
@@ -101,7 +105,7 @@ def test_an_attribute_of_a_type_takes_that_type_only(kind: str, value: str) -> N
     name=st.sampled_from([*TEXT_FIELDS, "customer_group_id", "channel_ids"]),
     clears=st.booleans(),
 )
-def test_any_record_is_wanted_or_rejected(
+def test_any_record_is_mapped_or_rejected(
     value: Any,  # noqa: ANN401 - any JSON
     name: str,
     clears: bool,  # noqa: FBT001 - drawn by name
@@ -111,11 +115,11 @@ def test_any_record_is_wanted_or_rejected(
     made = mapping(entry, attributes=(attribute,), clears_nulls=clears)
 
     try:
-        wanted = to_wanted({"x": value}, made)
-    except RejectedError:
+        desired = map_record({"x": value}, made)
+    except RecordRejectedError:
         return
 
-    assert all(len(w.value or "") <= 255 for w in wanted.attributes.values())
+    assert all(len(w.value or "") <= 255 for w in desired.attributes.values())
 
 
 @given(words=st.text(min_size=8, alphabet=st.characters(min_codepoint=0xE000)))

@@ -1,0 +1,492 @@
+"""BigCommerce's customer fields and attribute types, complete.
+
+Everything that depends on where a value is written is here: which values are accepted,
+how a record's value is coerced, compared with the stored one, emptied and merged.
+Source: BigCommerce's Customers V3 document, `customer_Post` and `customer_Put`. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, time
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import jsonschema_rs
+from typing_extensions import override
+
+from .errors import RejectCode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+MAX_ATTRIBUTE_NAME_LENGTH = 255
+MAX_ATTRIBUTE_VALUE_LENGTH = 255
+
+
+class CoercionError(ValueError):
+    """The value has no form in which BigCommerce accepts it.
+
+    Args:
+        problem: completes "… cannot be written: "; never quotes the value.
+        code: what the record is rejected with.
+    """
+
+    def __init__(self, problem: str, code: RejectCode = RejectCode.WRONG_TYPE) -> None:
+        super().__init__(problem)
+        self.code = code
+
+
+# Coercion. Each function raises CoercionError for a value that has no such form.
+
+MAX_DIGITS = 400  # Above any length limit: the digits of 1e999999999 fill the memory.
+TRUE, FALSE = frozenset({"true", "t", "yes", "1"}), frozenset({"false", "f", "no", "0"})
+INTEGER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
+# Decimal() alone also accepts "1_000" and the digits of other scripts.
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_TIME = r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d([.,]\d{1,9})?)?"
+_OFFSET = r"Z|[+-]([01]\d|2[0-3]):?[0-5]\d"
+ISO_DATE = re.compile(rf"\d{{4}}-\d\d-\d\d([T ]{_TIME}({_OFFSET})?)?", re.ASCII)
+
+
+def to_text(value: Any) -> str:  # noqa: ANN401 - any JSON
+    """Convert to text: a number as plain decimals, a list joined by commas."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float, Decimal)):
+        return _number_text(value)
+    if isinstance(value, list):
+        return _list_text(value)
+    if isinstance(value, (datetime, date, time)):
+        return value.isoformat()
+    raise CoercionError("an object has no text form")
+
+
+def to_integer(value: Any) -> int:  # noqa: ANN401 - any JSON
+    """Convert an integer, or its digits in a text."""
+    text = "" if isinstance(value, (bool, list)) else to_text(value).strip()
+    if not INTEGER.fullmatch(text):
+        raise CoercionError("it is not an integer")
+    return int(text)
+
+
+def to_integers(value: Any) -> list[int]:  # noqa: ANN401 - any JSON
+    """Convert a list of integers, or a single one."""
+    values = value if isinstance(value, list) else [value]
+    return [to_integer(each) for each in values]
+
+
+def to_boolean(value: Any) -> bool:  # noqa: ANN401 - any JSON
+    """Convert a boolean, or one of the words and digits for it."""
+    text = to_text(value).strip().lower()
+    if text in TRUE:
+        return True
+    if text in FALSE:
+        return False
+    raise CoercionError("it is neither true nor false")
+
+
+def to_store_credit(value: Any) -> list[Any]:  # noqa: ANN401 - any JSON
+    """Convert an amount to BigCommerce's list; a list stays one."""
+    if isinstance(value, list):
+        return [to_plain_json(each) for each in value]
+    if isinstance(value, bool):
+        raise CoercionError("it is not an amount")
+    return [{"amount": to_plain_json(_to_decimal(to_text(value)))}]
+
+
+def to_plain_json(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Convert decimals at any depth to int or float, so that they compare with JSON."""
+    if isinstance(value, Decimal):
+        text = _number_text(value)
+        return float(text) if "." in text else int(text)
+    if isinstance(value, dict):
+        return {key: to_plain_json(each) for key, each in value.items()}
+    return [to_plain_json(each) for each in value] if isinstance(value, list) else value
+
+
+def is_date(text: str) -> bool:
+    """Whether a text is an ISO 8601 date, with or without a time."""
+    if not ISO_DATE.fullmatch(text):
+        return False
+    try:
+        date.fromisoformat(text[:10])
+    except ValueError:
+        return False
+    return True
+
+
+def _list_text(values: list[Any]) -> str:
+    try:
+        return ",".join(to_text(each) for each in values if each is not None)
+    except RecursionError:
+        raise CoercionError("its lists are nested too deeply") from None
+
+
+def _number_text(value: float | Decimal) -> str:
+    number = Decimal(str(value)) if isinstance(value, float) else Decimal(value)
+    if not number.is_finite():
+        raise CoercionError("it is not a finite number")
+    digits = len(number.as_tuple().digits)
+    if abs(number.adjusted()) > MAX_DIGITS or digits > MAX_DIGITS:
+        raise CoercionError("it is a number with too many digits")
+    text = format(number, "f")
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text in {"-0", ""} else text
+
+
+def _to_decimal(text: str) -> Decimal:
+    number = text.strip()
+    try:
+        return Decimal(number if NUMBER.fullmatch(number) else "")
+    except InvalidOperation:  # Also for an exponent that Decimal cannot hold.
+        raise CoercionError("it is not a number") from None
+
+
+# The rules for one place where a value is written.
+
+
+class ValueRules:
+    """What one kind of place accepts, and how values in it compare and merge.
+
+    Args:
+        name: the customer field's name, or the attribute type's.
+        can_be_emptied: whether an explicit null may empty it.
+    """
+
+    def __init__(self, name: str, *, can_be_emptied: bool) -> None:
+        self.name = name
+        self.can_be_emptied = can_be_emptied
+
+    def coerce(self, value: Any) -> Any:  # noqa: ANN401 - any JSON in and out
+        """Convert a record's value to the form that is sent; "" stands for no value.
+
+        Raises:
+            CoercionError: when BigCommerce would not accept it.
+        """
+        raise NotImplementedError
+
+    def is_empty(self, stored: Any) -> bool:  # noqa: ANN401 - any JSON
+        """Whether the store has no value."""
+        return stored in (None, "", [])
+
+    def is_same(self, stored: Any, new: Any) -> bool:  # noqa: ANN401 - any JSON
+        """Whether writing a value would change nothing. "" empties the field."""
+        return bool(new == stored) or (new == "" and self.is_empty(stored))
+
+    def merge(self, earlier: Any, later: Any) -> Any:  # noqa: ANN401, ARG002 - any JSON
+        """Combine a value with the earlier or stored one that it is written over."""
+        return later
+
+
+class CustomerField(ValueRules):
+    """One field of a customer.
+
+    Args:
+        schema: the JSON Schema that a coerced value must satisfy.
+        is_creation_only: whether a POST accepts it and a PUT does not.
+        is_required_to_create: whether a POST needs it.
+        include: the `include` without which GET does not return it.
+    """
+
+    coerces_to: ClassVar[str]  # As in the README's table.
+    invalid: ClassVar[tuple[str, RejectCode]] = (
+        "BigCommerce does not accept such a value",
+        RejectCode.INVALID_VALUE,
+    )
+
+    def __init__(
+        self,
+        name: str,
+        schema: Mapping[str, Any],
+        *,
+        can_be_emptied: bool = False,
+        is_creation_only: bool = False,
+        is_required_to_create: bool = False,
+        include: str = "",
+    ) -> None:
+        super().__init__(name, can_be_emptied=can_be_emptied)
+        self.schema = schema
+        self.is_creation_only = is_creation_only
+        self.is_required_to_create = is_required_to_create
+        self.include = include
+        self._validator = jsonschema_rs.validator_for(dict(schema))
+
+    @property
+    def max_length(self) -> int | None:
+        """The most characters it accepts; None if there is no limit."""
+        return self.schema.get("maxLength")
+
+    @override
+    def coerce(self, value: Any) -> Any:
+        coerced = self.convert(value)
+        if coerced == "" or self._validator.is_valid(coerced):
+            return coerced
+        if isinstance(coerced, str) and self.max_length:
+            _check_length(coerced, self.max_length)
+        raise CoercionError(*self.invalid)
+
+    @staticmethod
+    def convert(value: Any) -> Any:  # noqa: ANN401 - any JSON in and out
+        """Convert a value to the field's type, whatever its limits."""
+        raise NotImplementedError
+
+
+class TextField(CustomerField):
+    """A text, which takes numbers, booleans, dates and lists as text."""
+
+    coerces_to = "text"
+    convert = staticmethod(to_text)
+
+
+class EmailField(TextField):
+    """The email, which is also the login."""
+
+    invalid = ("it is not an email address", RejectCode.INVALID_EMAIL)
+
+    @override
+    def is_same(self, stored: Any, new: Any) -> bool:
+        # An update with another spelling could email the shopper about a new login.
+        return str(stored or "").lower() == str(new).lower()
+
+
+class IntegerField(CustomerField):
+    """An integer; 0 means none, as in `customer_group_id`."""
+
+    coerces_to = "integer"
+    convert = staticmethod(to_integer)
+
+    @override
+    def is_empty(self, stored: Any) -> bool:
+        return stored == 0 or super().is_empty(stored)
+
+
+class BooleanField(CustomerField):
+    """True or false."""
+
+    coerces_to = "true or false"
+    convert = staticmethod(to_boolean)
+
+
+class IntegerSetField(CustomerField):
+    """A list of integers whose order has no meaning."""
+
+    coerces_to = "list of integers"
+    convert = staticmethod(to_integers)
+
+    @override
+    def is_same(self, stored: Any, new: Any) -> bool:
+        return sorted(stored or ()) == sorted(new)
+
+
+class StoreCreditField(CustomerField):
+    """An amount in BigCommerce's list of one."""
+
+    coerces_to = "an amount, or BigCommerce's list with one"
+    convert = staticmethod(to_store_credit)
+
+    @override
+    def is_empty(self, stored: Any) -> bool:
+        return stored == [{"amount": 0}] or super().is_empty(stored)
+
+
+class JsonField(CustomerField):
+    """A structure of BigCommerce's own."""
+
+    coerces_to = "as in BigCommerce's API"
+    convert = staticmethod(to_plain_json)
+
+
+class FormFieldsField(JsonField):
+    """Values of the store's form fields, by name."""
+
+    @override
+    def is_same(self, stored: Any, new: Any) -> bool:
+        old = _values_by_name(stored)
+        return {**old, **_values_by_name(new)} == old
+
+    @override
+    def merge(self, earlier: Any, later: Any) -> Any:
+        # An update might replace the whole list, so those that stay are sent too.
+        merged = {**_values_by_name(earlier), **_values_by_name(later)}
+        return [{"name": name, "value": value} for name, value in merged.items()]
+
+
+class AttributeType(ValueRules):
+    """A type of customer attribute. BigCommerce takes and returns all values as text.
+
+    Args:
+        convert: makes the text of a value's text.
+        read: makes a comparable value of a text; raises ValueError or InvalidOperation.
+    """
+
+    def __init__(
+        self, name: str, convert: Callable[[str], str], read: Callable[[str], Any]
+    ) -> None:
+        super().__init__(name, can_be_emptied=True)
+        self._convert = convert
+        self._read = read
+
+    @override
+    def coerce(self, value: Any) -> str:
+        text = self._convert(to_text(value))
+        _check_length(text, MAX_ATTRIBUTE_VALUE_LENGTH)
+        return text
+
+    @override
+    def is_same(self, stored: str | None, new: str) -> bool:
+        """Whether two texts are the same value, such as 1 and 1.0 of a number."""
+        if stored is None or stored == new:
+            return stored == new
+        try:
+            return bool(self._read(stored) == self._read(new))
+        except (InvalidOperation, ValueError):
+            return False
+
+
+def _check_length(text: str, limit: int) -> None:
+    if len(text) > limit:
+        problem = f"it has {len(text)} characters, the limit is {limit}"
+        raise CoercionError(problem, RejectCode.TOO_LONG)
+
+
+def _values_by_name(form_fields: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
+    rows = form_fields or ()
+    return {row["name"]: row["value"] for row in rows if row.get("value") is not None}
+
+
+def _check_date(text: str) -> str:
+    if not is_date(text):
+        raise CoercionError("it is not an ISO 8601 date")
+    return text
+
+
+def _to_time(text: str) -> datetime:
+    read = datetime.fromisoformat(text)
+    return read if read.tzinfo else read.replace(tzinfo=UTC)
+
+
+# What BigCommerce has.
+
+
+def _text_schema(min_length: int, max_length: int) -> dict[str, Any]:
+    return {"type": "string", "minLength": min_length, "maxLength": max_length}
+
+
+_EMAIL_SCHEMA = {
+    # The document says 255 for PUT and 250 for POST: the smaller suits both.
+    **_text_schema(3, 250),
+    # One @ between two parts without blanks: what every address has.
+    "pattern": r"^[^\s@,]+@[^\s@,]+$",
+}
+_STORE_CREDIT_SCHEMA = {
+    "type": "array",
+    "minItems": 1,
+    "maxItems": 1,
+    "items": {
+        "type": "object",
+        "required": ["amount"],
+        "additionalProperties": False,
+        "properties": {"amount": {"type": "number"}},
+    },
+}
+_FORM_FIELDS_SCHEMA = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["name", "value"],
+        "additionalProperties": False,
+        "properties": {
+            "name": {"type": "string", "minLength": 1},
+            "value": {
+                "anyOf": [
+                    {"type": ["string", "number"]},
+                    {"type": "array", "items": {"type": "string"}},
+                ]
+            },
+        },
+    },
+}
+_AUTHENTICATION_SCHEMA = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "force_password_reset": {"type": "boolean"},
+        "new_password": {"type": "string", "minLength": 1},
+    },
+}
+_ADDRESSES_SCHEMA = {
+    "type": "array",
+    "maxItems": 10,
+    "items": {"type": "object", "required": ["first_name", "last_name"]},
+}
+
+CUSTOMER_FIELDS: dict[str, CustomerField] = {
+    each.name: each
+    for each in (
+        EmailField("email", _EMAIL_SCHEMA, is_required_to_create=True),
+        TextField("first_name", _text_schema(1, 100), is_required_to_create=True),
+        TextField("last_name", _text_schema(1, 100), is_required_to_create=True),
+        TextField("company", _text_schema(0, 255), can_be_emptied=True),
+        TextField("phone", _text_schema(0, 50), can_be_emptied=True),
+        TextField("notes", {"type": "string", "minLength": 0}, can_be_emptied=True),
+        TextField("tax_exempt_category", _text_schema(0, 255), can_be_emptied=True),
+        IntegerField("customer_group_id", {"type": "integer", "minimum": 0}),
+        BooleanField(
+            "accepts_product_review_abandoned_cart_emails", {"type": "boolean"}
+        ),
+        IntegerSetField(
+            "channel_ids",
+            {"type": "array", "minItems": 1, "items": {"type": "integer"}},
+        ),
+        StoreCreditField(
+            "store_credit_amounts", _STORE_CREDIT_SCHEMA, include="storecredit"
+        ),
+        FormFieldsField("form_fields", _FORM_FIELDS_SCHEMA, include="formfields"),
+        # Not for updates, which could neither be compared nor undone.
+        JsonField("authentication", _AUTHENTICATION_SCHEMA, is_creation_only=True),
+        IntegerField(
+            "origin_channel_id",
+            {"type": "integer", "minimum": 1},
+            is_creation_only=True,
+        ),
+        BooleanField(
+            "trigger_account_created_notification",
+            {"type": "boolean"},
+            is_creation_only=True,
+        ),
+        JsonField("addresses", _ADDRESSES_SCHEMA, is_creation_only=True),
+    )
+}
+READ_ONLY_FIELDS = frozenset(
+    {"id", "attributes", "registration_ip_address", "date_created", "date_modified"}
+)
+REQUIRED_TO_CREATE = tuple(
+    each.name for each in CUSTOMER_FIELDS.values() if each.is_required_to_create
+)
+# Everything that a look-up of customers can be asked to include.
+INCLUDES = sorted({each.include for each in CUSTOMER_FIELDS.values()} - {""})
+
+ATTRIBUTE_TYPES: dict[str, AttributeType] = {
+    each.name: each
+    for each in (
+        AttributeType("string", convert=str, read=str),
+        AttributeType(
+            "number",
+            convert=lambda text: _number_text(_to_decimal(text)),
+            read=Decimal,
+        ),
+        AttributeType("date", convert=_check_date, read=_to_time),
+    )
+}
+
+
+def has_fields(found: Mapping[str, Any], sent: Mapping[str, Any]) -> bool:
+    """Whether a customer, as read back, has every field of the PUT row sent for it."""
+    return all(
+        CUSTOMER_FIELDS[name].is_same(found.get(name), new)
+        for name, new in sent.items()
+        if name != "id"
+    )

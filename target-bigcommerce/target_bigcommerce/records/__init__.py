@@ -1,1 +1,0 @@
-"""From a record to what it wants of its customer."""

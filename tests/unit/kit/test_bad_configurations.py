@@ -1,0 +1,200 @@
+"""One table of bad configurations; both plugins refuse each in the same words."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from singer_kit.errors import ConfigError
+from tap_lytics.tap import TapLytics
+from target_bigcommerce.target import TargetBigCommerce
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from singer_kit.plugin import SingerPlugin
+
+SECRET = "s3cr3t m4rk"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plugin:
+    """A plugin's class, a minimal configuration, and its setting with the token."""
+
+    kind: type[SingerPlugin]
+    minimal: dict[str, Any]
+    token: str
+
+    def errors(self, **config: Any) -> list[str]:  # noqa: ANN401 - settings
+        """Validate the minimal configuration with changes."""
+        return self.kind.validate({**self.minimal, **config})
+
+
+TAP = Plugin(kind=TapLytics, minimal={"api_token": "t"}, token="api_token")
+TARGET = Plugin(
+    kind=TargetBigCommerce,
+    minimal={"store_hash": "abc123", "access_token": "t", "id_field": "id"},
+    token="access_token",
+)
+
+both = pytest.mark.parametrize("plugin", [TAP, TARGET], ids=["tap", "target"])
+HTTPS = "api_url must be an https URL"
+TOKEN = "contains a blank, a line break or a non-ASCII character"
+TIMEOUT = "request_timeout_seconds must be"
+
+TABLE: list[tuple[str, object, str]] = [
+    *(
+        ("api_url", url, HTTPS)
+        for url in (
+            "",
+            "api.example.com",
+            "//api.example.com",
+            "http://api.example.com",
+            "HTTP://api.example.com",
+            "http://127.0.0.1.example.com",
+            "http://localhost.example.com",
+            "http://127.0.0.1@example.com",
+            "http://127.0.0.1:80@example.com",
+            "http://example.com#@127.0.0.1",
+            "http://example.com/127.0.0.1",
+            "http://example.com\\@127.0.0.1",
+            "http://0.0.0.0",
+            "http://10.0.0.1",
+            "https://user:pass@api.example.com",
+            "https://api.example.com?x=1",
+            "https://api.example.com#x",
+            "https://api example.com",
+            "https://api.example.com/a b",
+            " https://api.example.com",
+            "https://api.example.com\n",
+            "https://\u00e4.example.com",
+            "https://[::1",
+            "https://host:port",
+            "ftp://127.0.0.1",
+            "file:///etc/passwd",
+        )
+    ),
+    ("api_url", 5, "api_url must be a string."),
+    ("request_timeout_seconds", 0, f"{TIMEOUT} at least 1."),
+    ("request_timeout_seconds", 3601, f"{TIMEOUT} at most 3600."),
+    ("request_timeout_seconds", "60", f"{TIMEOUT} an integer."),
+    ("request_timeout_seconds", 1.5, f"{TIMEOUT} an integer."),
+    ("request_timeout_seconds", [], f"{TIMEOUT} an integer."),
+    ("user_agent", "two\nlines", "user_agent must be printable ASCII."),
+    ("user_agent", "\u00e4", "user_agent must be printable ASCII."),
+    ("user_agent", True, "user_agent must be a string."),
+    ("TOKEN", "", "TOKEN is missing."),
+    ("TOKEN", None, "TOKEN is missing."),
+    ("TOKEN", "a b", f"TOKEN {TOKEN}"),
+    ("TOKEN", "t0ken\n", f"TOKEN {TOKEN}"),
+    ("TOKEN", "t\u00f6ken", f"TOKEN {TOKEN}"),
+    ("TOKEN", 12345678, "TOKEN must be a string."),
+    ("TOKEN", ["t"], "TOKEN must be a string."),
+    ("stream_maps", "vip", "stream_maps must be an object."),
+    ("stream_maps", {"__else__": "x"}, "stream_maps has an __else__"),
+    ("flattening_max_depth", "2", "flattening_max_depth must be an integer."),
+]
+
+
+@both
+@pytest.mark.parametrize(("name", "value", "start"), TABLE)
+def test_bad_setting_is_refused(
+    plugin: Plugin, name: str, value: object, start: str
+) -> None:
+    [line] = plugin.errors(**{name.replace("TOKEN", plugin.token): value})
+
+    assert line.startswith(start.replace("TOKEN", plugin.token))
+    assert "\n" not in line
+
+
+@both
+def test_every_missing_setting_has_a_line(plugin: Plugin) -> None:
+    lines = plugin.kind.validate({})
+
+    assert [line.split()[0] for line in lines] == list(plugin.minimal)
+    assert all(plugin.kind.env_prefix() in line for line in lines)
+
+
+@both
+def test_minimal_configuration_is_accepted(plugin: Plugin) -> None:
+    assert plugin.errors() == []
+
+
+@both
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://api.example.com",
+        "https://proxy.example.com:8443/path/",
+        "http://127.0.0.1:8080",
+        "http://localhost:8080",
+        "http://[::1]:8080",
+    ],
+)
+def test_https_or_loopback_is_accepted(plugin: Plugin, url: str) -> None:
+    assert plugin.errors(api_url=url) == []
+
+
+@both
+@pytest.mark.parametrize(
+    ("variable", "text", "expected"),
+    [
+        ("REQUEST_TIMEOUT_SECONDS", "ten", "an integer."),
+        ("REQUEST_TIMEOUT_SECONDS", "1_0", "an integer."),
+        ("FLATTENING_ENABLED", "maybe", "true or false."),
+        ("STREAM_MAPS", "{", "an object in JSON."),
+    ],
+)
+def test_bad_variable_is_refused(
+    plugin: Plugin,
+    variable: str,
+    text: str,
+    expected: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    name = plugin.kind.env_prefix() + variable
+    monkeypatch.setenv(name, text)
+
+    with pytest.raises(ConfigError) as caught:
+        plugin.kind(config=plugin.minimal, parse_env_config=True)
+
+    assert caught.value.args == (f"{name} must be {expected}",)
+
+
+@both
+@pytest.mark.parametrize("text", ["[]", "5", "", "{", '"x"'])
+def test_bad_file_is_refused(plugin: Plugin, text: str, tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(text, encoding="utf-8")
+    command = plugin.kind.get_singer_command()
+
+    with pytest.raises(ConfigError, match="does not hold a JSON object of settings"):
+        command.make_context("x", ["--config", str(path)])
+
+
+VALUES = st.recursive(
+    st.just(SECRET) | st.booleans() | st.integers() | st.none() | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(st.just("from"), inner, max_size=1)
+    ),
+    max_leaves=4,
+)
+
+
+@both
+@given(data=st.data())
+def test_any_configuration_is_accepted_or_refused_unquoted(
+    plugin: Plugin, data: st.DataObject
+) -> None:
+    names = st.sampled_from(sorted(plugin.kind.settings_schema()["properties"]))
+    changed = data.draw(st.dictionaries(names, VALUES, min_size=1))
+
+    lines = plugin.errors(**json.loads(json.dumps(changed)))
+
+    assert not any(SECRET in line or "\n" in line for line in lines)
