@@ -192,7 +192,7 @@ class Drain:
         return [one for write in self._write(batch) for one in self._retry(write)]
 
     def _retry(self, write: CustomerWrite) -> list[CustomerWrite]:
-        """Write a rejected customer's records one by one, to reject only bad ones."""
+        """Write a rejected customer's records one by one; only bad ones stay so."""
         is_by_store = write.rejected is not None and write.rejected.status is not None
         if not is_by_store or len(write.records) == 1:
             return [write]

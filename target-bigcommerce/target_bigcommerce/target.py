@@ -13,6 +13,7 @@ STATE is printed. `drain_one`, which it is made of, is public.
 from __future__ import annotations
 
 import sys
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Target, metrics
@@ -71,7 +72,8 @@ class TargetBigCommerce(SingerPlugin, Target):
         PluginCapabilities.FLATTENING,
         PluginCapabilities.STRUCTURED_LOGGING,
     ]
-    config_jsonschema: ClassVar[dict[str, Any]] = DECLARED
+    # A copy, as the SDK adds to it.
+    config_jsonschema: ClassVar[dict[str, Any]] = deepcopy(DECLARED)
     stdout_hint = "STATE is printed there. Redirect it to a file."
 
     def __init__(
