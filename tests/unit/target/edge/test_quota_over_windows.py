@@ -64,7 +64,7 @@ class Simulation:
             self.clock.set(at)
             act()
         self.clock.set(end)
-        self.store.settle()
+        self.store.catch_up()
 
     @property
     def used(self) -> int:
