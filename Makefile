@@ -25,7 +25,7 @@ setup: $(READY) ## Install everything into .venv.
 # Two steps, as pip refuses an editable package in a run that checks hashes.
 # Compiled bytecode cuts the plugins' start-up by two thirds.
 $(READY): requirements.txt $(PACKAGES:%=%/pyproject.toml)
-	@$(PYTHON) -c '$(NEEDS_311)' || { echo "Python 3.11 or newer is needed, and $(PYTHON) is older or missing. Name one: make PYTHON=python3.12 …" >&2; exit 1; }
+	@$(BIN)/python -c '$(NEEDS_311)' 2>/dev/null || $(PYTHON) -c '$(NEEDS_311)' 2>/dev/null || { echo "Python 3.11 or newer is needed, and $(PYTHON) is older or missing. Name one: make PYTHON=python3.12 …" >&2; exit 1; }
 	@$(BIN)/python -c '$(NEEDS_311)' 2>/dev/null || $(PYTHON) -m venv --clear .venv
 	@echo "Installing the pinned packages into .venv …"
 	@$(BIN)/pip install --quiet --require-hashes --requirement requirements.txt
