@@ -37,8 +37,8 @@ demo: $(READY) ## Run the main job against the sandbox, thrice, and show the sto
 	@$(BIN)/python -m sandbox.demo
 
 .venv/foreign/%/.ready: tests/foreign/%.txt | $(READY)
-	@echo "Installing other people's plugins for the tests: $* …"
-	@$(PYTHON) -m venv --clear $(@D)
+	@echo "Installing third-party plugins for the tests: $* …"
+	@$(BIN)/python -m venv --clear $(@D)
 	@$(@D)/bin/pip install --quiet --require-hashes --requirement $<
 	@touch $@
 
