@@ -90,6 +90,7 @@ class Options:
     rate_headers: bool = True
     read_only_token: bool = False
     rows_per_call: int = 10
+    max_attributes: int = 50
 
     # BigCommerce: readings where its documents are unclear.
     overflow_status: int = 413
@@ -104,6 +105,7 @@ class Options:
     unknown_keys_refused: bool = False
     duplicate_rows_refused: bool = False
     cap_counts_customers: bool = False
+    attribute_rows_per_call: int = 10
     accept_any_value: bool = False
     empty_value_removes: bool = False
     allow_duplicate_attributes: bool = False

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from sandbox.http import Json
 
 TYPES = ("string", "number", "date")
-MAX_ATTRIBUTES = 50  # Definitions in a store.
-MAX_DEFINITIONS = 10  # Definitions in a call.
 MAX_LENGTH = 255  # Of names and values.
 DATED = ("date_created", "date_modified")
 DATE_FILTERS = frozenset(
@@ -67,8 +65,9 @@ def read(data: StoreData, query: Mapping[str, str]) -> Response:
 def create(data: StoreData, body: bytes) -> Response:
     """POST /customers/attributes."""
     rows = read_rows(body)
-    if len(rows) > MAX_DEFINITIONS:
-        raise RefusalError(422, f"Max batch size allowed is {MAX_DEFINITIONS}")
+    limit = data.options.attribute_rows_per_call
+    if len(rows) > limit:
+        raise RefusalError(422, f"Max batch size allowed is {limit}")
     names = {row["name"] for row in data.attributes.values()}
     for at, row in enumerate(rows):
         _check(data, at, row, names, len(data.attributes) + at)
@@ -122,8 +121,8 @@ def _check(data: StoreData, at: int, row: Json, names: set[str], count: int) -> 
     if row["name"] in names and not options.allow_duplicate_attributes:
         text = f"Error creating attributes: name {row['name']} already in use"
         raise RefusalError(422, CREATE_FAILED, {".attribute_create": text})
-    if count >= MAX_ATTRIBUTES:
-        text = f"Error creating attributes: at most {MAX_ATTRIBUTES} attributes"
+    if count >= options.max_attributes:
+        text = f"Error creating attributes: at most {options.max_attributes} attributes"
         raise RefusalError(422, CREATE_FAILED, {".attribute_create": text})
 
 
