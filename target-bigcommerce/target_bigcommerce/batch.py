@@ -29,7 +29,7 @@ class BufferedRecord:
 
     Args:
         order: its position among all records of the run.
-        desired: what it wants written.
+        desired: what is to be written for it.
         message: the RECORD message, in case it is rejected.
         member: the member it is about, as identified by the stream's keys.
     """
@@ -75,7 +75,7 @@ class CustomerWrite:
 
     Args:
         records: in the order in which they came.
-        desired: what they want together.
+        desired: their desired customers, merged.
         customer_id: None until the customer is created.
         row: the customer as found; None for one to be created.
         inline: the attribute values that its creation brought.

@@ -1,4 +1,4 @@
-"""What stands in the mapping itself and never fits is refused at the start."""
+"""A constant in the mapping that could never be written is a settings error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An id is read from a record as a number, or refused."""
+"""A customer id is read from a record as an integer, or the record is rejected."""
 
 from __future__ import annotations
 
