@@ -135,3 +135,27 @@ def test_a_reason_never_quotes_the_value(words: str) -> None:
     reasons = [rejection({"x": value}, entry).reason for entry, value in entries]
 
     assert not any(words in reason for reason in reasons)
+
+
+def test_a_reason_names_source_and_field() -> None:
+    entry = {"from": "tier", "to": "customer_group_id"}
+
+    why = rejection({"tier": "gold"}, entry)
+
+    assert why.reason == (
+        "tier cannot be written to customer_group_id: it is not an integer"
+    )
+
+
+def test_a_reason_calls_a_constant_by_that_name() -> None:
+    why = rejection({}, {"value": "gold", "to": "customer_group_id"})
+
+    assert why.reason.startswith("the constant cannot be written")
+
+
+def test_a_reason_of_an_untranslatable_value_names_its_source() -> None:
+    entry = {"from": "tier", "to": "customer_group_id", "values": {"gold": 7}}
+
+    why = rejection({"tier": {"a": 1}}, entry)
+
+    assert why.reason.startswith("tier cannot be written to customer_group_id: ")

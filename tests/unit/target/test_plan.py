@@ -95,3 +95,17 @@ def test_what_only_a_creation_takes_is_in_no_update(name: str) -> None:
     )
 
     assert plan_fields(desired, {"id": CUSTOMER}) == []
+
+
+def test_fields_after_one_for_creations_are_updated() -> None:
+    desired = DesiredCustomer(
+        customer_id=CUSTOMER,
+        fields={
+            "origin_channel_id": DesiredValue(value=1),
+            "company": DesiredValue(value="After"),
+        },
+    )
+
+    changes = plan_fields(desired, {"id": CUSTOMER, "company": "Before"})
+
+    assert [change.name for change in changes] == ["company"]
