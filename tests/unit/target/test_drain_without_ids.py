@@ -63,6 +63,19 @@ def test_a_record_without_an_id_is_created(
     assert job.values() == {17: VIP, number: VIP}
 
 
+def test_rejected_creation_does_not_block_the_others(
+    box: Sandbox, make_job: MakeJob, tmp_path: Path
+) -> None:
+    job = make_job(box, map_standard_fields=NAMES, on_missing_id="create")
+
+    outcomes = job.write(person(17), person(18, email="x@nowhere"), person(19))
+
+    assert outcomes == {"created": 2, "rejected": 1}
+    [reject] = rejects_in(tmp_path)
+    assert reject["reject"]["code"] == "refused"
+    assert reject["record"]["email"] == "x@nowhere"
+
+
 def test_a_new_customer_is_created_once_from_several_records(
     box: Sandbox, make_job: MakeJob
 ) -> None:

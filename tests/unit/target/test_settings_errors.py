@@ -111,6 +111,18 @@ def test_an_audience_attribute_has_one_writer() -> None:
     assert line.startswith("audience_attribute is also mapped")
 
 
+@pytest.mark.parametrize(
+    ("choice", "missing"),
+    [("match", "email"), ("create", "email, first_name, last_name")],
+)
+def test_missing_ids_need_mapped_fields(choice: str, missing: str) -> None:
+    [line] = errors_of(on_missing_id=choice, map_standard_fields=[])
+
+    assert line == (
+        f"on_missing_id {choice} needs entries in map_standard_fields for {missing}."
+    )
+
+
 def test_all_errors_come_at_once() -> None:
     lines = errors_of(batch_size_rows="x", on_exit="x", map_standard_fields={})
 
