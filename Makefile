@@ -92,10 +92,10 @@ simulate: $(READY) ## Live through 10,000 seeds of faults and crashes; SEED=N re
 sandbox: $(READY) ## Serve a local Lytics and BigCommerce until Ctrl-C.
 	@$(BIN)/python -m sandbox serve
 
-docs: $(READY) ## Write anew what the documents repeat from the code.
+docs: $(READY) ## Regenerate what the documents repeat from the code.
 	@cd tests && ../$(BIN)/python -m documents
 
-lock: $(READY) ## Compile the pinned and hashed requirements anew.
+lock: $(READY) ## Compile the pinned and hashed requirements.
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header --no-annotate --quiet \
 		$(PACKAGES:%=--no-emit-package %) --output-file requirements.txt

@@ -183,14 +183,14 @@ class Customers(MutableMapping[int, Row]):
 
     def by_email(self, email: str) -> int | None:
         """The id of the customer with an email, None if there is none."""
-        wanted = email.lower()
-        found = self._emails.get(wanted)
+        lowercase = email.lower()
+        found = self._emails.get(lowercase)
         if found is None:
-            found = self._seeded_by_email(wanted)
+            found = self._seeded_by_email(lowercase)
         if found is None:
             return None
         row = self.peek(found)
-        return found if row and row["email"].lower() == wanted else None
+        return found if row and row["email"].lower() == lowercase else None
 
     def ids(self) -> array[int]:
         """All ids, ascending."""

@@ -159,10 +159,10 @@ class BigCommerceClient:
         self, emails: Sequence[str], include: Sequence[str] = ()
     ) -> dict[str, Row]:
         """Find customers by email; the keys are in lower case."""
-        wanted = {email.lower(): email for email in emails if email}
+        by_lowercase = {email.lower(): email for email in emails if email}
         # A comma separates the values of a list, so such an address is read alone.
-        listed = [email for email in wanted.values() if "," not in email]
-        alone = [email for email in wanted.values() if "," in email]
+        listed = [email for email in by_lowercase.values() if "," not in email]
+        alone = [email for email in by_lowercase.values() if "," in email]
         request = _get_customers(include)
         found = self._lists.read_matching(
             request, "email:in", listed, self._emails_per_call
@@ -171,7 +171,7 @@ class BigCommerceClient:
         for rows in self._parallel.run(tasks):
             found += rows
         customers = {email_of(row): row for row in map(parse_customer, found)}
-        return {email: row for email, row in customers.items() if email in wanted}
+        return {email: row for email, row in customers.items() if email in by_lowercase}
 
     def values(
         self, customer_ids: Sequence[int], attribute_ids: Sequence[int]

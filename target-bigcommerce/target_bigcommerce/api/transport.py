@@ -326,5 +326,9 @@ class Transport:
         if isinstance(error, ThrottledError):
             seconds = self.throttle.cooldown_seconds
         logger.warning(
-            "%s Attempt %d of %d in %.1f s.", error, attempt, MAX_ATTEMPTS, seconds
+            "%s Retrying in %.1f s (attempt %d of %d).",
+            error,
+            seconds,
+            attempt,
+            MAX_ATTEMPTS,
         )
