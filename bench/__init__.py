@@ -1,1 +1,1 @@
-"""The benchmark: `make bench`."""
+"""Benchmarks; `make bench` runs the main ones."""

@@ -1,4 +1,4 @@
-"""Measures the tap and the target, as ratios in one run on one machine."""
+"""Measures the tap and the target relative to reference implementations."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The yardstick: a target as the SDK's template makes it, one call after the other.
+"""The baseline: a target built from the SDK's template, with sequential calls.
 
-It writes every record, ten a call, and looks nothing up: what one would write first.
+It writes every record, ten per call, without looking anything up.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ TIMEOUT_SECONDS = 60
 
 
 class NaiveSink(BatchSink):
-    """Updates customers, then their audience value."""
+    """Updates customers, then their audience values."""
 
     @property
     @override
@@ -62,16 +62,16 @@ class NaiveSink(BatchSink):
         return int(created[0]["id"])
 
     def _send(self, method: str, path: str, rows: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - JSON
-        answer = self._session.request(
+        response = self._session.request(
             method, self._base + path, json=rows, timeout=TIMEOUT_SECONDS
         )
-        answer.raise_for_status()
-        found: list[dict[str, Any]] = answer.json()["data"]
+        response.raise_for_status()
+        found: list[dict[str, Any]] = response.json()["data"]
         return found
 
 
 class NaiveTarget(Target):
-    """A plain target for BigCommerce."""
+    """A simple target for BigCommerce."""
 
     name = "naive-target"
     config_jsonschema = th.PropertiesList(

@@ -1,4 +1,4 @@
-"""Fetching the same pages and throwing them away."""
+"""Fetches the pages and discards them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tap_lytics.transport import Transport
 
 
 def main() -> None:
-    """Fetch every page, one ahead, as the tap does."""
+    """Fetch every page, prefetching one as the tap does."""
     config = json.loads(Path(sys.argv[-1]).read_text(encoding="utf-8"))
     shutdown = ShutdownSignal()
     session = HttpSession(

@@ -1,4 +1,4 @@
-"""Kill -9 at random members of a scan of 50 pages, and what the next run repeats.
+"""Kills the tap at random members of a 50-page scan; counts what is read again.
 
 python -m bench.tap_kills [KILLS]
 """
@@ -21,7 +21,7 @@ KILLS = 20
 
 
 def read(config: Path, state: Path | None, stop_at: int | None) -> list[dict[str, Any]]:
-    """Run the tap, kill it behind so many records; gives the whole lines."""
+    """Run the tap and return its complete lines; kill it after `stop_at` records."""
     options = ["--config", str(config), *(["--state", str(state)] if state else [])]
     process = subprocess.Popen(
         [str(TAP), *options],
@@ -40,12 +40,17 @@ def read(config: Path, state: Path | None, stop_at: int | None) -> list[dict[str
 
 
 def keys(messages: list[dict[str, Any]]) -> list[str]:
-    """Give the members' keys."""
+    """Return the members' keys."""
     return [m["record"]["_member_id"] for m in messages if m["type"] == "RECORD"]
 
 
 def kill_once(config: Path, state: Path, member: int) -> tuple[int, int, int]:
-    """Kill and go on; gives who is missing, who came again, and what was lost."""
+    """Kill the tap and run it again.
+
+    Returns:
+        The numbers of members missing, covered by STATE and sent again, and read before
+        the kill but not covered.
+    """
     first = read(config, None, member)
     last = max((n for n, m in enumerate(first) if m["type"] == "STATE"), default=-1)
     covered = set(keys(first[: last + 1]))
@@ -56,7 +61,7 @@ def kill_once(config: Path, state: Path, member: int) -> tuple[int, int, int]:
 
 
 def main() -> None:
-    """Kill, count and print."""
+    """Measure and print."""
     kills = int(sys.argv[1]) if len(sys.argv) > 1 else KILLS
     chance = random.Random(1)  # noqa: S311 - repeatable
     box = Sandbox(Options(members=PAGES * PAGE))
@@ -71,7 +76,7 @@ def main() -> None:
             worst = max(worst, lost)
             print(
                 f"kill {number + 1:2} at member {member:4}: {missing} missing,"
-                f" {again} of the covered again, {lost} read twice"
+                f" {again} covered members sent again, {lost} read twice"
             )
     print(f"at most {worst / PAGE:.1f} pages lost")
 

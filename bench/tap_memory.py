@@ -1,4 +1,4 @@
-"""Memory of the tap, and disk of its ledger, by the size of the audience.
+"""Memory of the tap and disk space of its ledger, by audience size.
 
 python -m bench.tap_memory [MEMBERS …]
 """
@@ -26,7 +26,7 @@ KINDS: dict[str, dict[str, Any]] = {
 
 
 def measure(members: int, kind: str, folder: Path) -> str:
-    """Run once; gives a line of figures."""
+    """Run the tap once and return a line of results."""
     ledger = folder / "members.ledger"
     ledger.unlink(missing_ok=True)
     with served(members) as settings:

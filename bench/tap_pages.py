@@ -1,4 +1,4 @@
-"""Pages of a Lytics account that were rendered once, served at next to no cost."""
+"""Serves pages of a Lytics account that are rendered in advance."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 LENGTH = re.compile(rb"(?i)content-length: (\d+)")
 VIP = "vip_customers"
 PAGE = 100
-DISTINCT = 20  # Pages that are rendered; then they come again, under other addresses.
+DISTINCT = 20  # Rendered pages; they repeat with other email addresses.
 
 
 class Rendered:
-    """Serves pages that were rendered once."""
+    """Serves rendered pages of `members` members."""
 
     def __init__(self, members: int) -> None:
         self.pages = members // PAGE
@@ -46,8 +46,8 @@ class Rendered:
             self._data.append(msgspec.json.encode(page["data"]))
             start = page.get("_next") or ""
 
-    def answer(self, target: str) -> bytes:
-        """Answer one call."""
+    def respond(self, target: str) -> bytes:
+        """Return the response body for a path and query."""
         parts = urlsplit(target)
         if parts.path in self._fixed:
             return self._fixed[parts.path]
@@ -57,14 +57,14 @@ class Rendered:
         after = str(number + 1) if number + 1 < self.pages else ""
         head = f'{{"status":200,"_next":"{after}","total":{self.total},"data":'
         data = self._data[number % DISTINCT]
-        # Another address is another member.
+        # A different email makes a different member.
         data = data.replace(b'"email":"', b'"email":"p%d.' % number)
         return head.encode() + data + b"}"
 
     async def serve(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        """Answer the calls of one connection."""
+        """Respond to the requests of one connection."""
         while True:
             try:
                 request = await reader.readuntil(b"\r\n\r\n")
@@ -73,7 +73,7 @@ class Rendered:
             except (asyncio.IncompleteReadError, ConnectionError):
                 writer.close()
                 return
-            body = self.answer(request.split(b" ", 2)[1].decode())
+            body = self.respond(request.split(b" ", 2)[1].decode())
             head = (
                 "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
                 f"Content-Length: {len(body)}\r\n\r\n"
@@ -82,7 +82,7 @@ class Rendered:
 
 
 def serve(members: int) -> None:
-    """Serve until killed, and print where."""
+    """Print the URL and serve until killed."""
 
     async def run() -> None:
         server = await asyncio.start_server(Rendered(members).serve, "127.0.0.1", 0)
@@ -95,7 +95,7 @@ def serve(members: int) -> None:
 
 @contextmanager
 def served(members: int) -> Iterator[dict[str, Any]]:
-    """Serve so many members from a process; gives the tap's configuration."""
+    """Serve members from a process; yield the tap's configuration."""
     command = [sys.executable, __file__, str(members)]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8")
     try:

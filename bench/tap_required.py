@@ -1,4 +1,4 @@
-"""What require_fields saves: pages and seconds, where a tenth has a customer id.
+"""Pages and seconds saved by require_fields if 10 % have a customer id.
 
 python -m bench.tap_required [MEMBERS]
 """

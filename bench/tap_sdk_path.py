@@ -1,4 +1,4 @@
-"""The same tap with the SDK's default record path: conforming and simplejson."""
+"""The tap with the SDK's default record path: type conformance and simplejson."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class SdkStream(AudienceStream):
-    """Hands its records to the SDK."""
+    """Syncs records with the SDK's code."""
 
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.RECURSIVE
 
@@ -27,13 +27,13 @@ class SdkStream(AudienceStream):
     def _sync_records(
         self, context: Context | None = None, *, write_messages: bool = True
     ) -> Generator[dict[str, Any], Any, Any]:
-        return Stream._sync_records(self, context, write_messages=write_messages)  # noqa: SLF001 - what is measured
+        return Stream._sync_records(self, context, write_messages=write_messages)  # noqa: SLF001 - under measurement
 
 
 class SdkTap(TapLytics):
-    """Writes with the SDK's own writer."""
+    """Writes with the SDK's writer."""
 
-    message_writer_class = SingerWriter  # type: ignore[assignment]  # that is the point
+    message_writer_class = SingerWriter  # type: ignore[assignment]  # under measurement
 
     @override
     def run(self) -> None:

@@ -1,4 +1,4 @@
-"""The target beside a plain one: the same records into the same kind of store."""
+"""Compares the target with a naive one, on the same records and stores."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NAIVE = (sys.executable, str(Path(__file__).parent / "naive_target.py"))
 FIELDS = ("email", "first_name", "last_name", "company")
 MAPPING = [{"from": name, "to": name} for name in FIELDS]
 STREAM = "vip_customers"
-# At 0 ms enough records that the start of a process does not count for much.
+# At 0 ms, use enough records to make the start-up time negligible.
 LOADS = ((0, 10_000), (100, 1_000))
 CHANGED_SHARE = 0.05
 NO_LIMIT = 10_000_000
@@ -30,24 +30,24 @@ NO_LIMIT = 10_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timed:
-    """One run: how long, and how many calls it cost."""
+    """Duration and number of HTTP calls of a run."""
 
     seconds: float
     calls: int
 
 
 def main() -> None:
-    """Print a row for every latency and every state of the store."""
-    print("target-bigcommerce beside a plain BatchSink target, seconds and calls:")
-    print(f"{'':<28}{'ours':>16}{'plain':>16}{'ratio':>8}")
+    """Print a row for every latency and store state."""
+    print("target-bigcommerce and a naive BatchSink target, seconds and calls:")
+    print(f"{'':<28}{'ours':>16}{'naive':>16}{'ratio':>8}")
     for latency, members in LOADS:
         for case in ("all new", "nothing changed", "5 % changed"):
-            ours, plain = (
+            ours, naive = (
                 _measure(command, case, latency, members) for command in (OURS, NAIVE)
             )
             name = f"{latency} ms, {members:,}, {case}"
-            ratio = plain.seconds / ours.seconds
-            print(f"{name:<28}{_shown(ours)}{_shown(plain)}{ratio:>7.1f}x", flush=True)
+            ratio = naive.seconds / ours.seconds
+            print(f"{name:<28}{_shown(ours)}{_shown(naive)}{ratio:>7.1f}x", flush=True)
 
 
 def _measure(command: Sequence[str], case: str, latency: int, members: int) -> Timed:

@@ -1,10 +1,10 @@
-"""Count the project's files that one small run of each plugin enters.
+"""Counts the project's files that one small run of each plugin enters.
 
 python -m bench.tour
 
 A file is entered when one of its functions is called, in any thread, between the start
-of the console script and its exit. Calls made while a module is imported do not count:
-every run imports nearly every file. The fewer files, the fewer a reader has to open.
+of the console script and its exit. Calls during imports do not count, because every run
+imports nearly every file. The number approximates how many files a reader opens.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Json = dict[str, Any]
 
 
 class Tour:
-    """The code objects that are called while no module is imported."""
+    """Collects the code objects that are called, except during imports."""
 
     def __init__(self) -> None:
         self._codes: set[CodeType] = set()

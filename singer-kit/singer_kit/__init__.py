@@ -1,1 +1,1 @@
-"""What tap-lytics and target-bigcommerce share as Singer plugins."""
+"""Code shared by tap-lytics and target-bigcommerce."""

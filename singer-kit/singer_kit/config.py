@@ -1,7 +1,7 @@
-"""Configuration as given, read strictly and checked without ever quoting a value.
+"""Reads and checks the configuration from files and the environment, strictly.
 
-Files and environment variables hold tokens, so every message names the setting and
-what it takes, never what it holds.
+The configuration contains tokens, so messages name a setting and its requirement, never
+its value.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ Validator = extend_validator_with_defaults(DEFAULT_JSONSCHEMA_VALIDATOR)
 
 
 def read_config_files(paths: Iterable[str]) -> dict[str, Any]:
-    """Read files of settings; a later file overrides an earlier one.
+    """Read configuration files; a later file overrides an earlier one.
 
     Raises:
         ConfigError: naming the file that cannot be read.
@@ -60,12 +60,12 @@ def read_config_files(paths: Iterable[str]) -> dict[str, Any]:
 def read_environment(
     environment: Mapping[str, str], schema: Mapping[str, Any], prefix: str
 ) -> dict[str, Any]:
-    """Read the settings that variables hold. An empty variable counts as not set.
+    """Read settings from environment variables. An empty variable counts as not set.
 
     Args:
-        environment: the process's variables.
+        environment: the environment variables of the process.
         schema: the declared settings as a JSON Schema object.
-        prefix: what each variable's name begins with.
+        prefix: the prefix of the variable names, such as `TAP_LYTICS_`.
 
     Raises:
         ConfigError: with a line for each variable that holds the wrong type.
@@ -155,7 +155,7 @@ def config_errors(
             that is not set) and defaults are filled in.
         schema: the declared settings as a JSON Schema object.
         env_prefix: names the variable that could hold a missing setting.
-        skip: settings whose content the caller checks itself, with better messages.
+        skip: settings whose content the caller checks itself, with clearer messages.
     """
     for name in [name for name, value in config.items() if value is None]:
         del config[name]
@@ -173,7 +173,7 @@ def config_errors(
 
 
 def unknown_settings(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
-    """List settings that are not declared, each with a close match if there is one."""
+    """List unknown settings, each with the closest known name if there is one."""
     known = list(schema["properties"])
     lines = []
     for name in config.keys() - set(known):
@@ -184,23 +184,23 @@ def unknown_settings(config: Mapping[str, Any], schema: Mapping[str, Any]) -> li
 
 
 def missing_setting(name: str, env_prefix: str) -> str:
-    """Say that a required setting is missing."""
+    """Return the message for a required setting that is missing."""
     return f"{name} is missing. Set it, for example as {env_prefix}{name.upper()}."
 
 
 def token_errors(name: str, token: str, vendor: str, env_prefix: str) -> Iterator[str]:
-    """Check a token for characters that no header can carry."""
+    """Check that a token is set and can be sent in an HTTP header."""
     if not token:
         yield missing_setting(name, env_prefix)
     elif not TOKEN.fullmatch(token):
         yield (
             f"{name} contains a blank, a line break or a non-ASCII character, which no"
-            f" token has: copy it again from {vendor}."
+            f" token contains. Copy it again from {vendor}."
         )
 
 
 def connection_errors(config: Mapping[str, Any]) -> Iterator[str]:
-    """Check the settings that `connection_settings` declares."""
+    """Check the values of the settings that `connection_settings` declares."""
     if not is_safe_url(config["api_url"]):
         yield (
             "api_url must be an https URL without user, query or fragment (http only"
@@ -266,7 +266,7 @@ def _requirement(error: ValidationError) -> str:
 def connection_settings(
     *, api_url: str, api_url_description: str, user_agent: str
 ) -> list[th.Property[Any]]:
-    """Declare the settings of a connection, the same for both plugins."""
+    """Declare the connection settings that both plugins have."""
     return [
         th.Property(
             "api_url",
@@ -295,7 +295,7 @@ def connection_settings(
 def typed_values(
     config: Mapping[str, Any], declared: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Give every declared setting its Python value.
+    """Convert every declared setting to its Python value.
 
     Args:
         config: a validated configuration with its defaults filled in.

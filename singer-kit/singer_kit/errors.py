@@ -3,7 +3,7 @@
 PluginError                      print its lines, exit with status 1
 ├── ConfigError                  stop: the user changes a setting
 ├── OutputError                  stop: standard output or a file cannot be written
-├── AuthError                    stop: the API refuses the token or its scope
+├── AuthError                    stop: the API rejects the token or its scope
 ├── UnexpectedResponseError      stop: the API broke its contract; nothing is guessed
 ├── RetriesExhaustedError        stop: the next run continues from the state
 ├── StreamMapError               stop the run (tap) or reject the record (target)
@@ -28,7 +28,7 @@ class PluginError(Exception):
 
 
 class ConfigError(PluginError, ConfigValidationError):
-    """The settings cannot work. Lines name the setting and what it takes, no value."""
+    """Invalid settings. Lines name the setting and its requirement, never a value."""
 
     def __init__(self, *lines: str) -> None:
         Exception.__init__(self, *lines)
@@ -37,15 +37,15 @@ class ConfigError(PluginError, ConfigValidationError):
 
 
 class OutputError(PluginError):
-    """Standard output or a file of the user's cannot be written."""
+    """Standard output or a file named in the settings cannot be written."""
 
 
 class AuthError(PluginError, FatalAPIError):
-    """The API does not accept the token, or its scope is too small."""
+    """The API rejects the token, or the token lacks a required scope."""
 
 
 class UnexpectedResponseError(PluginError, FatalAPIError):
-    """The API answered something its documentation does not allow."""
+    """The API returned a response that its documentation does not allow."""
 
 
 class RetriesExhaustedError(PluginError, FatalAPIError):
@@ -57,7 +57,8 @@ class StreamMapError(PluginError, MapExpressionError):
 
     Args:
         stream: the mapped stream.
-        kind: the class name of what the expression raised; its text may quote data.
+        kind: the class name of the error that the expression raised. The error's text
+            is left out, because it may quote data.
     """
 
     def __init__(self, stream: str, kind: str) -> None:
@@ -90,8 +91,8 @@ class NoResponseError(Exception):
     """One attempt got no usable response: timeout, reset, or a body cut short.
 
     Args:
-        reason: the kind of failure, such as `ReadTimeout`. Never the client's own
-            text, which quotes the URL.
+        reason: the kind of failure, such as `ReadTimeout`. Never the HTTP client's
+            message, which quotes the URL.
     """
 
     def __init__(self, reason: str) -> None:

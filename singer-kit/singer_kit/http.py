@@ -1,8 +1,8 @@
 """HTTP to one API: a session that cannot leak the token, and a retry loop.
 
-The session follows no redirect, reads no .netrc, keeps no cookie, sends plain http past
-any proxy and bounds the size of a body. It makes one attempt; what a failure means, and
-whether a request may be repeated, is the caller's decision.
+The session follows no redirects, ignores .netrc, stores no cookies, bypasses proxies
+for plain http and limits the size of a response body. It makes a single attempt; the
+caller decides what a failure means and whether the request may be repeated.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ CHUNK_BYTES = 2**16
 MAX_BODY_BYTES = 2**28  # Over twice a Lytics page of 100 profiles of 1 MB.
 MAX_ATTEMPTS = 10
 MAX_BACKOFF_SECONDS = 60.0
-MAX_RETRY_AFTER_SECONDS = 900.0  # A longer wait is not honoured.
+MAX_RETRY_AFTER_SECONDS = 900.0  # Longer waits are cut to this.
 SECONDS = re.compile(r"[0-9]+")  # str.isdigit accepts more than float does.
 
 # Their warnings quote URLs and headers, which may hold tokens and email addresses.
@@ -54,7 +54,7 @@ class HttpResponse:
 
 
 class HttpSender(Protocol):
-    """One attempt at one request: an `HttpSession`, or what stands in for it."""
+    """Sends one request, once: `HttpSession` or a replacement for it."""
 
     def send(
         self,
@@ -74,11 +74,12 @@ class HttpSession:
     """Connections to one API, for one thread at a time.
 
     Args:
-        base_url: what precedes every target.
-        token_header: the header that carries the token.
-        token: sent as it is.
-        user_agent: sent in `User-Agent`.
-        timeout_seconds: for each wait for data; a connection gets 5 seconds at most.
+        base_url: prefix of every target.
+        token_header: name of the header that carries the token.
+        token: sent unchanged.
+        user_agent: value of the `User-Agent` header.
+        timeout_seconds: read timeout, for each wait for data. The connect timeout is 5
+            seconds.
         headers: sent with every request.
     """
 
@@ -98,9 +99,8 @@ class HttpSession:
         self._session.auth = _HeaderAuth(token_header, token)
         self._session.headers.update({"User-Agent": user_agent, **(headers or {})})
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-        # Proxies and certificates, read from the environment once instead of with
-        # every request. Plain http stays on this machine: a proxy would carry the
-        # token away.
+        # Read proxies and certificates from the environment once, not per request.
+        # Plain http is only used on this machine; a proxy would receive the token.
         self._environment = self._session.merge_environment_settings(
             base_url, {"http": ""}, stream=True, verify=None, cert=None
         )
@@ -118,14 +118,14 @@ class HttpSession:
         Args:
             method: the HTTP method.
             target: path and query, already encoded.
-            body: sent with its content type; None for no body.
-            content_type: of the body.
+            body: request body; None for no body.
+            content_type: media type of the body.
 
         Raises:
-            NoResponseError: when no whole response arrived; the request may or may
+            NoResponseError: when no complete response arrived; the request may or may
                 not have been processed.
-            UnexpectedResponseError: when the request cannot be sent at all, the
-                certificate is not valid, or the body is too large.
+            UnexpectedResponseError: when the request cannot be sent, the certificate
+                is invalid, or the response body is too large.
         """
         endpoint = f"{method} {target.partition('?')[0]}"
         try:
@@ -151,7 +151,8 @@ class HttpSession:
         if content is None:
             raise UnexpectedResponseError(
                 f"{endpoint} returned {response.status_code} with a body of more than"
-                f" {MAX_BODY_BYTES >> 20} MiB, which no response has. Check api_url."
+                f" {MAX_BODY_BYTES >> 20} MiB, more than any response of"
+                " this API. Check api_url."
             )
         return HttpResponse(
             status=response.status_code, headers=response.headers, body=content
@@ -164,7 +165,7 @@ class HttpSession:
 
 
 class _HeaderAuth(AuthBase):
-    """The token in its header. As an `auth`, so that no .netrc replaces it."""
+    """Sets the token header. Without an `auth`, requests would read .netrc."""
 
     def __init__(self, header: str, token: str) -> None:
         self._header = header
@@ -181,12 +182,12 @@ class _Session(requests.Session):
     @override
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         # Even with allow_redirects=False, requests parses the Location header, and
-        # fails on some.
+        # fails on a malformed one.
         return None
 
 
 def _read_body(response: requests.Response) -> bytes | None:
-    """Read and unpack a body; None for one over the cap."""
+    """Read and decompress a body; None if it exceeds `MAX_BODY_BYTES`."""
     chunks, size = [], 0
     for chunk in response.iter_content(CHUNK_BYTES):
         chunks.append(chunk)
@@ -206,7 +207,7 @@ TRANSIENT = (
 
 
 def _failure(endpoint: str, error: Exception) -> Exception:
-    # The error's own text holds the URL; its class says enough.
+    # The error's text contains the URL, so only its class is used.
     kind = type(error).__name__
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
         return UnexpectedResponseError(
@@ -225,7 +226,7 @@ def _failure(endpoint: str, error: Exception) -> Exception:
 
 
 def parse_http_date(header: str | None) -> datetime | None:
-    """Read the date of an HTTP header; None if it cannot be read."""
+    """Parse an HTTP date; None if it is absent or malformed."""
     try:
         at = parsedate_to_datetime(header or "")
         return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
@@ -236,7 +237,7 @@ def parse_http_date(header: str | None) -> datetime | None:
 def parse_retry_after(
     header: str | None, *, now: datetime | None = None
 ) -> float | None:
-    """Read Retry-After, seconds or a date, as seconds from 0 to 900; else None."""
+    """Parse Retry-After (seconds or a date) to 0 to 900 seconds; None if invalid."""
     if header is None:
         return None
     if SECONDS.fullmatch(header.strip()):
@@ -250,10 +251,10 @@ def parse_retry_after(
 
 
 def exponential_backoff(attempt: int, jitter: float) -> float:
-    """Seconds to wait after so many failed attempts: full jitter, 60 at most.
+    """Return the seconds to wait after a failed attempt: full jitter, at most 60.
 
     Args:
-        attempt: attempts made so far, from 1.
+        attempt: number of attempts made so far, starting at 1.
         jitter: a random number from 0 to 1.
     """
     return jitter * min(MAX_BACKOFF_SECONDS, 2.0 ** min(attempt - 1, 10))
@@ -272,15 +273,16 @@ def call_with_retries(
 
     Args:
         call: the call.
-        retry_on: what it raises when another attempt may succeed.
-        sleep: waits so many seconds; what it raises ends the loop.
-        wait: seconds to wait, by the error and the number of attempts made.
-        on_retry: logs a retry: the error, the next attempt's number, the seconds.
-        hint: what the user can rely on, appended to the last error.
+        retry_on: errors after which another attempt may succeed.
+        sleep: waits for a number of seconds; an error that it raises ends the loop.
+        wait: returns the seconds to wait, given the error and the number of attempts
+            made.
+        on_retry: called before each wait with the error, the number of the next
+            attempt and the seconds.
+        hint: completes the final error, after the number of attempts.
 
     Raises:
-        RetriesExhaustedError: when the last attempt failed as well; that error is its
-            cause.
+        RetriesExhaustedError: when every attempt failed; its cause is the last error.
     """
 
     def error_of(state: tenacity.RetryCallState) -> Exception:

@@ -1,4 +1,4 @@
-"""Log records that cannot forge or break a line, and standard output in whole lines."""
+"""Log records escaped to one line, and a buffered standard output."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing_extensions import override
 
 from .errors import OutputError
 
-MAX_MESSAGE_LENGTH = 8000  # Characters: room for a hundred names.
+MAX_MESSAGE_LENGTH = 8000  # Characters; enough for a list of a hundred names.
 
 
 class EscapedLogRecord(logging.LogRecord):
-    """Escapes line breaks, terminal sequences and all else that is not printable.
+    """Escapes line breaks, terminal sequences and other unprintable characters.
 
-    Names of streams and fields and the words of a server are untrusted: they must not
+    Names of streams and fields and error texts of a server are untrusted: they must not
     forge a line, move the cursor, change the text direction or flood the log.
     """
 
@@ -34,10 +34,10 @@ def escape_log_records() -> None:
 
 
 def buffer_stdout() -> None:
-    """Put a buffer before standard output where PYTHONUNBUFFERED removed it.
+    """Restore the buffer of standard output if PYTHONUNBUFFERED removed it.
 
-    Without one, a write into a full pipe that a signal interrupts ends short, and the
-    rest of the line is lost.
+    Without a buffer, a signal that interrupts a write to a full pipe cuts it short, and
+    the rest of the line is lost.
     """
     given = sys.stdout
     raw = getattr(given, "buffer", None)
@@ -48,10 +48,10 @@ def buffer_stdout() -> None:
 
 
 def require_stdout(hint: str) -> None:
-    """Check that there is a standard output.
+    """Check that standard output is open.
 
     Args:
-        hint: what the plugin prints there and what to do, as a sentence.
+        hint: completes the error: what the plugin prints there and what to do.
 
     Raises:
         OutputError: when it was closed (`>&-`).

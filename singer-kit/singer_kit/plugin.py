@@ -1,13 +1,12 @@
-"""The seam between a plugin and the Singer SDK.
+"""What both plugins override in the Singer SDK's plugin base.
 
-Everything that both plugins override in the SDK's plugin base stands here, and with it
-each private name of the SDK that both rely on:
+Includes every private name of the SDK that both rely on:
 
-- `_env_var_config`, `_validate_config`: no public hook; the SDK's own versions quote
-  values in their messages and read `maybe` as false.
-- `_handle_termination`: no public hook; the SDK's own drains inside the handler.
+- `_env_var_config`, `_validate_config`: no public hook; the SDK's versions quote values
+  in their messages and read `maybe` as false.
+- `_handle_termination`: no public hook; the SDK's version drains inside the handler.
 - `parse_environment_config`: the only function that loads a `.env` file.
-- `classproperty`, `_ConfigInput`: the types of what is overridden.
+- `classproperty`, `_ConfigInput`: the types of overridden members.
 """
 
 from __future__ import annotations
@@ -41,8 +40,8 @@ if TYPE_CHECKING:
 class SingerPlugin(PluginBase):
     """Strict settings, one-line errors and graceful shutdown for a tap or target.
 
-    A plugin names this before the SDK's class, and sets `shutdown` before it calls the
-    SDK's constructor.
+    A plugin lists this class before the SDK's class among its bases, and sets
+    `shutdown` before it calls the SDK's constructor.
     """
 
     stdout_hint: ClassVar[str]  # Completes the error about a closed standard output.
@@ -53,17 +52,17 @@ class SingerPlugin(PluginBase):
         """The prefix of the variables that hold settings, such as `TAP_LYTICS_`."""
         return cls.name.upper().replace("-", "_") + "_"
 
-    # What a plugin adds.
+    # Hooks for a plugin.
 
     @classmethod
     def settings_errors(cls, config: Mapping[str, Any]) -> Iterable[str]:
-        """List what a configuration that satisfies the schema still has wrong."""
+        """List errors that the schema cannot express. The schema is satisfied."""
         del config
         return ()
 
     @classmethod
     def settings_warnings(cls, config: Mapping[str, Any]) -> Iterable[str]:
-        """List what a valid configuration can hardly be meant to say."""
+        """List likely mistakes in a valid configuration."""
         del config
         return ()
 
@@ -76,7 +75,7 @@ class SingerPlugin(PluginBase):
 
     @classmethod
     def after_error(cls, error: PluginError) -> None:
-        """Leave the process in order after an expected error was logged."""
+        """Clean up after an expected error was logged, before the process exits."""
 
     # Settings.
 
@@ -92,8 +91,8 @@ class SingerPlugin(PluginBase):
 
     @classmethod
     def settings_schema(cls) -> dict[str, Any]:
-        """The declared settings together with the SDK's own."""
-        schema = deepcopy(cls.config_jsonschema)  # The SDK adds to what it is given.
+        """The JSON Schema of the plugin's settings and the SDK's own."""
+        schema = deepcopy(cls.config_jsonschema)  # The SDK modifies its argument.
         cls.append_builtin_config(schema)
         return schema
 
@@ -105,7 +104,7 @@ class SingerPlugin(PluginBase):
 
     @classmethod
     def validate(cls, config: dict[str, Any]) -> list[str]:
-        """List all that is wrong with a configuration; fill in its defaults."""
+        """List all errors of a configuration; fill in its defaults."""
         errors = cls.validate_schema(config, cls.settings_schema())
         return errors or list(cls.settings_errors(config))
 
@@ -139,7 +138,7 @@ class PluginCommand(SingerCommand):
 
     @classmethod
     def wrap(cls, command: click.Command, plugin: type[SingerPlugin]) -> Self:
-        """Take the place of the SDK's command."""
+        """Replace the SDK's command, keeping its options."""
         wrapped = cls(
             name=command.name,
             callback=command.callback,
@@ -166,7 +165,7 @@ class PluginCommand(SingerCommand):
 
     @override
     def invoke(self, ctx: click.Context) -> Any:
-        # As in the SDK, whose own error handling would add a line without content.
+        # Same as the SDK, except that its error handling would log an empty line.
         logging.captureWarnings(capture=True)
         warnings.filterwarnings("once", category=DeprecationWarning)
         sys.excepthook = self.excepthook

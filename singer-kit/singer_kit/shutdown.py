@@ -1,7 +1,7 @@
-"""Graceful shutdown: a signal ends every wait, and nothing new begins after it.
+"""Graceful shutdown: a signal ends every wait, and no new work starts after it.
 
-The signal handler writes to a pipe, which is safe in a handler where taking a lock is
-not. All waits of a plugin select on that pipe, so they end at once.
+The signal handler writes to a pipe, which is safe in a handler; taking a lock is not.
+All waits of a plugin select on that pipe, so they end at once.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class ShutdownSignal:
             os.write(self._writer, b"!")
 
     def wait(self, seconds: float) -> None:
-        """Sleep.
+        """Sleep for a number of seconds.
 
         Raises:
             ShutdownRequestedError: as soon as a signal arrives.
@@ -54,7 +54,11 @@ class ShutdownSignal:
         self.wait_for(None, seconds)
 
     def wait_for(self, descriptor: int | None, seconds: float | None = None) -> bool:
-        """Wait until the descriptor is readable or the seconds are over.
+        """Wait until the descriptor is readable or the timeout expires.
+
+        Args:
+            descriptor: the file descriptor; None to wait for the timeout only.
+            seconds: the timeout; None for no timeout.
 
         Returns:
             Whether the descriptor is readable.
@@ -75,9 +79,10 @@ class ShutdownSignal:
 
 
 class BackgroundCall(Generic[T]):
-    """A call that runs in a thread while its caller does something else.
+    """A call in a background thread.
 
-    The thread is a daemon: after a signal nothing waits for its result.
+    The thread is a daemon, so the process can exit after a signal without waiting for
+    the call.
     """
 
     def __init__(self, call: Callable[[], T], shutdown: ShutdownSignal) -> None:
@@ -88,7 +93,7 @@ class BackgroundCall(Generic[T]):
         threading.Thread(target=self._run, args=(call,), daemon=True).start()
 
     def result(self) -> T:
-        """Wait for the call; what it raised is raised here.
+        """Wait for the call and return its result, or raise its error.
 
         Raises:
             ShutdownRequestedError: when a signal arrives first.

@@ -1,4 +1,7 @@
-"""The SDK's stream maps. Their expressions are the user's and can fail in any way."""
+"""The SDK's stream maps, with one-line errors.
+
+The expressions are written by users and can raise any exception.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +20,13 @@ if TYPE_CHECKING:
 
 @contextmanager
 def checked_stream_maps(stream: str | None = None) -> Iterator[None]:
-    """Turn what the SDK raises while it reads stream_maps into one clear line.
+    """Turn an error that the SDK raises while it reads stream_maps into one line.
 
     Args:
-        stream: named in the error, where maps are read per stream.
+        stream: named in the error, if maps are read for a single stream.
 
     Raises:
-        ConfigError: quoting no expression, as one can hold a secret.
+        ConfigError: quotes no expression, because one can contain a secret.
     """
     try:
         yield
@@ -33,7 +36,7 @@ def checked_stream_maps(stream: str | None = None) -> Iterator[None]:
         where = "" if stream is None else f" for stream {stream}"
         raise ConfigError(
             f"stream_maps cannot be used{where} ({type(error).__name__}): an entry is"
-            " not a valid expression, or not of the form that the SDK documents."
+            " not a valid expression, or does not have a form that the SDK documents."
             " Correct it."
         ) from None
 
@@ -41,7 +44,7 @@ def checked_stream_maps(stream: str | None = None) -> Iterator[None]:
 def apply_stream_map(
     stream_map: StreamMap, record: Mapping[str, Any]
 ) -> dict[str, Any] | None:
-    """Map a copy of a record; None if the map filters it out.
+    """Map a copy of a record; return None if the map filters it out.
 
     Raises:
         StreamMapError: when an expression fails on this record.
@@ -54,5 +57,5 @@ def apply_stream_map(
 
 
 def kept_stream_maps(stream_maps: Iterable[StreamMap]) -> list[StreamMap]:
-    """Leave out the maps that drop their stream."""
+    """Return the stream maps without those that remove their stream."""
     return [each for each in stream_maps if not isinstance(each, RemoveRecordTransform)]

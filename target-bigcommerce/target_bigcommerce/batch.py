@@ -1,6 +1,6 @@
-"""Buffered records grouped by customer, and the customers they turn out to be.
+"""Buffered records, grouped by customer and looked up in the store.
 
-Records that name the same customer, some by id and others by email, become one write.
+Records of the same customer become one write, whether they name it by id or by email.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ class BufferedRecord:
     """A record that waits for the next drain.
 
     Args:
-        order: its position among all records of the run.
-        desired: what is to be written for it.
-        message: the RECORD message, in case it is rejected.
-        member: the member it is about, as identified by the stream's keys.
+        order: position among all records of the run.
+        desired: the values to write.
+        message: the RECORD message, for the rejects file.
+        member: values of the stream's keys, which identify the member.
     """
 
     order: int
@@ -49,7 +49,7 @@ class Batch:
 
     @classmethod
     def of(cls, record: BufferedRecord) -> Self:
-        """Make a batch of one record."""
+        """Create a batch with one record."""
         batch = cls()
         batch.add(record)
         return batch
@@ -74,12 +74,15 @@ class CustomerWrite:
     """One customer in a drain.
 
     Args:
-        records: in the order in which they came.
-        desired: their desired customers, merged.
-        customer_id: None until the customer is created.
-        row: the customer as found; None for one to be created.
-        inline: the attribute values that its creation brought.
+        records: its records, in input order.
+        desired: their merged values.
+        customer_id: None until the customer is matched or created.
+        row: the customer as found or created; None if there is none yet.
+        is_changed: whether a value was written.
+        is_created: whether this drain created or matched it by a POST.
+        is_cleared: whether its audience value was deleted.
         rejected: why nothing more is written for it.
+        inline: attribute values that its POST contained.
     """
 
     records: list[BufferedRecord]
@@ -99,14 +102,18 @@ class CustomerWrite:
         customer_id: int | None = None,
         row: Row | None = None,
     ) -> Self:
-        """Merge a customer's records in the order in which they came."""
+        """Merge a customer's records in input order."""
         ordered = sorted(records, key=lambda record: record.order)
         desired = reduce(merge, (record.desired for record in ordered))
         return cls(records=ordered, desired=desired, customer_id=customer_id, row=row)
 
     @property
     def found(self) -> Row:
-        """The customer, which must have been found or created."""
+        """The customer that was found or created.
+
+        Raises:
+            ValueError: when there is none.
+        """
         if self.row is None:
             raise ValueError("the customer was not found")
         return self.row
@@ -123,12 +130,12 @@ class CustomerWrite:
 
     @property
     def lacks_values(self) -> bool:
-        """Whether its values are not looked up yet, as it was found by email."""
+        """Whether its attribute values still have to be read: it was found by email."""
         has_id = any(each.desired.customer_id is not None for each in self.records)
         return not has_id and not self.inline
 
     def created(self, row: Row) -> None:
-        """Take the created customer."""
+        """Set the customer that a POST returned."""
         self.row, self.customer_id, self.is_created = row, row["id"], True
 
     @property
@@ -148,10 +155,16 @@ def look_up(
     include: Sequence[str],
     attribute_ids: Sequence[int],
 ) -> tuple[list[CustomerWrite], list[StoredValue]]:
-    """Find a batch's customers, by id or by email, with calls in parallel.
+    """Find a batch's customers by id or email, with calls in parallel.
+
+    Args:
+        batch: the buffered records.
+        store: where to look them up.
+        include: the `include` values for customers.
+        attribute_ids: attributes whose values are read for customers given by id.
 
     Returns:
-        The writes, and the attribute values of those customers that came by id.
+        One write per customer, and the attribute values of customers given by id.
     """
     ids = [key for key in batch.by_key if isinstance(key, int)]
     emails = [key for key in batch.by_key if isinstance(key, str)]

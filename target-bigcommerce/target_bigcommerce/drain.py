@@ -1,7 +1,7 @@
 """One drain: look up, plan, and write what differs.
 
-Also the attribute definitions a drain relies on, which are read once a run and created
-where the store lacks them.
+Also holds the attribute definitions, which are read once per run and created where the
+store lacks them.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ logger = logging.getLogger("target-bigcommerce")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamPlan:
-    """What a drain must know about the stream whose records it writes.
+    """The settings of one stream that its drains need.
 
     Args:
-        stream: its name, which is the audience's slug.
-        types: each attribute that it writes, by name, with its type.
-        audience: the name of the attribute that holds the slug.
-        includes: what a look-up of customers must include.
+        stream: the stream's name, which is the audience's slug.
+        types: type of every attribute to write, by name.
+        audience: name of the attribute that holds the slug.
+        includes: the `include` values for looking up customers.
         may_create: whether customers that are not found are created.
     """
 
@@ -67,7 +67,7 @@ class StreamPlan:
 
 
 class AttributeRegistry:
-    """The store's attribute definitions by name, as this run knows them."""
+    """The store's attribute definitions by name, cached for the run."""
 
     def __init__(self, store: StoreApi) -> None:
         self._store = store
@@ -78,7 +78,8 @@ class AttributeRegistry:
         """Check that each attribute exists with its type, or can be created.
 
         Raises:
-            AttributeConflictError: when one has another type, or there is no room.
+            AttributeConflictError: when one has another type, or the store has too many
+                attributes.
         """
         known = self._definitions()
         for name, mapped in types.items():
@@ -93,18 +94,24 @@ class AttributeRegistry:
             raise AttributeConflictError(
                 f"The store has {len(known)} of at most {MAX_ATTRIBUTES} attributes:"
                 f" there is no room for {', '.join(map(repr, missing))}. Delete some in"
-                " the store, or map to those that it has."
+                " the store, or map to existing ones."
             )
 
     def known_ids(self, names: Iterable[str]) -> list[int]:
-        """Return the ids of those attributes that the store has."""
+        """Return the ids of the named attributes that exist in the store."""
         known = self._definitions()
         return [known[name].id for name in names if name in known]
 
     def ensure(
         self, types: Mapping[str, str], *, audience: str, slug: str
     ) -> Definitions:
-        """Return all definitions; create those that the store lacks."""
+        """Return the definitions of a stream; create those that the store lacks.
+
+        Args:
+            types: type of every attribute, by name.
+            audience: name of the attribute that holds the slug.
+            slug: the slug.
+        """
         known = self._definitions()
         for name, mapped in types.items():
             if name not in known:
@@ -114,7 +121,7 @@ class AttributeRegistry:
         return Definitions(ids=ids, types=types, audience=audience, slug=slug)
 
     def check_still_there(self, names: Iterable[str]) -> None:
-        """Check that the store still has the attributes known by these names.
+        """Check that the store still has the named attributes.
 
         Raises:
             AttributeConflictError: when one was deleted during this run.
@@ -125,13 +132,13 @@ class AttributeRegistry:
             if name in known and known[name].id not in present:
                 raise AttributeConflictError(
                     f"The attribute {name!r} was deleted from the store during this"
-                    " run. Run again: the attribute is then created."
+                    " run. Run again to create it."
                 )
 
     def _definitions(self) -> dict[str, AttributeDefinition]:
         if self._known is None:
             found = sorted(self._store.attributes(), key=lambda each: -each.id)
-            # Names should be unique; if not, the lowest id counts.
+            # Names should be unique; if not, the lowest id is used.
             self._known = {each.name: each for each in found}
         return self._known
 
@@ -143,9 +150,9 @@ class Destination:
     Args:
         store: the BigCommerce store.
         guard: limits how many audience values are cleared.
-        changes: logs each value written.
-        stats: counts it.
-        attributes: the store's definitions.
+        changes: logs every value written.
+        stats: counts every value written.
+        attributes: the store's attribute definitions.
     """
 
     store: StoreApi
@@ -169,11 +176,11 @@ class Destination:
 class Drain:
     """Writes the batches of one stream.
 
-    Each step skips the customers that an earlier one rejected. A drain that fails may
-    be repeated as a whole, since it looks up before it writes.
+    Each step skips the customers that an earlier step rejected. A failed drain can be
+    repeated from the start, because it looks up before it writes.
 
     Raises:
-        AttributeConflictError: when an attribute cannot be as it is mapped.
+        AttributeConflictError: when an attribute has another type or cannot be created.
     """
 
     def __init__(self, plan: StreamPlan, destination: Destination) -> None:
@@ -184,15 +191,15 @@ class Drain:
         self._attributes.check(plan.types)
 
     def write(self, batch: Batch) -> list[CustomerWrite]:
-        """Write a batch; return what became of each of its customers.
+        """Write a batch; return the result for each of its customers.
 
         Raises:
-            PluginError: when it cannot be finished.
+            PluginError: when the run must stop.
         """
         return [one for write in self._write(batch) for one in self._retry(write)]
 
     def _retry(self, write: CustomerWrite) -> list[CustomerWrite]:
-        """Write a rejected customer's records one by one; only bad ones stay so."""
+        """Write a rejected customer's records one by one; reject only the bad ones."""
         is_by_store = write.rejected is not None and write.rejected.status is not None
         if not is_by_store or len(write.records) == 1:
             return [write]
@@ -259,7 +266,7 @@ class Drain:
                 continue
             write.created(written.done[at])
             if written.done[at].get("_found"):
-                # The response to its POST was lost: compare it like any other.
+                # It existed, or the response to its POST was lost: compare it.
                 existing.append(write)
                 continue
             write.inline = to_inline_values(write.found["id"], row)
@@ -291,7 +298,7 @@ class Drain:
                 write.is_cleared = True
 
     def _clears_nothing(self, writes: Sequence[CustomerWrite]) -> bool:
-        # For exits alone the attribute that they would clear is not created.
+        # Do not create the audience attribute only to clear it.
         is_all_exits = not any(write.desired.has_member_record for write in writes)
         return is_all_exits and not self._attributes.known_ids([self._plan.audience])
 
@@ -322,8 +329,8 @@ class Drain:
                 write.rejected = to_reject(written.rejected[at])
 
     def _check_attributes(self, written: WriteResult) -> None:
-        # The store also rejects rows for a deleted attribute, in words that need not
-        # say so; no record may be rejected for that.
+        # The store also rejects rows of a deleted attribute, with an error that may not
+        # say so. No record may be rejected for that.
         if written.rejected:
             self._attributes.check_still_there(self._plan.types)
 
@@ -351,24 +358,24 @@ class Drain:
     # Exits.
 
     def clear_unseen(self, seen: SeenMembers) -> None:
-        """Delete the audience's values of customers not seen under a version.
+        """Delete the audience's value of every customer not seen under a version.
 
-        Everything buffered must be written already.
+        Everything buffered must have been written.
 
         Raises:
-            TooManyClearsError: before the first deletion, when there are too many.
+            TooManyClearsError: when there are too many; nothing is deleted.
         """
         stream, attribute = self._plan.stream, self._plan.audience
-        if seen.doubt:
+        if seen.incomplete_reason:
             logger.warning(
                 "%s: no value of %s is cleared. To clear all of them, delete this"
                 " attribute in BigCommerce.",
-                seen.doubt,
+                seen.incomplete_reason,
                 attribute,
             )
             return
         for number in self._attributes.known_ids([attribute]):
-            # Another's value in the attribute is not this audience's to delete.
+            # Keep the values of other audiences.
             left = [
                 value
                 for value in self._store.values_of(number)

@@ -1,4 +1,4 @@
-"""A dry run: a store that is read but never written, and a table of what would be."""
+"""A dry run: a store that is never written, and a table of the changes."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ MAX_WIDTH = 40
 
 
 class DryRun:
-    """Stands for the store and the change log of a run that writes nothing.
+    """Replaces the store and the change log of a run that writes nothing.
 
     Args:
-        client: is read.
-        stats: counts the calls that were made.
-        throttle: knows the store's quota.
-        share: the part of it that a run may use, from 0 to 1.
+        client: reads the store.
+        stats: has the number of calls made.
+        throttle: has the store's quota.
+        share: share of the quota that a run may use, from 0 to 1.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class DryRun:
         self._share = share
 
     def report(self) -> None:
-        """Print the end of the table: the number of changes and of calls."""
+        """Print the end of the table: the numbers of changes and calls."""
         quota, window = self._throttle.quota, self._throttle.window_seconds
         per_minute = 60 * quota * self._share / window if quota and window else None
         self.table.finish(
@@ -61,12 +61,12 @@ class DryRun:
 
 
 def describe_calls(*, reads: int, writes: int, per_minute: float | None) -> str:
-    """Describe what the run would have cost.
+    """Describe the number of calls and the time that a real run takes.
 
     Args:
-        reads: calls made, which a real run makes too.
-        writes: calls not made.
-        per_minute: calls that the store's quota allows; None if it is unknown.
+        reads: calls made, as in a real run.
+        writes: calls that a real run makes in addition.
+        per_minute: calls per minute that the store's quota allows; None if unknown.
     """
     text = f"Calls: {reads:,} reads and {writes:,} writes"
     if not per_minute:
@@ -80,7 +80,7 @@ class DryRunStore:
     def __init__(self, client: BigCommerceClient) -> None:
         self._client = client
         self.writes = 0
-        self._last_id = 0  # Of attributes and customers not created; counts down.
+        self._last_id = 0  # For new attributes and customers; counts down.
 
     def run_parallel(self, tasks: Sequence[Callable[[], T]]) -> list[T]:
         """Run reads in parallel."""
@@ -152,7 +152,7 @@ class DryRunStore:
 
 
 class DryRunTable:
-    """Prints what would change: customer, field, old and new value, emails masked."""
+    """Prints the changes: customer, field, old and new value, with emails masked."""
 
     def __init__(self, write: Callable[[str], Any] | None = None) -> None:
         self._write = write or sys.stderr.write
@@ -179,7 +179,7 @@ class DryRunTable:
         """Do nothing."""
 
     def finish(self, cost: str) -> None:
-        """Print how many lines were left out, and the cost."""
+        """Print the number of lines omitted, the number of changes and the cost."""
         if self._lines > MAX_LINES:
             self._write(f"… and {self._lines - MAX_LINES:,} more.\n")
         self._write(f"Dry run: {self._lines:,} values would change. {cost}\n")

@@ -1,19 +1,19 @@
 """The target's own errors, grouped by what the caller does next.
 
 PluginError                    (singer_kit) print its lines, exit with status 1
-├── ConfigError, OutputError   stop: the user changes a setting or frees a file
-├── AuthError                  stop: the store refuses the token or its scope
+├── ConfigError, OutputError   stop: the user changes a setting or fixes a file
+├── AuthError                  stop: the store rejects the token or its scope
 ├── UnexpectedResponseError    stop: the API broke its contract; nothing is guessed
 ├── RetriesExhaustedError      stop: the next run continues from the STATE
 ├── ShutdownRequestedError     stop: a signal arrived; start nothing new
-├── InputError                 stop: the input is not what Singer specifies
-├── AttributeConflictError     stop: an attribute cannot be as it is mapped
+├── InputError                 stop: the input breaks the Singer specification
+├── AttributeConflictError     stop: an attribute does not fit the mapping
 ├── TooManyRejectsError        stop after the drain: max_rejects
 ├── TooManyClearsError         stop and clear nothing: max_clear_percent
 ├── LimitReachedError          stop with status 0: limit
 ├── RetriableError             (singer_kit) retry
 │   └── ThrottledError         retry when the throttle allows it
-├── OutcomeUnknownError        look up, then retry what was not applied
+├── OutcomeUnknownError        look up the rows, then retry those not applied
 └── RequestRejectedError       bisect, and reject the offending rows
 RecordRejectedError            reject the record and continue
 """
@@ -28,11 +28,11 @@ from singer_kit.errors import PluginError, RetriableError
 
 
 class InputError(PluginError):
-    """The input is not a Singer stream that this target can use."""
+    """The input is not a Singer stream, or not one that this target supports."""
 
 
 class AttributeConflictError(PluginError):
-    """An attribute cannot be as it is mapped: other type, no room, or deleted."""
+    """An attribute has another type, cannot be created, or was deleted."""
 
 
 class TooManyRejectsError(PluginError):
@@ -44,7 +44,7 @@ class TooManyClearsError(PluginError):
 
 
 class LimitReachedError(PluginError):
-    """As many customers were changed as `limit` says."""
+    """`limit` customers were changed."""
 
 
 class ThrottledError(RetriableError):
@@ -52,7 +52,7 @@ class ThrottledError(RetriableError):
 
 
 class OutcomeUnknownError(PluginError):
-    """A POST may or may not have been applied. Look its rows up before repeating it.
+    """A POST may or may not have been applied. Look up its rows before repeating it.
 
     Args:
         message: what failed, for the log.
@@ -66,9 +66,9 @@ class OutcomeUnknownError(PluginError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorDetails:
-    """Why BigCommerce rejected something, in its own words.
+    """BigCommerce's reason for rejecting a request or a row.
 
-    They may quote personal data, so they are written to the rejects and nowhere else.
+    The texts may quote personal data, so they are written to the rejects file only.
     """
 
     status: int
@@ -77,7 +77,7 @@ class ErrorDetails:
 
 
 class RequestRejectedError(PluginError):
-    """The store rejected a request. Bisect it, and reject the offending rows."""
+    """The store rejected a request. Bisect it and reject the offending rows."""
 
     def __init__(self, message: str, details: ErrorDetails) -> None:
         super().__init__(message)
@@ -137,8 +137,9 @@ class RecordRejectedError(Exception):
 
     Args:
         code: the kind of problem.
-        reason: names fields and lengths. Only the store's own text may quote values.
-        status: the HTTP status, if the store refused the record.
+        reason: names fields and lengths. Only an error text of the store may quote
+            values.
+        status: the HTTP status, if the store rejected the record.
     """
 
     def __init__(
@@ -150,7 +151,7 @@ class RecordRejectedError(Exception):
         self.status = status
 
 
-# Part of BigCommerce's error text in lower case, and the code it stands for.
+# A part of BigCommerce's error text, in lower case, and its reject code.
 _CODES_BY_ERROR_TEXT = (
     ("already in use", RejectCode.EMAIL_TAKEN),
     ("invalid customer id", RejectCode.UNKNOWN_CUSTOMER),
@@ -159,9 +160,9 @@ _CODES_BY_ERROR_TEXT = (
 
 
 def to_reject(details: ErrorDetails) -> RecordRejectedError:
-    """Map the store's error about a row to a reject, with the store's text as reason.
+    """Map the store's error for a row to a reject; the store's text is the reason.
 
-    A status of 200 means that the response confirmed other rows but not this one.
+    Status 200 means that the response did not confirm this row.
     """
     errors = "; ".join(str(text) for text in (details.errors or {}).values())
     text = " ".join(part for part in (details.title, errors) if part)

@@ -1,8 +1,8 @@
 """Which members left, and how many of their values may be deleted.
 
 A tap reports exits in two ways: by a record with `_sdc_deleted_at`, or by
-ACTIVATE_VERSION, after which everybody not seen under that version has left. Either way
-a broken audience must not delete everybody's value, so a guard limits the share.
+ACTIVATE_VERSION, which means that every member not seen under that version has left.
+A broken audience must not delete all values, so a guard limits the share.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from .errors import TooManyClearsError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-KEPT_VERSIONS = 2  # Of a stream: the current one and the one before it.
+KEPT_VERSIONS = 2  # Per stream: the current and the previous one.
 DAY_SECONDS = 24 * 3600.0
-ALWAYS_ALLOWED = 100  # Values, however large a share of a small audience they are.
+ALWAYS_ALLOWED = 100  # Values, whatever share of a small audience they are.
 
 
 @dataclass(slots=True)
@@ -29,9 +29,9 @@ class SeenMembers:
     """The customers read under one version of a stream.
 
     Args:
-        customers: their ids; a million of them take a few megabytes.
-        records: how many records were read.
-        unidentified: how many of these name no customer for sure: their id is
+        customers: their ids; a million take a few megabytes.
+        records: number of records read.
+        unidentified: number of records whose customer is unknown: their id is
             unreadable, or they have none and were rejected.
     """
 
@@ -40,8 +40,8 @@ class SeenMembers:
     unidentified: int = 0
 
     @property
-    def doubt(self) -> str:
-        """Why it is not certain who left; empty if it is."""
+    def incomplete_reason(self) -> str:
+        """Why members not seen may not have left; empty if they have."""
         if not self.records:
             return (
                 "No record came under the activated version (an empty audience looks"
@@ -56,13 +56,13 @@ class SeenMembers:
 
 
 class StreamVersions:
-    """The members seen by stream and version; outlives the sinks of a stream."""
+    """The members seen, by stream and version; outlives the sinks of a stream."""
 
     def __init__(self) -> None:
         self._seen: dict[str, dict[int, SeenMembers]] = {}
 
     def add_record(self, stream: str, version: int | None) -> SeenMembers | None:
-        """Count a record; return where its customer belongs, None without version."""
+        """Count a record; return the members of its version, None without a version."""
         if version is None:
             return None
         versions = self._seen.setdefault(stream, {})
@@ -80,11 +80,11 @@ class StreamVersions:
 
 
 class ClearGuard:
-    """Refuses to clear too large a share of an attribute's values in 24 hours.
+    """Limits the share of an attribute's values that is cleared within 24 hours.
 
     Args:
-        percent: the largest share.
-        clock: monotonic seconds.
+        percent: the maximum share, from 0 to 100.
+        clock: returns monotonic seconds.
     """
 
     def __init__(
@@ -95,15 +95,15 @@ class ClearGuard:
         self._admitted: defaultdict[str, deque[tuple[float, int]]] = defaultdict(deque)
 
     def admit(self, count: int, *, attribute: str, total: Callable[[], int]) -> None:
-        """Admit the clearing of some values.
+        """Allow a number of values to be cleared.
 
         Args:
-            count: how many values are to be cleared now.
-            attribute: whose they are; each attribute is counted on its own.
-            total: counts the attribute's present values; called only if needed.
+            count: number of values to clear now.
+            attribute: their attribute; each attribute is counted separately.
+            total: counts the attribute's current values; called only if needed.
 
         Raises:
-            TooManyClearsError: when it is too many; none of them may be cleared.
+            TooManyClearsError: when that is too many; none of them may be cleared.
         """
         now, admitted = self._clock(), self._admitted[attribute]
         while admitted and now - admitted[0][0] >= DAY_SECONDS:
@@ -112,12 +112,12 @@ class ClearGuard:
         if before + count > ALWAYS_ALLOWED:
             values = total() + before
             if (before + count) * 100 > self._percent * values:
-                text = self._refusal(before + count, values, attribute)
+                text = self._error_text(before + count, values, attribute)
                 raise TooManyClearsError(text)
         if count:
             admitted.append((now, count))
 
-    def _refusal(self, count: int, values: int, attribute: str) -> str:
+    def _error_text(self, count: int, values: int, attribute: str) -> str:
         return (
             f"{count:,} of the {values:,} values of {attribute} would be cleared within"
             f" 24 hours, more than max_clear_percent {self._percent} allows. None of"

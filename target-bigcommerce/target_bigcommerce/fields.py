@@ -1,8 +1,8 @@
 """BigCommerce's customer fields and attribute types, complete.
 
-Everything that depends on where a value is written is here: which values are accepted,
-how a record's value is coerced, compared with the stored one, emptied and merged.
-Source: BigCommerce's Customers V3 document, `customer_Post` and `customer_Put`. Pure.
+Defines per field and type: which values are accepted, and how a record's value is
+coerced, compared with the stored one, emptied and merged. Pure.
+Source: BigCommerce's Customers V3 OpenAPI document, `customer_Post` and `customer_Put`.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ MAX_ATTRIBUTE_VALUE_LENGTH = 255
 
 
 class CoercionError(ValueError):
-    """The value has no form in which BigCommerce accepts it.
+    """The value cannot be converted to a form that BigCommerce accepts.
 
     Args:
         problem: completes "… cannot be written: "; never quotes the value.
-        code: what the record is rejected with.
+        code: the reject code of the record.
     """
 
     def __init__(self, problem: str, code: RejectCode = RejectCode.WRONG_TYPE) -> None:
@@ -37,9 +37,9 @@ class CoercionError(ValueError):
         self.code = code
 
 
-# Coercion. Each function raises CoercionError for a value that has no such form.
+# Coercion. Each function raises CoercionError for a value that it cannot convert.
 
-MAX_DIGITS = 400  # Above any length limit: the digits of 1e999999999 fill the memory.
+MAX_DIGITS = 400  # Exceeds every limit; 1e999999999 would exhaust memory.
 TRUE, FALSE = frozenset({"true", "t", "yes", "1"}), frozenset({"false", "f", "no", "0"})
 INTEGER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 # Decimal() alone also accepts "1_000" and the digits of other scripts.
@@ -65,7 +65,7 @@ def to_text(value: Any) -> str:  # noqa: ANN401 - any JSON
 
 
 def to_integer(value: Any) -> int:  # noqa: ANN401 - any JSON
-    """Convert an integer, or its digits in a text."""
+    """Convert an integer, or a text of digits."""
     text = "" if isinstance(value, (bool, list)) else to_text(value).strip()
     if not INTEGER.fullmatch(text):
         raise CoercionError("it is not an integer")
@@ -79,7 +79,7 @@ def to_integers(value: Any) -> list[int]:  # noqa: ANN401 - any JSON
 
 
 def to_boolean(value: Any) -> bool:  # noqa: ANN401 - any JSON
-    """Convert a boolean, or one of the words and digits for it."""
+    """Convert a boolean, or a text such as `yes`, `t`, `0` or `False`."""
     text = to_text(value).strip().lower()
     if text in TRUE:
         return True
@@ -89,7 +89,7 @@ def to_boolean(value: Any) -> bool:  # noqa: ANN401 - any JSON
 
 
 def to_store_credit(value: Any) -> list[Any]:  # noqa: ANN401 - any JSON
-    """Convert an amount to BigCommerce's list; a list stays one."""
+    """Convert an amount to `[{"amount": 5}]`; a list is kept."""
     if isinstance(value, list):
         return [to_plain_json(each) for each in value]
     if isinstance(value, bool):
@@ -98,7 +98,7 @@ def to_store_credit(value: Any) -> list[Any]:  # noqa: ANN401 - any JSON
 
 
 def to_plain_json(value: Any) -> Any:  # noqa: ANN401 - any JSON
-    """Convert decimals at any depth to int or float, so that they compare with JSON."""
+    """Convert decimals at any depth to int or float, as in the store's responses."""
     if isinstance(value, Decimal):
         text = _number_text(value)
         return float(text) if "." in text else int(text)
@@ -141,15 +141,15 @@ def _to_decimal(text: str) -> Decimal:
     number = text.strip()
     try:
         return Decimal(number if NUMBER.fullmatch(number) else "")
-    except InvalidOperation:  # Also for an exponent that Decimal cannot hold.
+    except InvalidOperation:  # Also raised for an exponent out of range.
         raise CoercionError("it is not a number") from None
 
 
-# The rules for one place where a value is written.
+# Rules for values.
 
 
 class ValueRules:
-    """What one kind of place accepts, and how values in it compare and merge.
+    """The rules for values of a customer field or an attribute type.
 
     Args:
         name: the customer field's name, or the attribute type's.
@@ -161,7 +161,7 @@ class ValueRules:
         self.can_be_emptied = can_be_emptied
 
     def coerce(self, value: Any) -> Any:  # noqa: ANN401 - any JSON in and out
-        """Convert a record's value to the form that is sent; "" stands for no value.
+        """Convert a record's value to the form that is sent; "" means no value.
 
         Raises:
             CoercionError: when BigCommerce would not accept it.
@@ -169,7 +169,7 @@ class ValueRules:
         raise NotImplementedError
 
     def is_empty(self, stored: Any) -> bool:  # noqa: ANN401 - any JSON
-        """Whether the store has no value."""
+        """Whether a stored value counts as empty."""
         return stored in (None, "", [])
 
     def is_same(self, stored: Any, new: Any) -> bool:  # noqa: ANN401 - any JSON
@@ -177,7 +177,7 @@ class ValueRules:
         return bool(new == stored) or (new == "" and self.is_empty(stored))
 
     def merge(self, earlier: Any, later: Any) -> Any:  # noqa: ANN401, ARG002 - any JSON
-        """Combine a value with the earlier or stored one that it is written over."""
+        """Combine a value with the earlier or stored value that it replaces."""
         return later
 
 
@@ -187,11 +187,11 @@ class CustomerField(ValueRules):
     Args:
         schema: the JSON Schema that a coerced value must satisfy.
         is_creation_only: whether a POST accepts it and a PUT does not.
-        is_required_to_create: whether a POST needs it.
-        include: the `include` without which GET does not return it.
+        is_required_to_create: whether a POST requires it.
+        include: the `include` value with which GET returns it; empty if none is needed.
     """
 
-    coerces_to: ClassVar[str]  # As in the README's table.
+    coerces_to: ClassVar[str]  # For the table in the README.
     invalid: ClassVar[tuple[str, RejectCode]] = (
         "BigCommerce does not accept such a value",
         RejectCode.INVALID_VALUE,
@@ -216,7 +216,7 @@ class CustomerField(ValueRules):
 
     @property
     def max_length(self) -> int | None:
-        """The most characters it accepts; None if there is no limit."""
+        """The maximum number of characters; None if there is no limit."""
         return self.schema.get("maxLength")
 
     @override
@@ -230,12 +230,12 @@ class CustomerField(ValueRules):
 
     @staticmethod
     def convert(value: Any) -> Any:  # noqa: ANN401 - any JSON in and out
-        """Convert a value to the field's type, whatever its limits."""
+        """Convert a value to the field's type, without checking the schema."""
         raise NotImplementedError
 
 
 class TextField(CustomerField):
-    """A text, which takes numbers, booleans, dates and lists as text."""
+    """A text. Numbers, booleans, dates and lists are converted to text."""
 
     coerces_to = "text"
     convert = staticmethod(to_text)
@@ -248,7 +248,7 @@ class EmailField(TextField):
 
     @override
     def is_same(self, stored: Any, new: Any) -> bool:
-        # An update with another spelling could email the shopper about a new login.
+        # Changing only the case could send the shopper an email about a new login.
         return str(stored or "").lower() == str(new).lower()
 
 
@@ -271,7 +271,7 @@ class BooleanField(CustomerField):
 
 
 class IntegerSetField(CustomerField):
-    """A list of integers whose order has no meaning."""
+    """A list of integers in any order."""
 
     coerces_to = "list of integers"
     convert = staticmethod(to_integers)
@@ -282,7 +282,7 @@ class IntegerSetField(CustomerField):
 
 
 class StoreCreditField(CustomerField):
-    """An amount in BigCommerce's list of one."""
+    """An amount, stored as a list of one object: `[{"amount": 5}]`."""
 
     coerces_to = "an amount, or BigCommerce's list with one"
     convert = staticmethod(to_store_credit)
@@ -293,7 +293,7 @@ class StoreCreditField(CustomerField):
 
 
 class JsonField(CustomerField):
-    """A structure of BigCommerce's own."""
+    """An object or a list in the form that BigCommerce's API defines."""
 
     coerces_to = "as in BigCommerce's API"
     convert = staticmethod(to_plain_json)
@@ -309,7 +309,7 @@ class FormFieldsField(JsonField):
 
     @override
     def merge(self, earlier: Any, later: Any) -> Any:
-        # An update might replace the whole list, so those that stay are sent too.
+        # A PUT might replace the whole list, so unchanged fields are sent too.
         merged = {**_values_by_name(earlier), **_values_by_name(later)}
         return [{"name": name, "value": value} for name, value in merged.items()]
 
@@ -318,8 +318,8 @@ class AttributeType(ValueRules):
     """A type of customer attribute. BigCommerce takes and returns all values as text.
 
     Args:
-        convert: makes the text of a value's text.
-        read: makes a comparable value of a text; raises ValueError or InvalidOperation.
+        convert: converts and checks a text; raises CoercionError.
+        read: parses a text for comparison; raises ValueError or InvalidOperation.
     """
 
     def __init__(
@@ -337,7 +337,7 @@ class AttributeType(ValueRules):
 
     @override
     def is_same(self, stored: str | None, new: str) -> bool:
-        """Whether two texts are the same value, such as 1 and 1.0 of a number."""
+        """Whether two texts are the same value, such as the numbers 1 and 1.0."""
         if stored is None or stored == new:
             return stored == new
         try:
@@ -368,7 +368,7 @@ def _to_time(text: str) -> datetime:
     return read if read.tzinfo else read.replace(tzinfo=UTC)
 
 
-# What BigCommerce has.
+# BigCommerce's fields and types.
 
 
 def _text_schema(min_length: int, max_length: int) -> dict[str, Any]:
@@ -376,9 +376,9 @@ def _text_schema(min_length: int, max_length: int) -> dict[str, Any]:
 
 
 _EMAIL_SCHEMA = {
-    # The document says 255 for PUT and 250 for POST: the smaller suits both.
+    # The document says 255 for PUT and 250 for POST; the smaller fits both.
     **_text_schema(3, 250),
-    # One @ between two parts without blanks: what every address has.
+    # One @ between two parts without blanks or commas.
     "pattern": r"^[^\s@,]+@[^\s@,]+$",
 }
 _STORE_CREDIT_SCHEMA = {
@@ -445,7 +445,7 @@ CUSTOMER_FIELDS: dict[str, CustomerField] = {
             "store_credit_amounts", _STORE_CREDIT_SCHEMA, include="storecredit"
         ),
         FormFieldsField("form_fields", _FORM_FIELDS_SCHEMA, include="formfields"),
-        # Not for updates, which could neither be compared nor undone.
+        # Creation only: GET does not return it, so an update could not be compared.
         JsonField("authentication", _AUTHENTICATION_SCHEMA, is_creation_only=True),
         IntegerField(
             "origin_channel_id",
@@ -466,7 +466,7 @@ READ_ONLY_FIELDS = frozenset(
 REQUIRED_TO_CREATE = tuple(
     each.name for each in CUSTOMER_FIELDS.values() if each.is_required_to_create
 )
-# Everything that a look-up of customers can be asked to include.
+# All `include` values for GET customers that some field needs.
 INCLUDES = sorted({each.include for each in CUSTOMER_FIELDS.values()} - {""})
 
 ATTRIBUTE_TYPES: dict[str, AttributeType] = {
@@ -484,7 +484,7 @@ ATTRIBUTE_TYPES: dict[str, AttributeType] = {
 
 
 def has_fields(found: Mapping[str, Any], sent: Mapping[str, Any]) -> bool:
-    """Whether a customer, as read back, has every field of the PUT row sent for it."""
+    """Whether a customer that was read back has every field of a PUT row."""
     return all(
         CUSTOMER_FIELDS[name].is_same(found.get(name), new)
         for name, new in sent.items()

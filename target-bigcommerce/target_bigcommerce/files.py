@@ -1,8 +1,8 @@
 """The files a run appends to: rejects and the change log.
 
-They hold personal data: only their owner can read them. Each line is whole, or it is
-dropped when the file is next opened, and what STATE covers is on disk before STATE is
-printed.
+They contain personal data, so only their owner can read them. A partial line is removed
+when the file is next opened. Lines are synced to disk before a STATE that covers them
+is printed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 CHUNK_BYTES = 65_536
 DIGEST_BYTES = 8
 REPLAYED_KEYS = ("type", "stream", "record", "time_extracted")
-REPLACED_FILES = {"summary_path"}  # Lines are appended to the others.
+REPLACED_FILES = {"summary_path"}  # The other files are appended to.
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _digest_encoder = msgspec.json.Encoder(decimal_format="number", order="sorted")
@@ -43,11 +43,11 @@ def utc_now() -> str:
 
 
 class LineFile:
-    """A file of JSON lines, created with its first line.
+    """A file of JSON lines; created when the first line is written.
 
     Args:
-        path: of the file.
-        setting: the setting that names it, for error messages.
+        path: path of the file.
+        setting: name of the setting that holds the path, for error messages.
     """
 
     def __init__(self, path: str, setting: str) -> None:
@@ -100,15 +100,15 @@ class LineFile:
     def _failure(self, error: OSError) -> OutputError:
         return OutputError(
             f"{self._setting} cannot be written: {error.strerror}. STATE does not cover"
-            " the records concerned; the next run reads them again."
+            " the affected records; the next run reads them again."
         )
 
 
 def _drop_partial_line(descriptor: int) -> None:
-    # No STATE covers a line that a crash cut off, so its record is read again.
+    # No STATE covers a line cut off by a crash, so its record is read again.
     try:
         end = os.lseek(descriptor, 0, os.SEEK_END)
-    except OSError:  # A pipe or a device has no earlier content.
+    except OSError:  # A pipe or device has no earlier content.
         return
     at = end
     while at:
@@ -123,11 +123,11 @@ def _drop_partial_line(descriptor: int) -> None:
 
 
 class RejectsFile:
-    """Rejected records as Singer lines: `target-bigcommerce < file` replays them.
+    """Rejected records as Singer messages; `target-bigcommerce < file` replays them.
 
     Args:
-        file: where they are kept; None keeps none, as in a dry run.
-        now: the time to write beside a record.
+        file: the file; None writes none, as in a dry run.
+        now: returns the time to write with a record, in RFC 3339.
     """
 
     def __init__(
@@ -141,21 +141,25 @@ class RejectsFile:
 
     @property
     def distinct(self) -> int:
-        """Number of different records; one that is rejected twice counts once."""
+        """Number of distinct records; a record rejected twice counts once."""
         return len(self._digests)
 
     def is_new_schema(self, message: Mapping[str, Any]) -> bool:
-        """Whether a SCHEMA message differs from the stream's last one."""
+        """Whether a SCHEMA message differs from the last one of its stream."""
         return self._schemas.get(message["stream"]) != message
 
     def remember_schema(self, message: Mapping[str, Any]) -> None:
-        """Keep a SCHEMA message, to be written before the stream's next reject."""
+        """Keep a SCHEMA message; it is written before the next reject of its stream."""
         stream = message["stream"]
         self._schemas[stream] = message
         self._with_schema.discard(stream)
 
     def add(self, message: Mapping[str, Any], why: RecordRejectedError) -> None:
-        """Append a RECORD message with the reason."""
+        """Append a RECORD message with the reason, after its SCHEMA if needed.
+
+        Raises:
+            OutputError: when the file cannot be written.
+        """
         record = _digest_encoder.encode([message["stream"], message["record"]])
         self._digests.add(hashlib.blake2b(record, digest_size=DIGEST_BYTES).digest())
         if self._file is None:
@@ -184,12 +188,12 @@ class RejectsFile:
 
 
 class ChangeLog(Protocol):
-    """Where written values are logged; in a dry run, those that would be written."""
+    """Logs every value written, or in a dry run every value to be written."""
 
     def add(
         self, stream: str, customer_id: int | None, changes: Sequence[Change]
     ) -> None:
-        """Log one customer's changes; the id is None for one not created yet."""
+        """Log one customer's changes; the id is None before it is created."""
 
     def sync(self) -> None:
         """Flush to disk."""
@@ -214,11 +218,11 @@ class NoChangeLog:
 
 
 class ChangesFile:
-    """Appends a JSON line for each value written.
+    """Appends a JSON line for every value written.
 
     Args:
-        file: where.
-        now: the time to write beside a change.
+        file: the file.
+        now: returns the time to write with a change, in RFC 3339.
     """
 
     def __init__(self, file: LineFile, *, now: Callable[[], str] = utc_now) -> None:
@@ -268,7 +272,7 @@ def check_not_rejects_file(path: str, file_input: IO[str] | None) -> None:
 
 
 def check_writable(settings: Settings) -> None:
-    """Check that each file of the run can be written; creates and changes none.
+    """Check that each file of the run can be written, without creating any.
 
     Raises:
         ConfigError: naming each setting whose file cannot be written.
@@ -299,7 +303,7 @@ def _problem(setting: str, path: str) -> str:
 
 
 def _try_to_write(path: Path, *, is_replaced: bool) -> None:
-    # Pipes and devices are not tried: opening one would end what its reader receives.
+    # Do not open a pipe or device: closing it would end its reader's input.
     is_regular = path.is_file()
     if not path.exists() or (is_regular and is_replaced and not path.is_symlink()):
         _try_folder(path.resolve())
@@ -308,7 +312,7 @@ def _try_to_write(path: Path, *, is_replaced: bool) -> None:
 
 
 def _try_folder(path: Path) -> None:
-    # With a name of its own: the file itself could by now belong to another run.
+    # Under another name: another run could have created the file meanwhile.
     draft = f"{path}.{os.getpid()}.part"
     os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     Path(draft).unlink()

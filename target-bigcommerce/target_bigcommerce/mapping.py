@@ -1,7 +1,6 @@
-"""From a record to the customer it should become, and how two records merge.
+"""Maps a record to the desired customer, and merges records of one customer. Pure.
 
-Mapping entries are typed here; what a field or attribute accepts is up to `fields`.
-Pure.
+`fields` decides what a field or attribute accepts.
 """
 
 from __future__ import annotations
@@ -22,17 +21,17 @@ CUSTOMER_ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 ABSENT: Any = object()
 
 
-# What is to be written.
+# Desired values.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DesiredValue:
-    """One value to be written.
+    """One value to write.
 
     Args:
-        value: coerced to the form that BigCommerce accepts; None to empty the field or
-            delete the attribute value.
-        if_empty: whether it is never written over an existing value.
+        value: in the form that BigCommerce accepts; None to empty the field or delete
+            the attribute value.
+        if_empty: whether it is written only if the store has no value.
     """
 
     value: Any
@@ -41,15 +40,15 @@ class DesiredValue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DesiredCustomer:
-    """Everything that a record, or several merged ones, should make of a customer.
+    """What one or several merged records write to a customer.
 
     Args:
         customer_id: None if the record has no id.
-        email: what to match by if there is no id; in lower case.
-        fields: by the customer field's name.
-        attributes: by the attribute's name.
+        email: matches a customer if there is no id; in lower case.
+        fields: values by customer field.
+        attributes: values by attribute name.
         is_member: False if the record reports that the member left.
-        was_member: whether an earlier one of merged records was a member's.
+        was_member: whether an earlier merged record was a member's.
     """
 
     customer_id: int | None
@@ -66,13 +65,13 @@ class DesiredCustomer:
 
 
 def merge(earlier: DesiredCustomer, later: DesiredCustomer) -> DesiredCustomer:
-    """Merge so that one write has the effect of two, one after the other."""
+    """Merge two records into one write with the effect of both in order."""
     return replace(
         later,
         email=later.email or earlier.email,
         fields=_merge_all(earlier.fields, later.fields, CUSTOMER_FIELDS.__getitem__),
         attributes=_merge_all(
-            # Values of attributes merge alike, whatever their type.
+            # All attribute types merge the same way.
             earlier.attributes,
             later.attributes,
             lambda _name: ATTRIBUTE_TYPES["string"],
@@ -138,7 +137,10 @@ class RecordMapping:
     """How the records of a stream become customers.
 
     Args:
-        clears_nulls: whether an explicit null empties what it is mapped to.
+        id_field: dotted path of the customer id.
+        standard: entries for customer fields.
+        attributes: entries for attributes.
+        clears_nulls: whether an explicit null empties its field or attribute.
     """
 
     id_field: str
@@ -148,18 +150,18 @@ class RecordMapping:
 
     @property
     def sources(self) -> list[str]:
-        """Every record field that is read, except for the id."""
+        """The record fields that entries read, without the id field."""
         entries = (*self.standard, *self.attributes)
         return [entry.source for entry in entries if entry.source]
 
 
 def field_entries(rows: Iterable[Mapping[str, Any]]) -> tuple[MappingEntry, ...]:
-    """Type the valid entries of `map_standard_fields`."""
+    """Convert valid entries of `map_standard_fields`."""
     return tuple(_to_entry(row, CUSTOMER_FIELDS[row["to"]]) for row in rows)
 
 
 def attribute_entries(rows: Iterable[Mapping[str, Any]]) -> tuple[MappingEntry, ...]:
-    """Type the valid entries of `map_custom_attributes`."""
+    """Convert valid entries of `map_custom_attributes`."""
     return tuple(
         _to_entry(row, ATTRIBUTE_TYPES[row.get("type", "string")]) for row in rows
     )
@@ -178,7 +180,7 @@ def _to_entry(row: Mapping[str, Any], rules: ValueRules) -> MappingEntry:
     )
 
 
-# From a record.
+# Mapping a record.
 
 
 def map_record(record: Mapping[str, Any], mapping: RecordMapping) -> DesiredCustomer:
@@ -198,10 +200,10 @@ def map_record(record: Mapping[str, Any], mapping: RecordMapping) -> DesiredCust
 
 
 def read_id(record: Mapping[str, Any], id_field: str) -> int | None:
-    """Read the customer's id; None if it is absent, null or blank.
+    """Read the customer id; None if it is absent, null or blank.
 
     Raises:
-        RecordRejectedError: when there is a value that is not an id.
+        RecordRejectedError: when the value is not a customer id.
     """
     value = read_path(record, id_field)
     text = value.strip() if isinstance(value, str) else value
@@ -217,9 +219,9 @@ def read_id(record: Mapping[str, Any], id_field: str) -> int | None:
 
 
 def read_path(record: Mapping[str, Any], path: str) -> Any:  # noqa: ANN401 - any JSON
-    """Follow a dotted path into nested objects; ABSENT if it leads nowhere.
+    """Follow a dotted path into nested objects; ABSENT if there is no such field.
 
-    A key that contains dots is tried whole first, as Lytics' maps have such keys.
+    Keys that contain dots take precedence: Lytics' map fields have such keys.
     """
     if path in record:
         return record[path]
@@ -234,10 +236,10 @@ def read_path(record: Mapping[str, Any], path: str) -> Any:  # noqa: ANN401 - an
 
 
 def read_value(record: Mapping[str, Any], entry: MappingEntry) -> Any:  # noqa: ANN401 - any JSON
-    """Read an entry's value, translated; ABSENT if the record has none.
+    """Read an entry's value and translate it; ABSENT if there is none.
 
     Raises:
-        RecordRejectedError: when it has no text to look up in the table.
+        RecordRejectedError: when it cannot be converted to a key of the table.
     """
     value = entry.constant if entry.source is None else read_path(record, entry.source)
     if entry.table is None or value is ABSENT or value is None:
@@ -264,7 +266,7 @@ def to_desired_value(
     """
     if value is None and clears_nulls and entry.rules.can_be_emptied:
         return DesiredValue(value=None, if_empty=entry.if_empty)
-    # Only an explicit null empties a field; an empty text or list does not.
+    # Only an explicit null clears a field; an empty text or list does not.
     if value is ABSENT or value is None or value in ("", []):
         return None
     try:

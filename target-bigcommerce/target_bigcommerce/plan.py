@@ -1,4 +1,4 @@
-"""What must be written so that a customer as found becomes the desired one. Pure."""
+"""Compares the desired customer with the stored one and plans the writes. Pure."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from .fields import ValueRules
     from .mapping import DesiredCustomer, DesiredValue
 
-MAX_INLINE_ATTRIBUTES = 10  # BigCommerce accepts no more in a row of a POST.
+MAX_INLINE_ATTRIBUTES = 10  # BigCommerce's limit per row of a POST.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One value that a call changes in the store.
+    """One change of a stored value.
 
     Args:
-        name: the customer field's name, or the attribute's.
-        is_attribute: which of the two.
+        name: the customer field or attribute.
+        is_attribute: whether it is an attribute.
         old: the stored value; None if there is none.
-        new: the value after the call; None if it is deleted.
+        new: the new value; None if it is deleted.
     """
 
     name: str
@@ -37,12 +37,12 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Definitions:
-    """The attributes that a stream writes.
+    """The definitions of the attributes that a stream writes.
 
     Args:
-        ids: every attribute's id, by name.
-        types: every attribute's type, by name.
-        audience: the name of the attribute that holds the audience's slug.
+        ids: attribute ids by name.
+        types: attribute types by name.
+        audience: name of the attribute that holds the audience's slug.
         slug: the slug.
     """
 
@@ -73,7 +73,7 @@ class ValuePlan:
 
 
 def needs_write(rules: ValueRules, stored: Any, new: Any, *, if_empty: bool) -> bool:  # noqa: ANN401 - any JSON
-    """Whether a value must be written over the stored one."""
+    """Whether a new value must replace the stored one."""
     if if_empty and not rules.is_empty(stored):
         return False
     return not rules.is_same(stored, new)
@@ -99,7 +99,7 @@ def to_update(customer_id: int, changes: Iterable[Change]) -> Row:
 
 
 def to_creation(desired: DesiredCustomer, definitions: Definitions) -> Row:
-    """Build the row of a POST, with as many attribute values as it may contain."""
+    """Build the row of a POST, with at most 10 attribute values."""
     row = {
         name: value.value
         for name, value in desired.fields.items()
@@ -199,8 +199,8 @@ class _ValuePlanner:
         old = self._old(audience)
         if old is None:
             return
-        # The value of another audience is kept, unless a record that was merged with
-        # the exit would have replaced it by the slug.
+        # Keep the value of another audience, unless an earlier record merged with the
+        # exit would have replaced it with the slug.
         if was_member or old.value == self._definitions.slug:
             self.plan.clears.append((old, _change(audience, old, None)))
 

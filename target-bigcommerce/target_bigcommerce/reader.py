@@ -1,8 +1,8 @@
 """Singer messages from standard input.
 
-Hides how a silent input is waited for: reading never blocks past the deadline of the
-next drain, and a signal ends it between two messages. Errors name the number of a line
-and never quote it.
+Reading never blocks past the deadline of the next drain, even if the input is silent,
+and a signal stops it between two messages. Errors give the line number and never quote
+the line.
 """
 
 from __future__ import annotations
@@ -32,28 +32,28 @@ if TYPE_CHECKING:
 
 Message = dict[str, Any]
 
-CHUNK_BYTES = 1 << 16  # The size of a pipe's buffer.
-MAX_LINE_BYTES = 1 << 26  # A line without an end would fill the memory.
-QUIET_SECONDS = 0.15  # A tap that writes nothing for so long is waiting or done.
+CHUNK_BYTES = 1 << 16  # Default capacity of a Linux pipe.
+MAX_LINE_BYTES = 1 << 26  # An endless line would exhaust memory.
+QUIET_SECONDS = 0.15  # A tap silent for this long is waiting or done.
 MAX_DISCARD_SECONDS = 5.0
 
-# Fractions as decimals: 0.1 and 12345678901234567890.5 keep every digit.
+# Decimals keep every digit of 0.1 or 12345678901234567890.5.
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 
 
 class InvalidMessageError(ValueError):
-    """A line holds no Singer message; the text says why and quotes nothing of it."""
+    """A line is not a Singer message. The text says why, without quoting the line."""
 
 
 class LineBuffer:
-    """Cuts chunks of bytes at newlines; a line may span any number of chunks."""
+    """Splits chunks of bytes into lines; a line may span any number of chunks."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
         self.pending = 0
 
     def feed(self, chunk: bytes) -> list[bytes]:
-        """Add a chunk; return the lines that end in it, without their newlines."""
+        """Add a chunk; return the lines it completes, without newlines."""
         *ended, tail = chunk.split(b"\n")
         if ended:
             ended[0] = b"".join([*self._parts, ended[0]])
@@ -64,18 +64,18 @@ class LineBuffer:
         return ended
 
     def rest(self) -> bytes:
-        """Return what followed the last newline."""
+        """Return the bytes after the last newline."""
         return b"".join(self._parts)
 
 
 class TimedReader(GenericSingerReader[str]):
-    """The SDK's message reader, except that a silent input does not block it.
+    """The SDK's message reader, with a deadline that also applies to silent input.
 
-    Everything runs on the calling thread. What the callbacks raise passes through.
+    Everything runs on the calling thread. Errors of the callbacks propagate.
 
     Args:
-        shutdown: ends the reading between two messages.
-        deadline: seconds until `tick` is due; None while nothing waits for it.
+        shutdown: stops reading between two messages.
+        deadline: returns the seconds until `tick` is due; None if it is not needed.
         tick: called between two messages when it is due.
     """
 
@@ -125,7 +125,7 @@ class TimedReader(GenericSingerReader[str]):
             raise InputError(f"Line {self.line_number} of the input {why}.") from None
 
     @override
-    def assert_line_requires(  # type: ignore[override]  # needs the line's number
+    def assert_line_requires(  # type: ignore[override]  # adds the line number
         self, line_dict: Message, requires: set[str]
     ) -> None:
         missing = ", ".join(sorted(requires.difference(line_dict)))
@@ -169,7 +169,7 @@ class TimedReader(GenericSingerReader[str]):
             yield buffer.rest()
 
     def _chunk(self, descriptor: int) -> bytes:
-        """Read what is available; nothing at the end of input or after a signal."""
+        """Read available bytes; return b"" at the end of input or after a signal."""
         while not self._shutdown.is_set:
             self._tick_if_due()
             try:
@@ -178,7 +178,7 @@ class TimedReader(GenericSingerReader[str]):
             except ShutdownRequestedError:
                 break
             except BlockingIOError:
-                continue  # Another reader of the same pipe was faster.
+                continue  # Another process read from the same pipe.
             except OSError as error:
                 raise InputError(
                     f"The input cannot be read: {error.strerror}."
@@ -196,10 +196,10 @@ class TimedReader(GenericSingerReader[str]):
 
 
 def read_message(line: bytes | str) -> Message:
-    """Decode one line.
+    """Decode one line of JSON to a message that has a type.
 
     Raises:
-        InvalidMessageError: with the reason.
+        InvalidMessageError: when it is not one; the text completes "Line 7 …".
     """
     try:
         message = _decoder.decode(line)
@@ -216,11 +216,11 @@ def read_message(line: bytes | str) -> Message:
     return message
 
 
-# The form of each type of message.
+# Validation of messages, by type.
 
 
 def check_schema(message: Message) -> None:
-    """Check that a SCHEMA has what is read of it.
+    """Check that a SCHEMA has a stream, properties and a list of key names.
 
     Raises:
         InputError: when it does not.
@@ -239,7 +239,7 @@ def check_schema(message: Message) -> None:
 
 
 def check_record(message: Message) -> None:
-    """Check that a RECORD has a record.
+    """Check that a RECORD has a stream, a record and, if any, an integer version.
 
     Raises:
         InputError: when it does not.
@@ -255,7 +255,7 @@ def check_record(message: Message) -> None:
 
 
 def check_version(message: Message) -> None:
-    """Check that an ACTIVATE_VERSION names a version.
+    """Check that an ACTIVATE_VERSION has a stream and an integer version.
 
     Raises:
         InputError: when it does not.
@@ -266,7 +266,7 @@ def check_version(message: Message) -> None:
 
 
 def check_state(message: Message) -> None:
-    """Check that a STATE has a value.
+    """Check that a STATE has an object as its value.
 
     Raises:
         InputError: when it does not.
@@ -286,7 +286,7 @@ def _is_version(value: Any) -> bool:  # noqa: ANN401 - any JSON
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-# Leaving an input that has not ended.
+# Exiting before the end of the input.
 
 
 def discard_input(
@@ -296,15 +296,15 @@ def discard_input(
     clock: Callable[[], float] = time.monotonic,
     quiet_seconds: float = QUIET_SECONDS,
 ) -> None:
-    """Discard a pipe's input until it ends, is quiet, or five seconds have passed.
+    """Discard a pipe's input until it ends, falls silent, or five seconds pass.
 
-    Meltano adds a page of traceback to our one-line error when it is writing to a
-    loader at the time that it exits. Between two writes it does not.
+    If a loader exits while Meltano is writing to it, Meltano logs a long traceback
+    after our one-line error. Between two writes it does not.
 
     Args:
-        file_input: the input; None for standard input. Files are left as they are.
-        shutdown: ends it at once.
-        clock: monotonic seconds.
+        file_input: the input; None for standard input. Only pipes and sockets are read.
+        shutdown: stops discarding at once.
+        clock: returns monotonic seconds.
         quiet_seconds: how long the input must be silent.
     """
     descriptor = _pipe_descriptor(sys.stdin if file_input is None else file_input)
@@ -320,7 +320,7 @@ def discard_input(
 
 
 def _descriptor(source: IO[str]) -> int | None:
-    """Return the input's file descriptor; None for one that lives in memory."""
+    """Return the input's file descriptor; None for an in-memory stream."""
     try:
         return source.fileno()
     except (AttributeError, OSError):
@@ -328,7 +328,7 @@ def _descriptor(source: IO[str]) -> int | None:
 
 
 def _pipe_descriptor(source: IO[str] | None) -> int | None:
-    """Return the descriptor of an input that another process writes, else None."""
+    """Return the descriptor of a pipe or socket; None for any other input."""
     try:
         descriptor = None if source is None else source.fileno()
         mode = 0 if descriptor is None else os.fstat(descriptor).st_mode

@@ -1,4 +1,4 @@
-"""What the target and its sinks share during a run, and how it is built.
+"""The context that the target and its sinks share during a run, and its construction.
 
 `build_run` is the one place that connects settings, HTTP, threads and files. Tests call
 it with another clock, session or files.
@@ -35,17 +35,17 @@ if TYPE_CHECKING:
 
 
 class RunContext:
-    """The figures, files and limits of a run; outlives the sinks of its streams.
+    """The statistics, files and limits of a run; outlives the sinks of its streams.
 
     Args:
-        settings: the user's.
-        clock: monotonic seconds.
-        stats: the run's figures.
-        rejects: where rejected records are kept.
+        settings: the typed settings.
+        clock: returns monotonic seconds.
+        stats: the run's statistics.
+        rejects: receives rejected records.
         destination: what drains write to.
-        throttle: holds back calls for the store's quota.
-        dry_run: set in a dry run.
-        resources: what is closed at the end.
+        throttle: delays calls to stay within the store's quota.
+        dry_run: None unless `dry_run` is set.
+        resources: closed by `close`.
     """
 
     def __init__(  # noqa: PLR0913 - what a run consists of
@@ -68,7 +68,7 @@ class RunContext:
         self.dry_run = dry_run
         self.checkpoint = Checkpoint(clock=clock)
         self.versions = StreamVersions()
-        self.has_exits = False  # Whether the input reported any.
+        self.has_exits = False  # Whether the input reported an exit.
         self.close = resources.close
         self.clock = clock
         self._started_at = clock()
@@ -88,14 +88,14 @@ class RunContext:
 
     @property
     def prints_state(self) -> bool:
-        """Whether STATE may be printed; not by a run that only tries."""
+        """Whether STATE may be printed; never with `dry_run` or `limit`."""
         return not self.settings.dry_run and self.settings.limit is None
 
     def claim_attribute(self, attribute: str, stream: str) -> None:
-        """Make a stream the only one that writes an audience attribute.
+        """Reserve an audience attribute for a stream.
 
         Raises:
-            InputError: when another stream writes it already.
+            InputError: when another stream has reserved it.
         """
         owner = self._attribute_streams.setdefault(attribute, stream)
         if owner != stream:
@@ -106,34 +106,34 @@ class RunContext:
             )
 
     def reject(self, message: Mapping[str, Any], why: RecordRejectedError) -> None:
-        """Keep and count a record that cannot be written."""
+        """Write a record to the rejects and count it."""
         self.rejects.add(message, why)
         self.stats.count("rejected")
         self.stats.rejects[why.code] += 1
 
-    # What waits for the next drain.
+    # Buffered records.
 
     def buffered(self, stream: str, customers: int) -> None:
-        """Note how many customers of a stream are buffered."""
+        """Set the number of buffered customers of a stream."""
         self._buffered_customers[stream] = customers
         self.await_drain()
 
     def await_drain(self) -> None:
-        """Note that something waits for the next drain."""
+        """Start the countdown to the next drain, unless it is running."""
         if self._buffered_at is None:
             self._buffered_at = self.clock()
 
     def seconds_to_drain(self) -> float | None:
-        """Seconds until what waits must be drained; None if nothing waits."""
+        """Return the seconds until the next drain is due; None if none is needed."""
         if self._buffered_at is None:
             return None
         age = self.clock() - self._buffered_at
         return max(0.0, self.settings.batch_wait_limit_seconds - age)
 
     def max_customers(self, stream: str) -> int:
-        """How many customers of a stream the next drain may have.
+        """Return how many customers of a stream may be buffered.
 
-        All streams are drained together, and share what `limit` leaves.
+        All streams are drained together and share the rest of `limit`.
         """
         limit = self.settings.limit
         if limit is None:
@@ -145,7 +145,7 @@ class RunContext:
         return max(1, min(self.settings.batch_size_rows, left))
 
     def commit(self) -> None:
-        """Note that everything read so far has an outcome."""
+        """Sync the files and advance the checkpoint, when all records are written."""
         self.rejects.sync()
         self.destination.changes.sync()
         self.checkpoint.advance()
@@ -158,7 +158,7 @@ class RunContext:
         return self.rejects.distinct > self.settings.max_rejects
 
     def check_limits(self) -> None:
-        """End the run at a limit of the user's; called after a drain.
+        """Stop the run if it has reached a limit; called after a drain.
 
         Raises:
             TooManyRejectsError: for more rejects than `max_rejects`.
@@ -176,10 +176,10 @@ class RunContext:
             raise LimitReachedError(f"limit {limit} reached; no more is read.")
 
     def report(self, status: int) -> int:
-        """Report what the run did; return the exit status.
+        """Log and write the summary; return the exit status.
 
         Args:
-            status: the exit status so far.
+            status: the exit status so far; changes if the summary cannot be written.
         """
         summary = self.stats.to_summary(
             waited_seconds=self.throttle.waited_seconds,
@@ -206,16 +206,17 @@ def build_run(  # noqa: PLR0913 - what differs between a run and a test
     open_threads: Callable[[int], ThreadPool] = ThreadPool,
     open_file: Callable[[str, str], LineFile] = LineFile,
 ) -> RunContext:
-    """Build a run; makes no call yet.
+    """Build the objects of a run, without making a call.
 
     Args:
-        settings: the user's.
+        settings: the typed settings.
         shutdown: ends every wait.
-        clock: monotonic seconds.
-        random: a number from 0 to 1, for the jitter of waits.
-        open_session: connects a thread to BigCommerce; called as `open_session` is.
-        open_threads: makes a pool of so many threads.
-        open_file: opens a file of lines, by its path and its setting.
+        clock: returns monotonic seconds.
+        random: returns a number from 0 to 1, for the jitter of waits.
+        open_session: opens the session of a thread; has the signature of
+            `api.transport.open_session`.
+        open_threads: creates a pool with a number of threads.
+        open_file: opens a file of lines, given its path and the setting that names it.
 
     Raises:
         ConfigError: when a file of the run cannot be written.

@@ -1,4 +1,4 @@
-"""The settings: declared, checked beyond their JSON Schema, and typed."""
+"""The settings: declared, validated and typed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 ENV_PREFIX = "TARGET_BIGCOMMERCE_"
-# As the job that Lytics hosts names its attributes.
+# The prefix used by the job that Lytics hosts.
 AUDIENCE_ATTRIBUTE_PREFIX = "LyticsAudience_"
 STORE_HASH = re.compile(r"[A-Za-z0-9]+")
 DEFAULT_STANDARD_FIELDS = [{"from": "email", "to": "email"}]
@@ -49,8 +49,8 @@ WRITES = ("always", "if_empty")
 # Declared.
 
 _ENTRY = (
-    th.Property("from", th.StringType, description="Record field, a dotted path."),
-    th.Property("value", th.AnyType, description="Constant, instead of from."),
+    th.Property("from", th.StringType, description="Record field, as a dotted path."),
+    th.Property("value", th.AnyType, description="Constant to write instead of from."),
     th.Property("to", th.StringType, description="Customer field or attribute."),
     th.Property("values", th.ObjectType(additional_properties=True)),
     th.Property("default", th.AnyType, description="For values not in values."),
@@ -269,7 +269,7 @@ class Settings:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Settings:
-        """Type a valid configuration that has its defaults."""
+        """Build the settings from a valid configuration with defaults filled in."""
         values = typed_values(config, DECLARED)
         return cls(
             standard=field_entries(values.pop("map_standard_fields")),
@@ -278,7 +278,7 @@ class Settings:
         )
 
     def audience_attribute_of(self, stream: str) -> str:
-        """Name the attribute that holds the slug of a stream's audience."""
+        """Return the name of the attribute that holds a stream's slug."""
         default = AUDIENCE_ATTRIBUTE_PREFIX + (self.job_id or stream)
         return self.audience_attribute or default
 
@@ -299,18 +299,18 @@ class Settings:
 
     @property
     def includes(self) -> tuple[str, ...]:
-        """What a look-up of customers must include to return every mapped field."""
+        """The `include` values with which GET returns every mapped field."""
         found = (CUSTOMER_FIELDS[entry.to].include for entry in self.standard)
         return tuple(sorted({include for include in found if include}))
 
 
-# Checked. No message quotes a value.
+# Validation. No message quotes a value.
 
 
 def schema_errors(config: dict[str, Any], schema: Mapping[str, Any]) -> list[str]:
-    """List where a configuration does not fit its schema; fill in defaults.
+    """List where a configuration does not satisfy its schema; fill in defaults.
 
-    The mappings are checked here as well, with clearer messages than the schema's.
+    Mappings are checked by `mapping_errors`, whose messages are clearer.
     """
     errors = config_errors(config, schema, env_prefix=ENV_PREFIX, skip=ENTRY_KEYS)
     for name in ENTRY_KEYS:
@@ -319,7 +319,7 @@ def schema_errors(config: dict[str, Any], schema: Mapping[str, Any]) -> list[str
 
 
 def settings_errors(config: Mapping[str, Any]) -> Iterator[str]:
-    """List what is wrong with a configuration that fits its schema."""
+    """List errors of a configuration that satisfies its schema."""
     token = config["access_token"]
     yield from token_errors("access_token", token, "BigCommerce", ENV_PREFIX)
     yield from _store_hash_errors(config["store_hash"])
@@ -338,7 +338,7 @@ def settings_errors(config: Mapping[str, Any]) -> Iterator[str]:
 
 
 def mapping_errors(name: str, rows: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON
-    """List what is wrong with the entries of a mapping, given its setting's name."""
+    """List errors of a mapping's entries. `name` is the setting, for messages."""
     if not isinstance(rows, list):
         yield (
             f"{name} must be an array of entries such as"
@@ -358,8 +358,8 @@ def _store_hash_errors(text: str) -> Iterator[str]:
         yield missing_setting("store_hash", ENV_PREFIX)
     elif not STORE_HASH.fullmatch(text):
         yield (
-            "store_hash must be the hash alone, such as abc123, without a URL and"
-            " without store- before it. In the control panel's address"
+            "store_hash must be the hash alone, such as abc123, not a URL and without"
+            " the prefix store-. In the control panel's address"
             " https://store-abc123.mybigcommerce.com it follows store-."
         )
 
@@ -467,7 +467,7 @@ def _duplicate_errors(name: str, rows: Sequence[Any]) -> Iterator[str]:
 
 
 def _constant_errors(name: str, entries: Iterable[MappingEntry]) -> Iterator[str]:
-    """List constants of a mapping that could never be written."""
+    """List constants of a mapping that BigCommerce would never accept."""
     for at, entry in enumerate(entries):
         for place, constant in _constants(entry):
             try:
@@ -478,7 +478,7 @@ def _constant_errors(name: str, entries: Iterable[MappingEntry]) -> Iterator[str
 
 
 def _constants(entry: MappingEntry) -> Iterator[tuple[str, MappingEntry]]:
-    """Yield each constant as an entry of its own, with its place in the mapping."""
+    """Yield each constant of an entry as its own entry, with its key for messages."""
     if entry.source is None:
         yield '"value"', entry
     plain = replace(entry, source=None, table=None)

@@ -1,4 +1,4 @@
-"""One stream's records: checked, mapped, buffered, drained and counted by outcome."""
+"""One stream's records: validated, mapped, buffered, drained, counted by outcome."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .run import RunContext
     from .settings import Settings
 
-RECORDS_PER_CUSTOMER = 10  # On average in a batch; more would only take memory.
+RECORDS_PER_CUSTOMER = 10  # Average in a full batch; bounds its memory.
 DELETED_AT = "_sdc_deleted_at"
 METADATA = (
     "_sdc_extracted_at",
@@ -51,15 +51,17 @@ class CustomerSink(Sink):
     """The records of one stream under one SCHEMA.
 
     Args:
-        target: the SDK's plugin.
+        target: the plugin, as the SDK passes it.
         stream_name: the stream, which is the audience's slug.
-        schema: of the records after the stream maps.
-        key_properties: identify a member.
-        run: what all streams share.
+        schema: JSON Schema of the records after the stream maps.
+        key_properties: fields that identify a member.
+        run: the context that all streams share.
 
     Raises:
-        InputError: when the stream lacks `id_field`, or its attribute is not its own.
-        AttributeConflictError: when an attribute cannot be as it is mapped.
+        InputError: when the stream lacks `id_field`, or another stream or the mapping
+            writes its audience attribute.
+        AttributeConflictError: when an attribute has another type or cannot be
+            created.
     """
 
     def __init__(
@@ -87,7 +89,7 @@ class CustomerSink(Sink):
 
     @override
     def get_validator(self) -> None:
-        return None  # Records are validated here, and rejected instead of raised.
+        return None  # StreamSchema validates, so that a bad record is rejected.
 
     @property
     @override
@@ -104,7 +106,7 @@ class CustomerSink(Sink):
         )
 
     def add_message(self, stream_map: StreamMap, message: Mapping[str, Any]) -> None:
-        """Take a RECORD message, unless the stream map filters it out."""
+        """Apply the stream map to a RECORD message and add the record, if any."""
         try:
             record = apply_stream_map(stream_map, message["record"])
         except StreamMapError as error:
@@ -120,7 +122,7 @@ class CustomerSink(Sink):
             self.add_record(record, message)
 
     def add_record(self, record: Record, message: Mapping[str, Any]) -> None:
-        """Buffer a mapped record for the next drain, or reject or skip it at once."""
+        """Buffer a record for the next drain, or reject or skip it now."""
         for name in METADATA:
             record.pop(name, None)
         self.record_counter_metric.increment()
@@ -162,7 +164,7 @@ class CustomerSink(Sink):
             desired = map_record(record, self._mapping)
         except RecordRejectedError:
             if seen and customer_id is None:
-                seen.unidentified += 1  # It is not known whom it would have matched.
+                seen.unidentified += 1  # The matching customer stays unknown.
             raise
         if customer_id is not None or desired.email is not None:
             self._buffer(desired, record, message)
@@ -187,7 +189,7 @@ class CustomerSink(Sink):
         return self._run.versions.add_record(self.stream_name, message.get("version"))
 
     def _read_id(self, record: Record, seen: SeenMembers | None) -> int | None:
-        """Read the id; a customer counts as seen even if the record is rejected."""
+        """Read the id. Its customer counts as seen, even if the record is rejected."""
         try:
             customer_id = read_id(record, self._settings.id_field)
         except RecordRejectedError:
@@ -214,7 +216,7 @@ class CustomerSink(Sink):
     # Outcomes.
 
     def _count(self, write: CustomerWrite) -> None:
-        """Give each of a customer's records one outcome."""
+        """Count one outcome for each record of a customer."""
         stats = self._run.stats
         stats.shared_ids += len({record.member for record in write.records}) - 1
         if write.customer_id is not None and (write.is_changed or write.is_created):
@@ -222,7 +224,7 @@ class CustomerSink(Sink):
         if write.rejected:
             self._reject(write, write.rejected)
         elif write.row is None:
-            for _ in write.records:  # No customer has this email; none is created.
+            for _ in write.records:  # No customer has this email.
                 stats.count("skipped")
         else:
             for _ in write.records[:-1]:
@@ -238,7 +240,7 @@ class CustomerSink(Sink):
                 self._run.stats.count("unchanged")  # There was nothing to clear.
 
     def _count_seen(self, write: CustomerWrite) -> None:
-        """Count a customer that was matched or created as seen under the version."""
+        """Mark a customer that was matched or created as seen under the version."""
         for record in write.records:
             version = record.message.get("version")
             if version is not None and write.customer_id and record.desired.is_member:
@@ -247,7 +249,7 @@ class CustomerSink(Sink):
 
 
 class StreamSchema:
-    """The SCHEMA of one stream.
+    """The SCHEMA of one stream, to validate records and check the settings.
 
     Raises:
         InputError: when it is not a valid JSON Schema.
@@ -258,13 +260,13 @@ class StreamSchema:
     ) -> None:
         self._stream = stream
         self._properties: Mapping[str, Any] = schema.get("properties") or {}
-        # A tap that does not know its schema declares no properties.
+        # A tap with an unknown schema declares no properties.
         self._is_open = not self._properties or bool(
             schema.get("additionalProperties") or schema.get("patternProperties")
         )
         self._keys = keys
         try:
-            # Offline: a $ref must not make this process send a request.
+            # Offline: a $ref must not trigger a request.
             self._validator = jsonschema_rs.validator_for(
                 dict(schema),
                 validate_formats=False,
@@ -277,11 +279,11 @@ class StreamSchema:
             ) from None
 
     def member_key(self, record: Mapping[str, Any]) -> tuple[str, ...]:
-        """Identify a record's member by the stream's keys."""
+        """Return the record's key values as texts."""
         return tuple(str(record.get(key)) for key in self._keys)
 
     def validate(self, record: Mapping[str, Any]) -> None:
-        """Check that a record has its keys and fits the schema.
+        """Check that a record has its keys and matches the schema.
 
         Raises:
             RecordRejectedError: when it does not.
@@ -293,7 +295,7 @@ class StreamSchema:
         if self._validator.is_valid(record):
             return
         error = next(self._validator.iter_errors(record))
-        # The validator's own text quotes the value.
+        # The validator's message quotes the value.
         path = ".".join(str(step) for step in error.instance_path) or "the record"
         reason = f"{path} does not match the stream's schema"
         raise RecordRejectedError(RejectCode.INVALID_RECORD, reason)
@@ -302,7 +304,7 @@ class StreamSchema:
         """Warn if the SCHEMA does not declare the id field.
 
         Raises:
-            InputError: when every record would be skipped; names similar fields.
+            InputError: when every record would be skipped; suggests similar fields.
         """
         if self._has(id_field):
             return

@@ -1,7 +1,7 @@
-"""Which STATE may be printed, and printing it.
+"""Decides which STATE may be printed, and prints it.
 
-A STATE may be printed once every record before it has an outcome on disk or in the
-store. A covered one is printed at once, but not more often than once a second.
+A STATE may be printed once every record before it is in the store, on disk or skipped.
+It is then printed immediately, but at most once a second.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PRINT_INTERVAL_SECONDS = 1.0  # Meltano writes each printed STATE to its databas
 
 logger = logging.getLogger("target-bigcommerce")
 
-# The SDK's own writer cannot write decimals, which is what fractions are read as.
+# Fractions are read as decimals, which the SDK's writer cannot write.
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -31,13 +31,13 @@ class Checkpoint:
     """The STATE values received, and the newest one whose records all have an outcome.
 
     Args:
-        clock: monotonic seconds.
+        clock: returns monotonic seconds.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._covered: Any = None  # None once it was taken.
-        self._waiting: Any = None  # Received after records without an outcome.
+        self._covered: Any = None  # None once taken.
+        self._waiting: Any = None  # Preceded by records without an outcome.
         self._taken_at = float("-inf")
 
     def receive(self, state: Any, *, is_covered: bool) -> None:  # noqa: ANN401 - any JSON
@@ -53,7 +53,7 @@ class Checkpoint:
             self._waiting = state
 
     def advance(self) -> None:
-        """Note that everything received so far has an outcome."""
+        """Record that every record so far has an outcome."""
         if self._waiting is not None:
             self._covered, self._waiting = self._waiting, None
 
@@ -74,7 +74,7 @@ def print_state(value: Any) -> None:  # noqa: ANN401 - any JSON
     """Print a STATE's value on one line of standard output.
 
     Raises:
-        OutputError: when the reader of standard output has ended.
+        OutputError: when the program that reads standard output has exited.
     """
     # With spaces after colons and commas, as other targets print it.
     line = msgspec.json.format(_encoder.encode(value), indent=0).decode()
@@ -86,11 +86,11 @@ def print_state(value: Any) -> None:  # noqa: ANN401 - any JSON
         _discard_stdout()
         raise OutputError(
             f"STATE could not be printed ({error.strerror}): the program that reads"
-            " standard output has ended. The next run starts from the last STATE that"
+            " standard output has exited. The next run starts from the last STATE that"
             " it read."
         ) from None
 
 
 def _discard_stdout() -> None:
-    """Redirect to /dev/null; the flush at exit would fail again."""
+    """Redirect to /dev/null, because the flush at exit would fail again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,7 +1,7 @@
-"""What a run did: outcomes counted once per record, and reported at the end.
+"""Statistics of a run, its summary and its exit status.
 
-The summary is a log line and, with `summary_path`, a JSON file; the exit status is
-decided here as well.
+Every record has one outcome. The summary is a log line and, with `summary_path`, a JSON
+file.
 """
 
 from __future__ import annotations
@@ -48,18 +48,17 @@ logger = logging.getLogger("target-bigcommerce")
 
 @dataclass(slots=True, kw_only=True)
 class RunStats:
-    """The figures of a run.
+    """The statistics of a run.
 
     Args:
-        read: records read, whatever their outcome.
+        read: records read, with or without an outcome.
         outcomes: records by outcome.
         rejects: rejected records by code.
         calls: HTTP requests by endpoint.
         changes: values written, by customer field or attribute.
-        customers: ids of customers updated or created; a million take megabytes.
-        shared_ids: records of a different member with the same customer id.
-        cleared_by_version: values cleared by ACTIVATE_VERSION; no record stands for
-            them.
+        customers: ids of customers updated or created; a million take a few megabytes.
+        shared_ids: records whose customer id another member's record also has.
+        cleared_by_version: values cleared by ACTIVATE_VERSION, without a record.
     """
 
     read: int = 0
@@ -73,12 +72,12 @@ class RunStats:
 
     @property
     def unfinished(self) -> int:
-        """Records read that have no outcome; the next run reads them again."""
+        """Number of records without an outcome; the next run reads them again."""
         return self.read - self.outcomes.total()
 
     @property
     def customers_changed(self) -> int:
-        """Number of different customers updated or created."""
+        """Number of distinct customers updated or created."""
         return len(self.customers)
 
     def count(self, outcome: Outcome) -> None:
@@ -87,7 +86,7 @@ class RunStats:
 
     def count_customer(self, customer_id: int) -> None:
         """Count a customer that was updated or created."""
-        # In a dry run, customers to be created have negative ids.
+        # Customers of a dry run have negative ids.
         self.customers.add(customer_id % 2**64)
 
     def count_call(self, endpoint: str, status: int) -> None:
@@ -101,9 +100,13 @@ class RunStats:
         waited_seconds: float,
         **more: Any,  # noqa: ANN401 - JSON
     ) -> dict[str, Any]:
-        """Return everything as one JSON object.
+        """Return the summary as a JSON object.
 
-        `records` have an outcome; `left` were read, have none, and are read again.
+        `records` is the number with an outcome, `left` the number without one.
+
+        Args:
+            waited_seconds: time in which requests waited for the store's quota.
+            more: further keys.
         """
         return {
             "records": self.outcomes.total(),
@@ -121,7 +124,7 @@ class RunStats:
 
 
 class Progress:
-    """Logs the outcomes so far, after a drain and at most every 30 seconds."""
+    """Logs the outcomes so far, at most every 30 seconds."""
 
     def __init__(
         self, stats: RunStats, *, clock: Callable[[], float] = time.monotonic
@@ -132,7 +135,7 @@ class Progress:
         self._logged_read = 0
 
     def log(self) -> None:
-        """Log if it is time and more records were read."""
+        """Log if 30 seconds have passed and more records were read."""
         now, read = self._clock(), self._stats.read
         is_early = now - self._logged_at < PROGRESS_INTERVAL_SECONDS
         if is_early or read == self._logged_read:
@@ -147,18 +150,23 @@ class Progress:
 
 
 def run_to_status(work: Callable[[], None], *, signal: Callable[[], int | None]) -> int:
-    """Do the work; log an error in one line; return the exit status."""
+    """Run the work, log an error as one line and return the exit status.
+
+    Args:
+        work: reads and writes everything.
+        signal: returns the number of the signal received, if any.
+    """
     try:
         work()
     except LimitReachedError as reached:
         logger.info("%s", reached)
     except ShutdownRequestedError:
-        pass  # The status says it.
+        pass  # The exit status is 128 plus the signal.
     except PluginError as error:
         logger.error("%s", error)  # noqa: TRY400 - no traceback
         return FAILURE
     except Exception as error:
-        # Other errors' texts may quote personal data.
+        # The text of an unexpected error may quote personal data.
         logger.error("%s", _describe_bug(error))  # noqa: TRY400 - no traceback
         logger.debug("Traceback:", exc_info=True)
         return FAILURE
@@ -167,12 +175,12 @@ def run_to_status(work: Callable[[], None], *, signal: Callable[[], int | None])
 
 
 class RunReport:
-    """What is logged and written when a run has ended.
+    """Logs and writes the summary of a run.
 
     Args:
-        settings: the user's.
-        summary: what the run did.
-        lacks_exits: whether exits were to be cleared and the input reported none.
+        settings: the typed settings.
+        summary: the result of `RunStats.to_summary`.
+        lacks_exits: whether `on_exit` is clear and the input reported no exits.
     """
 
     def __init__(
@@ -183,7 +191,7 @@ class RunReport:
         self._lacks_exits = lacks_exits
 
     def log(self) -> None:
-        """Log the summary and the warnings that belong to it."""
+        """Log the summary and its warnings."""
         logger.info("%s", to_line(self._summary))
         if rejected := self._summary["outcomes"]["rejected"]:
             path = self._settings.rejects_path
@@ -203,7 +211,7 @@ class RunReport:
             )
 
     def write(self) -> int:
-        """Write the summary file, if any; return the exit status."""
+        """Write the summary file, if configured; return the exit status."""
         status: int = self._summary["exit_status"]
         path = self._settings.summary_path
         if path:
@@ -216,7 +224,7 @@ class RunReport:
 
 
 def to_line(summary: dict[str, Any]) -> str:
-    """Write the summary as one line for the log."""
+    """Format the summary as one line for the log."""
     parts = [f"{summary['records']:,} records"]
     parts += [f"{n:,} {name}" for name, n in summary["outcomes"].items() if n]
     line = f"{parts[0]}: {', '.join(parts[1:]) or 'none'}"
@@ -229,7 +237,7 @@ def to_line(summary: dict[str, Any]) -> str:
 
 
 def write_summary(path: str, summary: dict[str, Any]) -> None:
-    """Replace the summary file as a whole: a reader never sees half of one.
+    """Write the summary file atomically.
 
     Raises:
         OutputError: when the file cannot be written.

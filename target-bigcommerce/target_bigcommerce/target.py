@@ -2,12 +2,11 @@
 
 Private names of the SDK that are used here, and why:
 
-- `_process_*_message`: what the SDK's reader calls for a message; there is no public
-  hook.
-- `_ConfigInput`: the type of what `invoke` is given.
+- `_process_*_message`: called by the SDK's reader; there is no public hook.
+- `_ConfigInput`: the type of an argument of `invoke`.
 
-The SDK's own `drain_all` is not used, because it has no public hook at its end, where
-STATE is printed. `drain_one`, which it is made of, is public.
+The SDK's `drain_all` is not used: it has no hook for printing STATE after the drain. It
+is built on `drain_one`, which is public.
 """
 
 from __future__ import annotations
@@ -58,14 +57,14 @@ class TargetBigCommerce(SingerPlugin, Target):
     """Singer target for BigCommerce customers and their attributes.
 
     Args:
-        shutdown: is set by SIGTERM and SIGINT.
-        build: builds the run from the settings, as `build_run` does.
-        given: the SDK's own arguments.
+        shutdown: set by SIGTERM and SIGINT.
+        build: builds the run from the settings, with the signature of `build_run`.
+        given: the SDK's arguments.
     """
 
     name = "target-bigcommerce"
     package_name = "target-bigcommerce"
-    # Not the SDK's own list: BATCH files would bypass the validation of records.
+    # Not the SDK's list: BATCH files would bypass record validation.
     capabilities: ClassVar[list[CapabilitiesEnum]] = [
         PluginCapabilities.ABOUT,
         PluginCapabilities.STREAM_MAPS,
@@ -123,7 +122,7 @@ class TargetBigCommerce(SingerPlugin, Target):
         rejects = self.context.rejects
         if not rejects.is_new_schema(message_dict):
             return
-        self.drain()  # So that a reject stands below its own SCHEMA.
+        self.drain()  # Rejects of buffered records follow the old SCHEMA.
         rejects.remember_schema(message_dict)
         stream, keys = message_dict["stream"], message_dict.get("key_properties")
         with checked_stream_maps(stream):
@@ -166,7 +165,7 @@ class TargetBigCommerce(SingerPlugin, Target):
     def _process_batch_message(self, message_dict: Message) -> None:
         raise InputError(
             "The input has a BATCH message. This target does not accept BATCH, because"
-            " its files would bypass the validation of records. Remove batch_config"
+            " its files would bypass record validation. Remove batch_config"
             " from the tap's settings."
         )
 
@@ -180,7 +179,7 @@ class TargetBigCommerce(SingerPlugin, Target):
         return kept_stream_maps(self.mapper.stream_maps[stream])
 
     def _open_sink(self, stream_map: StreamMap) -> None:
-        """Open a stream's sink; a new one if its SCHEMA changed. None is buffered."""
+        """Create a stream's sink unless its SCHEMA is the same; nothing is buffered."""
         stream, schema = stream_map.stream_alias, stream_map.transformed_schema
         keys = stream_map.transformed_key_properties or []
         sink = self._sinks.get(stream)
@@ -225,7 +224,7 @@ class TargetBigCommerce(SingerPlugin, Target):
         state = self.context.checkpoint.take()
         if state is None or not self.context.prints_state:
             return
-        self.context.rejects.sync()  # They must be on disk before STATE covers them.
+        self.context.rejects.sync()  # Must be on disk before STATE covers them.
         print_state(state)
 
     # The command line.
@@ -233,19 +232,19 @@ class TargetBigCommerce(SingerPlugin, Target):
     @classmethod
     @override
     def after_error(cls, error: PluginError) -> None:
-        """Let the program that writes the input end before this one does."""
+        """Drain stdin, so that the writing program is not interrupted mid-line."""
         del error
-        discard_input(None, ShutdownSignal())  # No run, so no signal handlers.
+        discard_input(None, ShutdownSignal())  # No target, so no signal handlers.
 
     def run(self, file_input: IO[str] | None = None) -> int:
-        """Read the input to its end, report, and return the exit status."""
+        """Read the whole input, log the summary and return the exit status."""
 
         def work() -> None:
             check_not_rejects_file(self.settings.rejects_path, file_input)
             try:
                 self.listen(file_input)
             finally:
-                self._print_state()  # What is covered, however it ended.
+                self._print_state()  # Even after an error.
 
         try:
             status = run_to_status(work, signal=lambda: self.shutdown.signal)
@@ -265,7 +264,7 @@ class TargetBigCommerce(SingerPlugin, Target):
     ) -> None:
         super(Target, cls).invoke(about=about, about_format=about_format)
         cls.print_version(print_fn=cls.logger.info)
-        # One line per hundred customers would hide the others.
+        # One line per batch would bury the other lines.
         batch_times = metrics.MetricExclusionFilter(metrics=["batch_processing_time"])
         metrics.get_metrics_logger().addFilter(batch_times)
         target = cls(

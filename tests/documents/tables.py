@@ -31,7 +31,7 @@ def fields_table() -> str:
 def codes_table() -> str:
     """Tabulate why records are rejected, and what helps."""
     rows = [(f"`{code.value}`", cure) for code, cure in REMEDIES.items()]
-    return _table(("Code", "What it means, and the cure"), rows)
+    return _table(("Code", "Meaning and remedy"), rows)
 
 
 def _setting_row(setting: Setting) -> tuple[str, ...]:

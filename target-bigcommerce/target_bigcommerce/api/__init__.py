@@ -1,1 +1,1 @@
-"""BigCommerce's Customers V3 API."""
+"""A client for BigCommerce's Customers V3 API."""

@@ -1,6 +1,6 @@
-"""The store's customers, attributes and values, as lists of any length.
+"""Reads and writes lists of customers, attributes and values, of any length.
 
-Requests are as few and as large as BigCommerce allows, and run in parallel.
+Uses as few requests as BigCommerce's limits allow, and sends them in parallel.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ MAX_EMAILS_PER_CALL = 40
 
 
 class StoreApi(Protocol):
-    """What a run needs of the store: the client, or its dry-run replacement."""
+    """The operations of a run on the store: the client, or its dry-run replacement."""
 
     def run_parallel(self, tasks: Sequence[Callable[[], T]]) -> list[T]:
         """Run reads in parallel; returns their results in order."""
@@ -110,10 +110,10 @@ class BigCommerceClient:
 
     Args:
         transport: sends the requests.
-        parallel: runs them.
-        is_applied: whether a customer, read with `include`, has the fields of a row
-            that was sent; needed when a response to an update lists no rows.
-        include: what to include when reading customers back.
+        parallel: runs them in threads.
+        is_applied: whether a customer that was read back has the fields of a row that
+            was sent; called when the response to an update lists no rows.
+        include: the `include` values for reading customers back.
     """
 
     def __init__(
@@ -159,10 +159,10 @@ class BigCommerceClient:
         self, emails: Sequence[str], include: Sequence[str] = ()
     ) -> dict[str, Row]:
         """Find customers by email; the keys are in lower case."""
-        by_lowercase = {email.lower(): email for email in emails if email}
-        # A comma separates the values of a list, so such an address is read alone.
-        listed = [email for email in by_lowercase.values() if "," not in email]
-        alone = [email for email in by_lowercase.values() if "," in email]
+        by_key = {email.lower(): email for email in emails if email}
+        # Commas separate the values of a list, so an email with one is read alone.
+        listed = [email for email in by_key.values() if "," not in email]
+        alone = [email for email in by_key.values() if "," in email]
         request = _get_customers(include)
         found = self._lists.read_matching(
             request, "email:in", listed, self._emails_per_call
@@ -171,7 +171,7 @@ class BigCommerceClient:
         for rows in self._parallel.run(tasks):
             found += rows
         customers = {email_of(row): row for row in map(parse_customer, found)}
-        return {email: row for email, row in customers.items() if email in by_lowercase}
+        return {email: row for email, row in customers.items() if email in by_key}
 
     def values(
         self, customer_ids: Sequence[int], attribute_ids: Sequence[int]
@@ -190,9 +190,9 @@ class BigCommerceClient:
         return [parse_value(row) for row in rows]
 
     def values_of(self, attribute_id: int) -> Iterator[StoredValue]:
-        """Read all values of one attribute; delete none before the last is read."""
+        """Read all values of one attribute, lazily; do not delete any while reading."""
         rows = self._lists.stream(_get_values(attribute_id))
-        # If the store ignored the filter, values of other attributes must not be
+        # If the store ignored the filter, values of other attributes would be
         # cleared.
         return (
             value
@@ -221,7 +221,7 @@ class BigCommerceClient:
         return self._attribute_creation.create(name, type)
 
     def update_customers(self, rows: Sequence[Row]) -> WriteResult:
-        """PUT customers: each row has its `id` and the fields to change."""
+        """PUT customers. Each row has its `id` and the fields to change."""
         call = update_call(
             self._transport, CUSTOMERS, ("id",), self._read_back_customers
         )
@@ -239,7 +239,7 @@ class BigCommerceClient:
         return self._write(rows, call, self._values_per_call)
 
     def delete_values(self, value_ids: Sequence[int]) -> None:
-        """DELETE attribute values by their ids; unknown ids do nothing."""
+        """DELETE attribute values by id; unknown ids are ignored."""
         request = ApiRequest(method="DELETE", path=VALUES)
         values = [str(number) for number in dict.fromkeys(value_ids)]
         self._lists.for_each_part(

@@ -1,4 +1,4 @@
-"""What is sent to and received from BigCommerce, as plain data."""
+"""Requests, responses and rows of BigCommerce's API, as plain data."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ApiRequest:
 
     @property
     def endpoint(self) -> str:
-        """Method and path, as messages and counts name the request."""
+        """Method and path, for messages and counts."""
         return f"{self.method} {self.path}"
 
     @property
@@ -38,7 +38,7 @@ class ApiRequest:
 
     @property
     def has_list(self) -> bool:
-        """Whether a list in the query can be too long for the store."""
+        """Whether the query has a list, which can be too long for the store."""
         return any(name.endswith(":in") for name in self.query)
 
 
@@ -80,7 +80,12 @@ class StoredValue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteResult:
-    """The outcome of each row, by its index in the list that was written."""
+    """The result for each row, by its index in the list that was written.
+
+    Args:
+        done: rows written, as the store returned them.
+        rejected: the store's errors.
+    """
 
     done: dict[int, Row] = field(default_factory=dict)
     rejected: dict[int, ErrorDetails] = field(default_factory=dict)

@@ -1,6 +1,6 @@
-"""Tasks in parallel threads: how many at once, and which of several errors is raised.
+"""Runs tasks in threads: limits their number and picks the error to raise.
 
-Nothing starts after a failure or a signal; what has started always finishes.
+No task starts after a failure or a signal; running tasks always finish.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class ThreadPool:
     """Operating system threads; the simulation replaces them with virtual ones.
 
     Args:
-        size: how many threads there are.
+        size: number of threads.
     """
 
     def __init__(self, size: int) -> None:
@@ -32,7 +32,7 @@ class ThreadPool:
         self._executor: ThreadPoolExecutor | None = None
 
     def run_copies(self, call: Callable[[], None], copies: int) -> None:
-        """Make the same call in several threads at once, and wait for all of them."""
+        """Make the same call in several threads and wait for all of them."""
         if self._executor is None:
             self._executor = ThreadPoolExecutor(
                 self._size, thread_name_prefix="request"
@@ -40,11 +40,11 @@ class ThreadPool:
         wait([self._executor.submit(call) for _ in range(copies)])
 
     def condition(self) -> threading.Condition:
-        """Return a condition at which these threads can wait for each other."""
+        """Return a condition variable for these threads."""
         return threading.Condition()
 
     def close(self) -> None:
-        """End the threads."""
+        """Stop the threads."""
         if self._executor is not None:
             self._executor.shutdown()
             self._executor = None
@@ -53,7 +53,7 @@ class ThreadPool:
 class ParallelCalls:
     """Runs tasks in threads, at most `max_in_flight` at once.
 
-    A task may run tasks itself: they run one after the other on its own thread.
+    A task may run further tasks; these run sequentially on its own thread.
     """
 
     def __init__(
@@ -68,13 +68,13 @@ class ParallelCalls:
         self._local = threading.local()
 
     def run(self, tasks: Sequence[Callable[[], T]]) -> list[T]:
-        """Run all tasks; returns their results in the order of the tasks.
+        """Run all tasks and return their results in task order.
 
-        When one fails no further task starts, and those that run are finished.
+        When a task fails, no further task starts, and running tasks finish.
 
         Raises:
-            Exception: of several, the first task's: a PluginError before any other,
-                a shutdown only if nothing else failed.
+            Exception: the error of the first failed task. A PluginError takes
+                precedence over other errors, and any error over a shutdown.
         """
         queue = _TaskQueue(tasks=tasks, shutdown=self._shutdown)
         width = min(self._max_in_flight, len(tasks))
@@ -102,7 +102,7 @@ class ParallelCalls:
 
 @dataclass(slots=True, kw_only=True)
 class _TaskQueue(Generic[T]):
-    """The tasks of one run, shared by the threads that take from it."""
+    """The tasks of one `run`, shared by its threads."""
 
     tasks: Sequence[Callable[[], T]]
     shutdown: ShutdownSignal
@@ -123,7 +123,7 @@ class _TaskQueue(Generic[T]):
                 self.errors[index] = error
 
     def results_in_order(self) -> list[T]:
-        """Return the results, or raise the most relevant error."""
+        """Return the results in task order, or raise the most relevant error."""
         if self.errors:
             raise min(self.errors.items(), key=_relevance)[1]
         return [self.results[index] for index in range(len(self.tasks))]

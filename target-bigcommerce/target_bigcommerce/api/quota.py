@@ -1,6 +1,6 @@
-"""When a request may start under the store's request quota. No I/O, clock or lock.
+"""Decides when a request may start under the store's quota. No I/O, clock or lock.
 
-BigCommerce counts requests per store in windows, shared by all its apps, and states the
+BigCommerce counts the requests of all apps of a store in fixed windows and returns the
 count in four headers of every response:
 https://developer.bigcommerce.com/docs/start/best-practices/api-rate-limits
 """
@@ -17,19 +17,20 @@ from singer_kit.http import exponential_backoff, parse_http_date
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-MAX_WAIT_SECONDS = 900.0  # A longer wait is not honoured.
+MAX_WAIT_SECONDS = 900.0  # Longer waits are cut to this.
 NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
 PREFIX = "x-rate-limit-"
 
 DEFAULT_WINDOW_SECONDS = 30.0
-CLOCK_SKEW_SECONDS = 0.05  # Reset times are rounded, and servers' clocks differ.
-MIN_PAUSE_SECONDS = 0.001  # Adding less to a clock may leave it unchanged.
+CLOCK_SKEW_SECONDS = 0.05  # Reset times are rounded, and server clocks differ.
+MIN_PAUSE_SECONDS = 0.001  # Less could vanish when added to a clock.
 LONG_AGO = float("-inf")
 
-RESERVED_REQUESTS = 3  # BigCommerce advises to wait for the reset at three left.
-PROBE_INTERVAL = 1 / 6  # Part of a window between probes while other apps use it up.
-MARGIN = 0.05  # Part of the window that spread requests leave free at its end.
-SMOOTHING = 1 / 30  # Part of a window for which the previous rate still counts.
+RESERVED_REQUESTS = 3  # BigCommerce advises waiting for the reset at 3 left.
+# Fractions of a window:
+PROBE_INTERVAL = 1 / 6  # Time between probes while other apps use up the quota.
+MARGIN = 0.05  # Time left free at the end when requests are spread.
+SMOOTHING = 1 / 30  # Weight of the rate of the previous window.
 
 SUCCESSES_TO_RECOVER = 50
 
@@ -39,7 +40,15 @@ SUCCESSES_TO_RECOVER = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimits:
-    """The rate-limit headers of one response; None for an absent or invalid one."""
+    """The rate-limit headers of a response; None for an absent or invalid header.
+
+    Args:
+        left: requests left in the window.
+        quota: requests per window.
+        window_seconds: length of a window.
+        reset_seconds: time until the window ends.
+        retry_after_seconds: wait that a 429 or 503 asks for.
+    """
 
     left: int | None = None
     quota: int | None = None
@@ -49,13 +58,13 @@ class RateLimits:
 
     @property
     def wait_seconds(self) -> float | None:
-        """The longest wait that a 429 asks for; None if it states none."""
+        """The longest wait that the headers state; None if they state none."""
         stated = [self.reset_seconds, self.retry_after_seconds]
         return max((seconds for seconds in stated if seconds is not None), default=None)
 
 
 def read_rate_limits(headers: Mapping[str, str]) -> RateLimits:
-    """Read the headers, whatever their case; no wait is longer than 15 minutes."""
+    """Read the headers, ignoring case. Waits are cut to 15 minutes."""
     values = {name.lower(): value.strip() for name, value in headers.items()}
     quota = _number(values.get(f"{PREFIX}requests-quota"))
     left = _number(values.get(f"{PREFIX}requests-left"))
@@ -79,7 +88,7 @@ def _retry_after(values: Mapping[str, str]) -> float | None:
 
 
 def _seconds_between(now: str | None, until: str | None) -> float | None:
-    """Both dates are by the server's clock, so a wrong local clock is harmless."""
+    """Compute a wait from two dates of the server, independent of the local clock."""
     start, end = parse_http_date(now), parse_http_date(until)
     return max(0.0, (end - start).total_seconds()) if start and end else None
 
@@ -93,27 +102,27 @@ def _number(text: str | None) -> float | None:
     return float(text) if text and NUMBER.fullmatch(text) else None
 
 
-# One decision: may a request start now?
+# The decision: may a request start now?
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuotaState:
-    """The current window, from which the next request is scheduled. Times in seconds.
+    """The state of the current window. Times are in seconds.
 
     Args:
-        share: the part of the quota that this process may use, 0 to 1.
-        quota: requests per window, of all apps together.
-        window: its length.
-        left: requests left for all apps, by the last response.
-        elapsed: since the window started.
-        remaining: until it ends.
-        since_response: since the last response.
-        since_request: since the last request started.
-        in_flight: own requests without a response yet.
+        share: share of the quota that this process may use, from 0 to 1.
+        quota: requests per window, for all apps together.
+        window: length of the window.
+        left: requests left for all apps, from the last response.
+        elapsed: time since the window started.
+        remaining: time until the window ends.
+        since_response: time since the last response.
+        since_request: time since the last request started.
+        in_flight: own requests without a response.
         own: own requests in this window.
-        others: requests of other apps in this window, by the last response.
-        previous_rate: requests of other apps per second in the window before.
-        expected: own requests still to come in this drain; 0 for unknown.
+        others: requests of other apps in this window, from the last response.
+        previous_rate: requests of other apps per second in the previous window.
+        expected: own requests to come; 0 if unknown.
     """
 
     share: float
@@ -132,26 +141,27 @@ class QuotaState:
 
 
 def own_share(quota: int, share: float) -> int:
-    """Requests that this process may make per window: one at least."""
+    """Return the requests that this process may make per window; at least 1."""
     return max(1, floor(round(share * quota, 6)))
 
 
 def reserve(quota: int, share: float) -> int:
-    """Requests that are always left to other apps."""
+    """Return the requests that are always left to other apps."""
     return min(max(RESERVED_REQUESTS, quota - own_share(quota, share)), quota - 1)
 
 
 def others_rate(state: QuotaState) -> float:
-    """Requests of other apps per second, by the last response."""
+    """Estimate the requests of other apps per second, from the last response."""
     smoothing = state.window * SMOOTHING
     seen = state.others + state.previous_rate * smoothing
     return seen / (max(0.0, state.elapsed - state.since_response) + smoothing)
 
 
 def available(state: QuotaState) -> float:
-    """Requests that may start now at most.
+    """Return how many requests may start now, as an upper bound.
 
-    `left` may not include requests in flight, nor those of other apps since.
+    `left` may not include requests that are in flight, or that other apps have made
+    since the last response.
     """
     uncounted = state.in_flight + others_rate(state) * state.since_response
     kept = reserve(state.quota, state.share)
@@ -160,9 +170,9 @@ def available(state: QuotaState) -> float:
 
 
 def fair_share(state: QuotaState) -> float:
-    """Requests that leave other apps what they will use by the end of the window.
+    """Return how many requests may start without taking what other apps will use.
 
-    Half of the own share is always fair.
+    This process may always use half of its share.
     """
     theirs = others_rate(state) * (state.since_response + state.remaining)
     room = state.left - state.in_flight - theirs - RESERVED_REQUESTS
@@ -170,7 +180,10 @@ def fair_share(state: QuotaState) -> float:
 
 
 def pause_before_request(state: QuotaState) -> float | None:
-    """Seconds until to ask again; 0: start now; None: wait for a response."""
+    """Return the seconds to wait before asking again.
+
+    0 means that a request may start; None means to wait for a response.
+    """
     now = available(state)
     if now <= 0:
         return _pause_until_available(state)
@@ -187,15 +200,15 @@ def _pause_until_available(state: QuotaState) -> float | None:
 
 
 def _pause_until_probe(state: QuotaState) -> float:
-    """Only a response shows what other apps leave, so one is requested regularly."""
+    """Probe regularly, because only a response shows what other apps leave."""
     due = max(0.0, state.window * PROBE_INTERVAL - state.since_request)
     return min(due, state.remaining)
 
 
 def _pause_to_spread(state: QuotaState, now: float) -> float:
-    """Spread requests over the window if it does not cover those expected.
+    """Spread requests over the window if it allows fewer than expected.
 
-    Requests are not spread if other apps will use up the window before its end.
+    Do not spread them if other apps will use up the quota before the window ends.
     """
     allowed = min(now, fair_share(state))
     if state.expected <= allowed or now <= others_rate(state) * state.remaining:
@@ -204,17 +217,17 @@ def _pause_to_spread(state: QuotaState, now: float) -> float:
     return max(0.0, usable_seconds / max(allowed, 1) - state.since_request)
 
 
-# The state of the quota from request to request.
+# Tracking.
 
 
 class QuotaTracker:
-    """Follows the quota's windows from request to request.
+    """Tracks the quota across requests and windows.
 
-    The first request runs alone, because its response states the quota. A store that
-    states no quota is not limited.
+    The first request runs alone, because its response contains the quota. Without a
+    quota in the response, requests are not limited.
 
     Args:
-        share: the part of the quota that this process may use, 0 to 1.
+        share: share of the quota that this process may use, from 0 to 1.
     """
 
     def __init__(self, share: float) -> None:
@@ -234,11 +247,11 @@ class QuotaTracker:
         self._previous_rate = 0.0
 
     def expect(self, requests: int) -> None:
-        """Announce the number of requests to come; 0 for unknown."""
+        """Set the number of requests to come; 0 if unknown."""
         self._expected = max(0, requests)
 
     def pause(self, now: float) -> float | None:
-        """Seconds until to ask again; 0: start now; None: wait for a response."""
+        """Return the seconds to wait, like `pause_before_request`."""
         if not self._has_response:
             return None if self._in_flight else 0.0
         if self.quota is None:
@@ -248,7 +261,7 @@ class QuotaTracker:
         return max(seconds, MIN_PAUSE_SECONDS) if seconds else seconds
 
     def start_request(self, now: float) -> int:
-        """Count a request as started; returns the number of its window."""
+        """Count a request as started; return the number of its window."""
         self._in_flight += 1
         self._own += 1
         self._expected = max(0, self._expected - 1)
@@ -265,7 +278,7 @@ class QuotaTracker:
             self._left = max(0, self._left - 1)
 
     def record_response(self, now: float, limits: RateLimits, window: int) -> None:
-        """Take in the response to a request that started in that window."""
+        """Update from the response to a request that started in a given window."""
         self._has_response = True
         if limits.quota is None and limits.left is None:
             return
@@ -277,7 +290,7 @@ class QuotaTracker:
             self._window_end is not None
             and end > self._window_end + self.window_seconds / 2
         ):
-            self._start_window()  # The store started a window earlier than stated.
+            self._start_window()  # The window ended earlier than stated.
         self._window_end = (
             end if self._window_end is None else min(self._window_end, end)
         )
@@ -313,7 +326,7 @@ class QuotaTracker:
         self._responded_at = self._window_end - self.window_seconds
 
     def _start_window(self) -> None:
-        """Start a window; requests in flight may count towards it."""
+        """Start a new window; requests in flight may count in it."""
         self._previous_rate = self._others / self.window_seconds
         self._window_number += 1
         self._own, self._others = self._in_flight, 0
@@ -343,10 +356,10 @@ class QuotaTracker:
 
 
 class Cooldown:
-    """The time after a 429 in which no request starts.
+    """The time after a 429 during which no request starts.
 
-    It lasts as long as the longest of the 429s asks for; those that state no wait back
-    off exponentially.
+    It ends when the longest wait that a 429 asked for is over. A 429 without a stated
+    wait backs off exponentially.
 
     Args:
         jitter: returns a random number from 0 to 1.
@@ -359,24 +372,24 @@ class Cooldown:
         self._backoffs = 0
 
     def remaining(self, now: float) -> float:
-        """Seconds until it ends."""
+        """Return the seconds until it ends."""
         return max(0.0, self._until - now)
 
     def record_success(self) -> None:
-        """Restart the backoff at its shortest wait."""
+        """Reset the backoff."""
         self._backoffs = 0
 
     def record_throttled(
         self, now: float, started_at: float, limits: RateLimits
     ) -> None:
-        """Extend it after a 429 to a request that started at that time."""
+        """Extend the cooldown after a 429 to a request started at `started_at`."""
         seconds = limits.wait_seconds
         if seconds is None:
             seconds = self._backoff(now, started_at)
         self._until = max(self._until, now + seconds)
 
     def _backoff(self, now: float, started_at: float) -> float:
-        # Requests that were in flight together are throttled together, which is one
+        # Requests in flight at the same time are throttled together; count them as one
         # failed attempt.
         if started_at < self._last_backoff_at:
             return 0.0
@@ -386,10 +399,10 @@ class Cooldown:
 
 
 class ConcurrencyLimit:
-    """How many requests may be in flight at once.
+    """Limits the number of requests in flight.
 
-    A 429 while requests are left in the window means too many in flight: the limit
-    falls by one, and rises by one after 50 successes.
+    A 429 while the window has requests left means too many in flight: the limit drops
+    by one. It rises by one after 50 successes.
     """
 
     def __init__(self, maximum: int) -> None:
@@ -400,7 +413,7 @@ class ConcurrencyLimit:
 
     @property
     def is_reached(self) -> bool:
-        """Whether another request has to wait for one to finish."""
+        """Whether a new request must wait until another finishes."""
         return self._in_flight >= self.limit
 
     def start_request(self) -> None:
@@ -412,7 +425,7 @@ class ConcurrencyLimit:
         self._in_flight -= 1
 
     def decrease(self) -> None:
-        """Allow one request fewer, but always one."""
+        """Lower the limit by one, to a minimum of one."""
         self.limit = max(1, self.limit - 1)
         self._successes = 0
 

@@ -1,7 +1,7 @@
-"""Reading long lists: which values go into one request, and which pages are read.
+"""Reads long lists: splits values across requests and reads all pages.
 
-A list of ids or addresses is cut so that a request stays below BigCommerce's limits;
-one that is rejected as too long is halved, and the smaller size is used from then on.
+A list of ids or emails is split to fit BigCommerce's limits. A list that is rejected as
+too long is halved, and the smaller size is used from then on.
 """
 
 from __future__ import annotations
@@ -34,26 +34,29 @@ if TYPE_CHECKING:
     from .parallel import ParallelCalls
     from .transport import Transport
 
-MAX_URL_LENGTH = 2000  # BigCommerce documents none; servers commonly allow this much.
+MAX_URL_LENGTH = 2000  # Undocumented; servers commonly allow this much.
 PAGE_ROWS = 250  # BigCommerce's maximum.
 
 
 class CallSize:
-    """How many rows or values a request may have; lowered for the rest of the run.
+    """The number of rows or values per request, which only decreases during a run.
 
-    Several threads may lower it; the lowest wins.
+    Several threads may lower it; the lowest value wins.
     """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
 
     def lower(self, rejected: int) -> None:
-        """Use half of a size that was rejected."""
+        """Lower the limit to half of a size that was rejected."""
         self.limit = max(1, min(self.limit, rejected // 2))
 
 
 def chunks(values: Sequence[str], max_values: int, max_length: int) -> list[list[str]]:
-    """Cut a list so that no part has too many values or, encoded, characters."""
+    """Split a list into parts of at most `max_values` values.
+
+    A part also has at most `max_length` characters when encoded in a URL.
+    """
     parts: list[list[str]] = []
     length = 0
     for value in values:
@@ -67,7 +70,7 @@ def chunks(values: Sequence[str], max_values: int, max_length: int) -> list[list
 
 
 class ListReader:
-    """Reads lists completely, in parallel where the pages are known."""
+    """Reads complete lists; pages in parallel if their number is known."""
 
     def __init__(self, transport: Transport, parallel: ParallelCalls) -> None:
         self._transport = transport
@@ -78,10 +81,15 @@ class ListReader:
     def read_matching(
         self, request: ApiRequest, name: str, values: Sequence[str], size: CallSize
     ) -> list[Row]:
-        """Read all rows that match one of the values.
+        """Read all rows that match any of the values.
 
-        A value that the store rejects on its own, such as an id beyond its integers,
-        matches nothing.
+        A value that the store rejects, such as too large an id, matches nothing.
+
+        Args:
+            request: the GET, without the list.
+            name: the query parameter of the list, such as `id:in`.
+            values: the list.
+            size: maximum number of values per request.
         """
         read = partial(self._read_or_nothing, name)
         return self.for_each_part(request, name, values, size, read)
@@ -94,7 +102,11 @@ class ListReader:
         size: CallSize,
         call: Callable[[ApiRequest], list[Row]],
     ) -> list[Row]:
-        """Call once per part of the list; a part that is rejected is halved."""
+        """Make a call for each part of the list; halve a part that is rejected.
+
+        Returns:
+            The rows of all calls.
+        """
         room = MAX_URL_LENGTH - self._transport.url_length(_with(request, name, []))
         parts = chunks(values, size.limit, room)
         tasks = [partial(self._part, request, name, part, size, call) for part in parts]
@@ -105,7 +117,7 @@ class ListReader:
             return self.read_all(request)
         except RequestRejectedError:
             if "," in request.query[name]:
-                raise  # A list: it is halved.
+                raise  # The caller halves a list.
             return []
 
     def _part(
@@ -121,7 +133,7 @@ class ListReader:
         except RequestRejectedError as error:
             if len(part) == 1:
                 raise
-            # A 422 may be about a value instead of the length.
+            # A 422 may concern a value instead of the length.
             if error.details.status != HTTPStatus.UNPROCESSABLE_ENTITY:
                 size.lower(len(part))
         middle = len(part) // 2
@@ -134,7 +146,7 @@ class ListReader:
     # Page by page.
 
     def read_all(self, request: ApiRequest) -> list[Row]:
-        """Read all pages; again if rows are missing between them.
+        """Read all pages; retry if rows are missing.
 
         Raises:
             RetriesExhaustedError: when rows are missing after every attempt.
@@ -142,7 +154,7 @@ class ListReader:
         return self._transport.retry(lambda: self._read_pages(request), RetriableError)
 
     def stream(self, request: ApiRequest) -> Iterator[Row]:
-        """Read page after page, each when its rows are consumed.
+        """Read pages lazily, as their rows are consumed.
 
         Raises:
             UnexpectedResponseError: at the end, when rows were missing.
@@ -193,7 +205,7 @@ class ListReader:
         except RequestRejectedError as error:
             if page == 1 or error.details.status != HTTPStatus.UNPROCESSABLE_ENTITY:
                 raise
-            # Not about a value of the list: the first page was returned.
+            # The first page was returned, so the values of the list are valid.
             raise UnexpectedResponseError(
                 f"{error} It rejected page {page:,}. {STOPPED}"
             ) from None

@@ -1,7 +1,7 @@
-"""What a response means: an error to raise, rows to read, or the end of a list. Pure.
+"""Parses and classifies responses, rows and pagination. Pure.
 
-Nothing is guessed: a response that lacks what BigCommerce's documentation puts into it
-is an error, because a customer missing from it would count as unknown to the store.
+A response that lacks documented fields is an error, because a customer missing from it
+would be rejected as unknown to the store.
 """
 
 from __future__ import annotations
@@ -49,24 +49,24 @@ TIMED_OUT = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
 SCOPE = "the scope Customers set to modify (store_v2_customers)"
 STOPPED = "The run stops and the state does not advance."
 
-DIGITS = re.compile(r"[0-9]{1,18}")  # No wider than any id.
-FIRST_INEXACT = 2.0**53  # From here on a float may have lost a fraction.
+DIGITS = re.compile(r"[0-9]{1,18}")  # Fits 64 bits.
+FIRST_INEXACT = 2.0**53  # Larger floats may have lost digits.
 VALUE_KEY = ("customer_id", "attribute_id")
 
-# A look-up names at most 100 ids, an attribute has at most one value for each, a store
-# has at most 50 attributes, and a page has at least one row.
+# A look-up has at most 100 ids and 50 attributes, so at most 5000 values, and a page
+# has at least one row.
 MAX_PAGES = 5000
 
 
-# From a response to its content, or to the error to raise.
+# Status and body.
 
 
 def parse_response(request: ApiRequest, response: HttpResponse) -> ApiResponse:
-    """Read a response.
+    """Decode a 2xx response; raise the error for any other.
 
     Raises:
         AuthError: for a 401 or 403.
-        RequestRejectedError: when the store rejects rows, or the length of a list.
+        RequestRejectedError: when the store rejects rows or the length of a list.
         OutcomeUnknownError: when a POST may or may not have been applied.
         ThrottledError: for a 429.
         RetriableError: when another attempt may succeed.
@@ -78,7 +78,7 @@ def parse_response(request: ApiRequest, response: HttpResponse) -> ApiResponse:
     content = _decode(response.body)
     if not _is_complete(request.method, status, content):
         raise outcome_unknown(
-            request, f"returned {status} without the rows that it should have"
+            request, f"returned {status} without all the rows it should contain"
         )
     return ApiResponse(status=status, body=content)
 
@@ -88,14 +88,14 @@ def outcome_unknown(
 ) -> PluginError:
     """Return the error for a request that the store may or may not have processed.
 
-    A POST must not be repeated blindly; any other request is idempotent.
+    Any request but a POST is idempotent and can be retried.
     """
     kind = OutcomeUnknownError if request.method == "POST" else RetriableError
     return kind(f"{request.endpoint} {what}.", retry_after=retry_after)
 
 
 def read_error_details(status: int, body: bytes) -> ErrorDetails:
-    """Read the body of an error; an unreadable one leaves only the status."""
+    """Read the body of an error; of an invalid body only the status is kept."""
     content = _decode(body)
     if not isinstance(content, dict):
         return ErrorDetails(status=status)
@@ -147,14 +147,14 @@ def _hint(status: int) -> str:
             " address. Check api_url."
         )
     if status == HTTPStatus.NOT_FOUND:
-        return "Check api_url: it is what precedes /stores/{store_hash}/v3."
+        return "Check api_url: it must not include /stores/{store_hash}/v3."
     return STOPPED
 
 
 def _is_complete(method: str, status: int, content: Any) -> bool:  # noqa: ANN401 - JSON
-    """Whether a 2xx response has all its rows.
+    """Whether a 2xx response has all the rows that its pagination states.
 
-    A DELETE returns none. A PUT need not return any: its rows can be read back.
+    A DELETE returns none. A PUT may return 204, because its rows can be read back.
     """
     if method == "DELETE" or (method == "PUT" and status == HTTPStatus.NO_CONTENT):
         return True
@@ -177,7 +177,7 @@ def _decode(body: bytes) -> Any:  # noqa: ANN401 - JSON
 
 
 def whole_number(value: object) -> int | None:
-    """Read a whole number, even one written as text or as `1.0`; else None."""
+    """Read a whole number, also from a text or a float such as `1.0`; else None."""
     if isinstance(value, bool):
         return None
     if isinstance(value, str):
@@ -194,7 +194,11 @@ def row_id(row: Row) -> int:
 
 
 def parse_customer(row: Row) -> Row:
-    """Check a customer that was read; its id becomes an integer."""
+    """Validate a customer; its id becomes an integer.
+
+    Raises:
+        UnexpectedResponseError: when it is malformed.
+    """
     channels, forms = row.get("channel_ids") or [], row.get("form_fields") or []
     if not _are_all(channels, _is_channel) or not _are_all(forms, _is_form_field):
         raise _malformed("a customer with malformed channel_ids or form_fields")
@@ -202,7 +206,7 @@ def parse_customer(row: Row) -> Row:
 
 
 def parse_written_customers(rows: Iterable[Row]) -> list[Row]:
-    """Read the customers that a POST returns; one without a valid id is left out."""
+    """Read the customers that a POST returns, without those that have no valid id."""
     numbers = [(row, whole_number(row.get("id"))) for row in rows]
     return [{**row, "id": number} for row, number in numbers if number is not None]
 
@@ -216,7 +220,7 @@ def parse_attribute(row: Row) -> AttributeDefinition:
 
 
 def parse_value(row: Row) -> StoredValue:
-    """Read an attribute value: it is written as `value`, read as `attribute_value`."""
+    """Read an attribute value. It is read as `attribute_value`, written as `value`."""
     what = "a malformed attribute value"
     numbers = {name: _whole_number(row, name, what) for name in (*VALUE_KEY, "id")}
     if "attribute_value" not in row:
@@ -253,7 +257,7 @@ def _is_form_field(value: object) -> bool:
 
 
 def _text(value: object) -> str:
-    """Null is an empty text; any other JSON value is written out."""
+    """Convert JSON to text; null becomes an empty text."""
     if value is None:
         return ""
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
@@ -263,12 +267,12 @@ def _malformed(what: str) -> UnexpectedResponseError:
     return UnexpectedResponseError(f"BigCommerce returned {what}. {STOPPED}")
 
 
-# Where a list ends.
+# Pagination.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pagination:
-    """The pagination of a page; zero for an absent or invalid number."""
+    """The pagination of a page; 0 for an absent or invalid number."""
 
     total: int = 0
     pages: int = 0
@@ -277,7 +281,7 @@ class Pagination:
 
     @property
     def rows_on_page(self) -> int:
-        """How many rows the page should have; zero if the numbers do not agree."""
+        """Number of rows that the page should have; 0 if the numbers are invalid."""
         if self.pages == 1:
             return self.total if self.page <= 1 else 0
         if (
@@ -290,7 +294,7 @@ class Pagination:
 
 
 def read_pagination(body: Any) -> Pagination:  # noqa: ANN401 - JSON
-    """Read the pagination of a page, each number for itself."""
+    """Read the pagination of a page."""
     stated = _pagination(body)
     return Pagination(
         total=_count(stated.get("total")),
@@ -301,7 +305,11 @@ def read_pagination(body: Any) -> Pagination:  # noqa: ANN401 - JSON
 
 
 def read_total(body: Any) -> int:  # noqa: ANN401 - JSON
-    """Read the number of rows on all pages."""
+    """Read the total number of rows.
+
+    Raises:
+        UnexpectedResponseError: when it is missing.
+    """
     number = whole_number(_pagination(body).get("total"))
     if number is None:
         raise _malformed("a page that does not state the number of rows")
@@ -311,8 +319,8 @@ def read_total(body: Any) -> int:  # noqa: ANN401 - JSON
 def has_next_page(body: Any, page: int, rows_so_far: int) -> bool:  # noqa: ANN401 - JSON
     """Whether another page follows.
 
-    A store may return fewer rows than requested: a page that is not full is the last
-    only if it is empty, or if all stated rows have been read.
+    A page may have fewer rows than requested. Without a stated number of pages, the
+    last page is one that is empty or completes the stated total.
     """
     if not body["data"]:
         return False
@@ -321,15 +329,15 @@ def has_next_page(body: Any, page: int, rows_so_far: int) -> bool:  # noqa: ANN4
 
 
 def are_rows_missing(bodies: Iterable[Any], rows: int) -> bool:
-    """Whether all pages together have fewer rows than any of them states."""
+    """Whether there are fewer rows than the largest total that a page states."""
     return rows < max(read_pagination(body).total for body in bodies)
 
 
 def check_page_differs(request: ApiRequest, previous: Any, body: Any) -> None:  # noqa: ANN401 - JSON
-    """Check that a page is not the previous one again.
+    """Check that a page differs from the previous one.
 
     Raises:
-        UnexpectedResponseError: when it is; the rest of the list is unreachable.
+        UnexpectedResponseError: when it does not, so the rest cannot be read.
     """
     if body["data"] and body["data"] == previous["data"]:
         raise UnexpectedResponseError(
@@ -338,10 +346,10 @@ def check_page_differs(request: ApiRequest, previous: Any, body: Any) -> None:  
 
 
 def check_page_count(request: ApiRequest, pages: int) -> None:
-    """Check that there are no more pages than a look-up can have.
+    """Check that a list has at most 5000 pages.
 
     Raises:
-        UnexpectedResponseError: when there are.
+        UnexpectedResponseError: when it has more.
     """
     if pages > MAX_PAGES:
         raise UnexpectedResponseError(

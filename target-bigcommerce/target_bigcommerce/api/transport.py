@@ -1,8 +1,8 @@
-"""One request to BigCommerce: it waits for the quota, and is repeated if that helps.
+"""Sends one request to BigCommerce within the store's quota, with retries.
 
-All threads that send share the throttle. A request is repeated only where that is safe:
-a POST whose outcome is unknown is left to the caller, who looks its rows up first.
-After a 429 the throttle waits for all threads, so a retry adds no wait of its own.
+All threads share the throttle. A request is retried only where that is safe: after a
+POST with an unknown outcome, the caller looks up its rows first. After a 429 the
+throttle delays all threads, so the retry itself does not wait.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ T = TypeVar("T")
 
 SUCCESS = range(200, 300)
 HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip"}
-HINT = "what was not written is not covered by the state, so the next run writes it."
+HINT = "the state does not cover what was not written, so the next run writes it."
 
 logger = logging.getLogger("target-bigcommerce.transport")
 
@@ -63,19 +63,19 @@ def open_session(
     )
 
 
-# When a request may start.
+# Throttling.
 
 
 class Throttle:
-    """Shared by all threads of a process.
+    """Decides when a request may start. Shared by all threads.
 
     Args:
-        share: the part of the store's quota that this process may use, 0 to 1.
-        max_in_flight: requests in flight at once, as long as the store allows them.
-        clock: monotonic seconds.
-        wait: sleeps; raises when a shutdown is requested.
+        share: share of the store's quota that this process may use, from 0 to 1.
+        max_in_flight: maximum number of concurrent requests; lowered after a 429.
+        clock: returns monotonic seconds.
+        wait: sleeps for a number of seconds; raises when a shutdown is requested.
         jitter: returns a random number from 0 to 1.
-        changed: the condition at which threads wait for a request to finish.
+        changed: condition variable that is notified when a request finishes.
     """
 
     def __init__(
@@ -100,17 +100,17 @@ class Throttle:
 
     @property
     def quota(self) -> int | None:
-        """Requests per window, by the last response; None if it states no quota."""
+        """Requests per window, from the last response; None if it has no quota."""
         return self._quota.quota
 
     @property
     def window_seconds(self) -> float:
-        """The length of a window."""
+        """Length of a quota window in seconds."""
         return self._quota.window_seconds
 
     @property
     def waited_seconds(self) -> float:
-        """Seconds in which at least one request waited for the quota."""
+        """Seconds during which at least one request waited for the quota."""
         with self._changed:
             is_waiting = self._waiting_threads > 0
             current = self._clock() - self._waiting_since if is_waiting else 0.0
@@ -118,26 +118,26 @@ class Throttle:
 
     @property
     def cooldown_seconds(self) -> float:
-        """Seconds from now in which no request starts, because of a 429."""
+        """Seconds until requests may start again after a 429."""
         with self._changed:
             return self._cooldown.remaining(self._clock())
 
     @property
     def concurrency_limit(self) -> int:
-        """Requests that may currently be in flight at once."""
+        """Current maximum number of concurrent requests."""
         return self._concurrency.limit
 
     def expect(self, requests: int) -> None:
-        """Announce the number of requests to come; 0 for unknown."""
+        """Set the number of requests to come; 0 if unknown."""
         with self._changed:
             self._quota.expect(requests)
 
     @contextmanager
     def slot(self) -> Iterator[Slot]:
-        """Wait until a request may start; it is in flight until the block ends.
+        """Wait until a request may start; it counts as in flight until the block ends.
 
         Raises:
-            ShutdownRequestedError: raised by `wait`; the request does not start.
+            ShutdownRequestedError: by `wait`; the request must not start.
         """
         slot = self._acquire()
         try:
@@ -147,7 +147,7 @@ class Throttle:
 
     def _acquire(self) -> Slot:
         while True:
-            self._wait(0.0)  # Raises after a signal: no request starts then.
+            self._wait(0.0)  # Raises after a signal.
             with self._changed:
                 pause = self._pause()
                 if pause is None:
@@ -203,7 +203,7 @@ class Throttle:
 
 
 class Slot:
-    """The permission for one request in flight."""
+    """Permission for one request, which is in flight while it is held."""
 
     def __init__(self, throttle: Throttle, *, started_at: float, window: int) -> None:
         self._throttle = throttle
@@ -214,7 +214,7 @@ class Slot:
     def record(self, status: int, headers: Mapping[str, str]) -> None:
         """Report the response to the throttle."""
         self.has_response = True
-        self._throttle._record(self, status, headers)  # noqa: SLF001 - its other half
+        self._throttle._record(self, status, headers)  # noqa: SLF001 - Slot is part of Throttle
 
 
 # Sending.
@@ -224,13 +224,13 @@ class Transport:
     """Sends requests from any thread and retries them.
 
     Args:
-        base_url: what precedes the path of every request.
-        open_session: opens the session of a thread.
+        base_url: prefix of every path, to compute URL lengths.
+        open_session: opens a session; called once per thread.
         throttle: decides when a request may start.
         sleep: waits between attempts; raises when a shutdown is requested.
         jitter: returns a random number from 0 to 1, for the backoff.
-        on_attempt: called after each attempt with endpoint and status, 0 for none; by
-            one thread at a time.
+        on_attempt: called after each attempt with the endpoint and the status, which is
+            0 if there was no response. Calls do not overlap.
     """
 
     def __init__(
@@ -254,11 +254,11 @@ class Transport:
         self._encoder = msgspec.json.Encoder(decimal_format="number")
 
     def send(self, request: ApiRequest) -> ApiResponse:
-        """Send a request until it has a final response.
+        """Send a request, with retries, and return its response.
 
         Raises:
             AuthError: for a 401 or 403.
-            RequestRejectedError: when the store rejects rows, or the length of a list.
+            RequestRejectedError: when the store rejects rows or the length of a list.
             OutcomeUnknownError: when a POST may or may not have been applied.
             RetriesExhaustedError: when every attempt failed.
             UnexpectedResponseError: for any other response.
@@ -267,7 +267,7 @@ class Transport:
         return self.retry(lambda: self._attempt(request), RetriableError)
 
     def retry(self, call: Callable[[], T], retry_on: type[Exception]) -> T:
-        """Call until it does not raise that error, with a backoff between attempts.
+        """Call with retries after one type of error, with a backoff between attempts.
 
         Raises:
             RetriesExhaustedError: when every attempt failed.
@@ -282,7 +282,7 @@ class Transport:
         )
 
     def url_length(self, request: ApiRequest) -> int:
-        """The length of a request's URL."""
+        """Return the length of a request's URL in characters."""
         return len(self._base_url) + len(request.target)
 
     def _attempt(self, request: ApiRequest) -> ApiResponse:

@@ -1,9 +1,9 @@
-"""Writing rows: a rejected call is bisected until only the offending rows are left.
+"""Writes rows; a rejected call is bisected until only the offending rows are left.
 
 BigCommerce does not document whether a call is atomic, and does not always name the row
-it rejects: https://developer.bigcommerce.com/docs/rest-management/customers. So neither
-full success nor full failure is assumed; before rows of a POST are sent again, they are
-looked up, and no duplicate is created.
+it rejects: https://developer.bigcommerce.com/docs/rest-management/customers. So a
+rejected call may have been applied in part. Rows of a POST are looked up before they
+are sent again, which prevents duplicates.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ if TYPE_CHECKING:
 CUSTOMERS = "/customers"
 VALUES = "/customers/attribute-values"
 ATTRIBUTES = "/customers/attributes"
-MAX_ATTRIBUTES = 50  # Of a store.
+MAX_ATTRIBUTES = 50  # Per store.
 
 CALLS_PER_ROW = 2
 UNCONFIRMED = ErrorDetails(
     status=HTTPStatus.OK.value, title="BigCommerce did not confirm the row"
 )
-FOUND = "_found"  # Marks a customer of a POST that was looked up instead of created.
+FOUND = "_found"  # Marks a customer that was looked up instead of created.
 ROW_INDEX = re.compile(r"^([0-9]{1,6})(\.|$)")
 
 
@@ -52,13 +52,14 @@ ROW_INDEX = re.compile(r"^([0-9]{1,6})(\.|$)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteCall:
-    """How rows of one kind are sent.
+    """How to send and identify one kind of rows.
 
     Args:
-        send: sends rows; returns those that the store confirmed.
-        key_of_sent: identifies a row that was sent.
-        key_of_confirmed: identifies the same row among those confirmed.
-        look_up: finds rows that were applied although their call was rejected.
+        send: sends rows and returns those that the store confirmed.
+        key_of_sent: returns the key of a row that was sent.
+        key_of_confirmed: returns the key of a row that was confirmed.
+        look_up: returns, by key, rows that were applied although their call was
+            rejected.
     """
 
     send: Callable[[list[Row]], Sequence[Row]]
@@ -70,15 +71,20 @@ class WriteCall:
 def write_rows(
     rows: Sequence[tuple[int, Row]], call: WriteCall, size: CallSize
 ) -> WriteResult:
-    """Write rows, each with its index, except for those that the store rejects.
+    """Write rows and find those that the store rejects.
 
-    At most two calls per row are made; rows undecided by then are rejected.
+    Makes at most two calls per row; rows still undecided then are rejected.
+
+    Args:
+        rows: the rows with their indices, which are the keys of the result.
+        call: how to send them.
+        size: maximum number of rows per call.
     """
     return _Bisection(rows, call, size).run()
 
 
 class _Bisection:
-    """Rows on their way to being done or rejected."""
+    """Rows that are not yet done or rejected."""
 
     def __init__(
         self, rows: Sequence[tuple[int, Row]], call: WriteCall, size: CallSize
@@ -131,7 +137,7 @@ class _Bisection:
                 self._unconfirmed.append((index, row))
 
     def _split(self, part: list[tuple[int, Row]], details: ErrorDetails) -> None:
-        """Set the named rows aside; if none is named, halve the part."""
+        """Reject the rows that an error names; if it names none, halve the part."""
         if is_too_large(details) and len(part) > 1:
             self._size.lower(len(part))
             self._send_next(_cut(part, self._size.limit))
@@ -150,7 +156,7 @@ class _Bisection:
         self._send_next([rest] if named else _halves(rest))
 
     def _resend_unconfirmed(self) -> None:
-        """Send unconfirmed rows once more, unless a look-up finds them."""
+        """Resend unconfirmed rows once, unless a look-up finds them."""
         self._has_resent = True
         applied = self._look_up(self._unconfirmed)
         self._parts.append(
@@ -185,11 +191,11 @@ def _halves(part: list[tuple[int, Row]]) -> list[list[tuple[int, Row]]]:
     return [half for half in (part[:middle], part[middle:]) if half]
 
 
-# Which rows an error names.
+# Rows that an error names.
 
 
 def is_too_large(details: ErrorDetails) -> bool:
-    """Whether the call had too many rows."""
+    """Whether an error means that the call had too many rows."""
     is_413 = details.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     return is_413 or "batch size" in details.title.lower()
 
@@ -206,7 +212,7 @@ def named_rows(details: ErrorDetails, rows: Sequence[Row]) -> list[int]:
 
 
 def renumber(details: ErrorDetails, indices: Sequence[int]) -> ErrorDetails:
-    """Translate row indices of a call into the indices that its rows come from."""
+    """Replace the row indices of an error: index `n` becomes `indices[n]`."""
     errors = {
         _renumbered(key, indices): text for key, text in (details.errors or {}).items()
     }
@@ -221,9 +227,9 @@ def _renumbered(key: str, indices: Sequence[int]) -> str:
 
 
 def _quoted_rows(text: str, rows: Sequence[Row]) -> list[int]:
-    """Find the rows whose email address a text quotes.
+    """Find the rows whose email a text quotes.
 
-    In `joann@example.com` it does not quote `ann@example.com`.
+    A text with `joann@example.com` does not quote `ann@example.com`.
     """
     lowered = text.lower()
     emails = [email_of(row) for row in rows]
@@ -242,7 +248,7 @@ def _contains_email(text: str, email: str) -> bool:
 
 
 def email_of(row: Row) -> str:
-    """The row's email address in lower case: case does not distinguish addresses."""
+    """Return the row's email in lower case; emails are compared without case."""
     return str(row.get("email", "")).lower()
 
 
@@ -255,14 +261,14 @@ def update_call(
     keys: Sequence[str],
     read_back: Callable[[list[Row]], list[Row]],
 ) -> WriteCall:
-    """PUT rows, which may be repeated freely.
+    """Return the call that PUTs rows. It is idempotent.
 
     Args:
         transport: sends the requests.
-        path: of the endpoint.
-        keys: the fields that identify a row, when sent and when confirmed.
-        read_back: returns the rows that the store has as they were sent; called when
-            a response lists none.
+        path: path of the endpoint.
+        keys: fields that identify a row, both sent and confirmed.
+        read_back: returns those of the rows that the store has; called when a response
+            lists none.
     """
 
     def send(rows: list[Row]) -> list[Row]:
@@ -284,7 +290,9 @@ def update_call(
 def creation_call(
     transport: Transport, look_up: Callable[[Sequence[str]], dict[str, Row]]
 ) -> WriteCall:
-    """POST customers; those that may have been created are looked up, not repeated.
+    """Return the call that POSTs customers.
+
+    Customers that may already have been created are looked up before a retry.
 
     Args:
         transport: sends the requests.
@@ -304,7 +312,7 @@ def creation_call(
 
 
 class _Creation:
-    """The rows of one POST, until the store has confirmed or rejected them."""
+    """The rows of one POST, with retries after an unknown outcome."""
 
     def __init__(
         self,
@@ -346,11 +354,11 @@ class _Creation:
 
 
 class AttributeCreation:
-    """Creates an attribute definition, or finds that another run just created it.
+    """Creates an attribute definition, or finds one that another run just created.
 
     Args:
         transport: sends the requests.
-        read_all: reads all definitions of the store, the lowest id first.
+        read_all: reads all definitions, the lowest id first.
     """
 
     def __init__(
@@ -362,7 +370,7 @@ class AttributeCreation:
         self._read_all = read_all
 
     def create(self, name: str, kind: str) -> AttributeDefinition:
-        """Create one.
+        """Create a definition, or return an existing one of that name and type.
 
         Raises:
             AttributeConflictError: when the store rejects it.

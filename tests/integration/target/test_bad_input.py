@@ -75,7 +75,7 @@ def assert_refused(run: Run, box: Sandbox, *words: str) -> None:
         ),
         pytest.param(
             {"store_hash": "https://store-abc123.mybigcommerce.com"},
-            ["store_hash must be the hash alone", "without store-"],
+            ["store_hash must be the hash alone", "without the prefix store-"],
             id="store_hash is an address",
         ),
         pytest.param(

@@ -241,7 +241,7 @@ def test_unknown_setting_is_named_with_a_close_match() -> None:
 def test_token_that_no_header_carries_is_refused(token: str) -> None:
     [line] = token_errors("token", token, "Lytics", PREFIX)
 
-    assert "copy it again from Lytics" in line
+    assert "Copy it again from Lytics" in line
     assert token not in line
 
 

@@ -1,9 +1,9 @@
-"""Memory and open files of one tap over many syncs, while members move and change.
+"""Memory and open files of one tap over many syncs, while members change.
 
-python -m bench.tap_passes [PASSES]
+python -m bench.tap_syncs [SYNCS]
 
-The tap looks every second, which the sandbox lives as a minute: a thousand syncs go
-over the overlap dozens of times, and run a full sync every four hours.
+The tap syncs every second, which is a minute of the sandbox's clock: a thousand syncs
+expire the overlap dozens of times and include a full sync every four hours.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 TAP = Path(sys.executable).parent / "tap-lytics"
 VIP = "vip_customers"
-PASSES = 1000
+SYNCS = 1000
 MEMBERS, OTHERS = 1000, 500
-CHANGES = 20  # Between two passes; half of them are moves.
+CHANGES = 20  # Between two syncs; half of them are entries and exits.
 MINUTE = 60.0
-TOLD_EVERY = 100
-WARM = 0.3  # Of the passes: by then the overlap and a full sync lie behind.
+PRINT_INTERVAL = 100  # Syncs.
+WARM_UP = 0.3  # Fraction of the syncs; includes an expired overlap and a full sync.
 SETTINGS = {
     "existing_users": True,
     "poll_interval_seconds": 1,
@@ -47,10 +47,10 @@ KINDS: dict[str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Vitals:
-    """A tap after so many passes and records: megabytes now and at most, open files."""
+class Usage:
+    """Memory in MB and open files of a tap, after a number of syncs and records."""
 
-    passes: int
+    syncs: int
     records: int
     memory: float
     peak: float
@@ -58,18 +58,18 @@ class Vitals:
 
     def __str__(self) -> str:
         return (
-            f"{self.passes:5,} passes, {self.records:7,} records:"
-            f" {self.memory:5.1f} MB, at most {self.peak:5.1f}, {self.files} open files"
+            f"{self.syncs:5,} syncs, {self.records:7,} records:"
+            f" {self.memory:5.1f} MB, peak {self.peak:5.1f}, {self.files} open files"
         )
 
 
-def look(pid: int, *, passes: int, records: int) -> Vitals:
-    """Read the kernel's figures of a process."""
+def read_usage(pid: int, *, syncs: int, records: int) -> Usage:
+    """Read the usage of a process from /proc."""
     folder = Path("/proc", str(pid))
     rows = (folder / "status").read_text(encoding="utf-8").splitlines()
     sizes = {row.split(":")[0]: row.split()[1] for row in rows if row.startswith("Vm")}
-    return Vitals(
-        passes=passes,
+    return Usage(
+        syncs=syncs,
         records=records,
         memory=int(sizes["VmRSS"]) / 1024,
         peak=int(sizes["VmHWM"]) / 1024,
@@ -77,8 +77,8 @@ def look(pid: int, *, passes: int, records: int) -> Vitals:
     )
 
 
-def live(box: Sandbox, chance: random.Random) -> None:
-    """Let some members change, and some of everybody enter or leave."""
+def change_members(box: Sandbox, chance: random.Random) -> None:
+    """Change some profiles, and let some people enter or leave the audience."""
     for number in range(CHANGES):
         index = chance.randrange(MEMBERS + OTHERS)
         if number % 2:
@@ -89,8 +89,8 @@ def live(box: Sandbox, chance: random.Random) -> None:
             box.lytics.enter(index)
 
 
-def passes(lines: Iterable[bytes]) -> Iterator[tuple[int, int]]:
-    """Count passes, and records so far, as they end: each moves the bookmark."""
+def count_syncs(lines: Iterable[bytes]) -> Iterator[tuple[int, int]]:
+    """Yield the numbers of syncs and records when a sync has advanced the bookmark."""
     bookmark, number, records = None, 0, 0
     for line in lines:
         records += line.startswith(b'{"type":"RECORD"')
@@ -103,8 +103,8 @@ def passes(lines: Iterable[bytes]) -> Iterator[tuple[int, int]]:
             yield number, records
 
 
-def watch(kind: str, most: int, folder: Path) -> list[Vitals]:
-    """Run one tap for so many passes; gives what was seen after each."""
+def measure(kind: str, syncs: int, folder: Path) -> list[Usage]:
+    """Run one tap for a number of syncs; return its usage after each."""
     clock = Clock(scale=MINUTE)
     options = Options(members=MEMBERS, others=OTHERS, journal_length=0)
     with Sandbox(options, clock=clock) as box:
@@ -118,49 +118,49 @@ def watch(kind: str, most: int, folder: Path) -> list[Vitals]:
             stderr=subprocess.DEVNULL,
         )
         try:
-            return list(_follow(kind, most, process, box))
+            return list(_follow(kind, syncs, process, box))
         finally:
             process.terminate()
             process.communicate()
 
 
 def _follow(
-    kind: str, most: int, process: subprocess.Popen[bytes], box: Sandbox
-) -> Iterator[Vitals]:
-    chance = random.Random(1)  # noqa: S311 - who moves, repeatable
-    for number, records in passes(process.stdout or ()):
-        seen = look(process.pid, passes=number, records=records)
-        if number % TOLD_EVERY == 0:
-            print(f"{kind:6} {seen}", flush=True)
-        yield seen
-        if number >= most:
+    kind: str, syncs: int, process: subprocess.Popen[bytes], box: Sandbox
+) -> Iterator[Usage]:
+    chance = random.Random(1)  # noqa: S311 - repeatable
+    for number, records in count_syncs(process.stdout or ()):
+        usage = read_usage(process.pid, syncs=number, records=records)
+        if number % PRINT_INTERVAL == 0:
+            print(f"{kind:6} {usage}", flush=True)
+        yield usage
+        if number >= syncs:
             return
-        live(box, chance)
+        change_members(box, chance)
 
 
-def row(kind: str, seen: list[Vitals]) -> str:
-    """Say what became of memory and files from when all was warm to the end."""
-    warm = seen[min(int(len(seen) * WARM), len(seen) - 1)]
+def summarize(kind: str, seen: list[Usage]) -> str:
+    """Summarize memory and open files: start, after the warm-up, and end."""
+    warm = seen[min(int(len(seen) * WARM_UP), len(seen) - 1)]
     last = seen[-1]
     return (
-        f"{kind:6} {last.passes:,} passes, {last.records:,} records:"
+        f"{kind:6} {last.syncs:,} syncs, {last.records:,} records:"
         f" {seen[0].memory:.1f} MB after the first,"
-        f" {warm.memory:.1f} after {warm.passes:,}, {last.memory:.1f} after the last,"
-        f" at most {last.peak:.1f}; {seen[0].files}, {warm.files}, {last.files} open"
+        f" {warm.memory:.1f} after {warm.syncs:,}, {last.memory:.1f} after the last,"
+        f" peak {last.peak:.1f}; {seen[0].files}, {warm.files}, {last.files} open"
         f" files, at most {max(each.files for each in seen)}"
     )
 
 
 def main() -> None:
     """Measure and print."""
-    most = int(sys.argv[1]) if len(sys.argv) > 1 else PASSES
+    syncs = int(sys.argv[1]) if len(sys.argv) > 1 else SYNCS
     with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor() as threads:
         folder = Path(name)
-        found = threads.map(lambda kind: watch(kind, most, folder), KINDS)
+        found = threads.map(lambda kind: measure(kind, syncs, folder), KINDS)
         for kind, seen in zip(KINDS, found, strict=True):
-            if len(seen) < most:
-                raise SystemExit(f"{kind}: the tap ended after {len(seen):,} passes")
-            print(row(kind, seen))
+            if len(seen) < syncs:
+                raise SystemExit(f"{kind}: the tap ended after {len(seen):,} syncs")
+            print(summarize(kind, seen))
 
 
 if __name__ == "__main__":
