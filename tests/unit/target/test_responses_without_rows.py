@@ -115,7 +115,7 @@ def test_look_up_without_rows_rejects_no_record(
     job = make_job(retold(shop, without_rows("GET")), **MAPPING)
 
     with pytest.raises(
-        RetriesExhaustedError, match=r"GET .* returned 204 without the rows"
+        RetriesExhaustedError, match=r"GET .* returned 204 without all the rows"
     ):
         job.write(member(1))
 
