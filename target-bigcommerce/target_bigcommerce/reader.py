@@ -90,7 +90,6 @@ class TimedReader(GenericSingerReader[str]):
         self._shutdown = shutdown
         self._deadline = deadline
         self._tick = tick
-        self.max_line_bytes = MAX_LINE_BYTES
         self.line_number = 0
         self._is_truncated = False
 
@@ -159,10 +158,10 @@ class TimedReader(GenericSingerReader[str]):
         buffer = LineBuffer()
         while chunk := self._chunk(descriptor):
             yield from buffer.feed(chunk)
-            if buffer.pending > self.max_line_bytes:
+            if buffer.pending > MAX_LINE_BYTES:
                 raise InputError(
                     f"Line {self.line_number + 1} of the input is longer than"
-                    f" {self.max_line_bytes >> 20} MiB."
+                    f" {MAX_LINE_BYTES >> 20} MiB."
                 )
         if buffer.pending and not self._shutdown.is_set:
             self._is_truncated = True
@@ -294,7 +293,6 @@ def discard_input(
     shutdown: ShutdownSignal,
     *,
     clock: Callable[[], float] = time.monotonic,
-    quiet_seconds: float = QUIET_SECONDS,
 ) -> None:
     """Discard a pipe's input until it ends, falls silent, or five seconds pass.
 
@@ -305,13 +303,12 @@ def discard_input(
         file_input: the input; None for standard input. Only pipes and sockets are read.
         shutdown: stops discarding at once.
         clock: returns monotonic seconds.
-        quiet_seconds: how long the input must be silent.
     """
     descriptor = _pipe_descriptor(sys.stdin if file_input is None else file_input)
     end = clock() + MAX_DISCARD_SECONDS
     while descriptor is not None and clock() < end:
         try:
-            if not shutdown.wait_for(descriptor, quiet_seconds):
+            if not shutdown.wait_for(descriptor, QUIET_SECONDS):
                 return
             if not os.read(descriptor, CHUNK_BYTES):
                 return

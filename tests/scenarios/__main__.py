@@ -26,14 +26,14 @@ from .stage import Shared, Stage
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-ROOMS = (configurations, corpus_cases, exits, faults, jobs, writes)
+GROUPS = (configurations, corpus_cases, exits, faults, jobs, writes)
 RECORDED = Path(__file__).parent / "recorded"
 HERE = Path(sys.executable)
 Results = dict[str, Any]
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the command line; gives the exit status."""
+    """Run the command line; return the exit status."""
     given = _parser().parse_args(argv)
     chosen = [s for s in SCENARIOS.values() if fnmatch(s.title, given.only)]
     if given.verb == "list":
@@ -61,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--sandbox", type=Path, default=HERE, metavar="PYTHON")
     parser.add_argument("--records", type=Path, default=RECORDED, metavar="DIR")
     parser.add_argument(
-        "--full", type=Path, metavar="DIR", help="write down all that was seen, too"
+        "--full", type=Path, metavar="DIR", help="also write full observations"
     )
     parser.add_argument("--only", default="*", metavar="GROUP/NAME", help="a pattern")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 2)
@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(chosen: Iterable[Scenario], given: argparse.Namespace) -> Results:
-    """Play scenarios side by side; neighbours in the order share a sandbox."""
+    """Run scenarios in parallel, ordered so that a thread can reuse its sandbox."""
     order = sorted(
         chosen, key=lambda scenario: sorted(scenario.options.items(), key=str)
     )
@@ -88,7 +88,7 @@ def _run(chosen: Iterable[Scenario], given: argparse.Namespace) -> Results:
 
 
 class Boxes:
-    """The sandboxes in use: one for each thread, kept while its options stay."""
+    """One sandbox per thread, restarted when a scenario needs other options."""
 
     def __init__(self, python: Path) -> None:
         self._python = python
@@ -96,12 +96,12 @@ class Boxes:
         self._open: list[SandboxProcess] = []
 
     def close(self) -> None:
-        """End them all."""
+        """Stop all sandboxes."""
         for box in self._open:
             box.close()
 
     def of(self, options: Mapping[str, object]) -> SandboxProcess:
-        """Give this thread's sandbox, another one if it has other options."""
+        """Return this thread's sandbox; restart it if its options differ."""
         box: SandboxProcess | None = getattr(self._mine, "box", None)
         if box is not None and self._mine.options == options:
             return box
@@ -123,7 +123,7 @@ def _observe(
         try:
             scenario.play(stage)
         except Exception as error:
-            raise RuntimeError(f"{scenario.title} cannot be played") from error
+            raise RuntimeError(f"{scenario.title} failed") from error
     seconds = time.monotonic() - began
     sys.stderr.write(f"{seconds:5.1f} s  {scenario.title}\n")
     return stage.observations
@@ -134,7 +134,7 @@ def _hash(results: Mapping[str, Any]) -> str:
 
 
 def _write(results: Results, folder: Path) -> None:
-    """Write a file for each group; one that is not run in full keeps its others."""
+    """Write a file per group; keep the recorded scenarios that were not run."""
     folder.mkdir(exist_ok=True)
     for group in sorted({title.partition("/")[0] for title in results}):
         path = folder / f"{group}.json"
@@ -151,7 +151,7 @@ def _write(results: Results, folder: Path) -> None:
 
 
 def _write_full(results: Results, folder: Path) -> None:
-    """Write all that was seen, a file for each scenario, for `diff -r`."""
+    """Write the full observations, one file per scenario, for `diff -r`."""
     for title, steps in results.items():
         path = folder / f"{title}.json"
         path.parent.mkdir(parents=True, exist_ok=True)

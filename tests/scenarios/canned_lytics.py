@@ -15,7 +15,7 @@ from typing_extensions import override
 if TYPE_CHECKING:
     from socketserver import BaseServer
 
-AND_THEN = b"\n# And then\n"
+RESPONSE_SEPARATOR = b"\n# And then\n"
 FOREVER = 10_000
 HOP_BY_HOP = {"transfer-encoding", "connection", "content-length"}
 
@@ -26,9 +26,9 @@ class Canned:
 
     Args:
         kind: `look`, `list`, `schema` or `scan`.
-        answers: used in turn; a body of `=` stands for the real body.
-        first: how many real responses come before.
-        times: how many are replaced.
+        answers: responses, used in turn; a body of `=` means the real body.
+        first: number of real responses before them.
+        times: number of responses replaced.
     """
 
     kind: str
@@ -38,12 +38,12 @@ class Canned:
 
     @classmethod
     def read(cls, content: bytes, *, kind: str, first: int, times: int) -> Canned:
-        """Read the responses from the content of a case."""
-        answers = tuple(content.removesuffix(b"\n").split(AND_THEN))
+        """Parse the responses of a corpus case."""
+        answers = tuple(content.removesuffix(b"\n").split(RESPONSE_SEPARATOR))
         return cls(kind=kind, answers=answers, first=first, times=times)
 
     def instead_of(self, number: int, body: bytes) -> bytes | None:
-        """Return the response that replaces the number-th of its kind, if any does."""
+        """Return the replacement for the n-th response of its kind, if any."""
         if not self.first <= number < self.first + self.times:
             return None
         text = self.answers[(number - self.first) % len(self.answers)]
@@ -57,7 +57,7 @@ class Canned:
 
 
 class CannedLytics(ThreadingHTTPServer):
-    """Forwards requests, and returns the real or the canned response."""
+    """Forwards requests and returns the real or the canned response."""
 
     daemon_threads = True
     block_on_close = False
@@ -81,7 +81,7 @@ class CannedLytics(ThreadingHTTPServer):
 
     @override
     def handle_error(self, *_: Any) -> None:
-        """Ignore it: the tap may close the connection."""
+        """Ignore errors: the tap may close the connection."""
 
     def answer(
         self, method: str, path: str, headers: dict[str, str], body: bytes
@@ -109,7 +109,7 @@ class CannedLytics(ThreadingHTTPServer):
 
 
 def kind_of(path: str) -> str:
-    """Return which kind of call a path is."""
+    """Return the kind of call that a path is for."""
     path = path.partition("?")[0]
     if path.endswith("/scan"):
         return "scan"
@@ -126,10 +126,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         assert isinstance(self.server, CannedLytics)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        answer, goes_on = self.server.answer(
+        answer, keeps_open = self.server.answer(
             self.command, self.path, dict(self.headers), body
         )
-        self.close_connection = not goes_on
+        self.close_connection = not keeps_open
         self.wfile.write(answer)
 
     do_GET = do_POST = _answer  # noqa: N815 - http.server's

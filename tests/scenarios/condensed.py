@@ -1,4 +1,4 @@
-"""Condenses what was seen into what is recorded: hashes, and enough to find a diff."""
+"""Condenses observations for the record: hashes, and enough to find a difference."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Json = Any
 
 TYPE = re.compile(r'\{"type": ?"(SCHEMA|RECORD|STATE|ACTIVATE_VERSION)"')
 STREAM = re.compile(r'"stream": ?"([^"]*)"')
-SHORT = 60  # Characters that are not worth a hash.
+SHORT = 60  # Characters; shorter texts are not hashed.
 
 
 def condensed(step: Mapping[str, Json]) -> dict[str, Json]:
@@ -37,7 +37,7 @@ def condensed(step: Mapping[str, Json]) -> dict[str, Json]:
 
 
 def _messages(lines: list[str]) -> list[str]:
-    """Gather the hashes of messages of one type and stream; other lines are one."""
+    """Group the hashes of consecutive messages by type and stream."""
     runs: list[tuple[str, list[str]]] = []
     for line in lines:
         kind, stream = TYPE.match(line), STREAM.search(line)
@@ -52,12 +52,12 @@ def _messages(lines: list[str]) -> list[str]:
 
 
 def _states(lines: list[str]) -> list[str]:
-    """Keep the hash of each state, and what the last one says."""
+    """Keep the hash of every state, and the content of the last."""
     return [" ".join(digest(line, 4) for line in lines), _brief(_said(lines[-1]), 400)]
 
 
 def _said(state: str) -> str:
-    """Leave out what is null."""
+    """Format a state without nulls."""
 
     def without_null(value: Json) -> Json:
         if isinstance(value, dict):
@@ -68,7 +68,7 @@ def _said(state: str) -> str:
 
 
 def _requests(counts: Mapping[str, int]) -> list[str]:
-    """Gather requests of one method, path and status; queries are a hash."""
+    """Group requests by method, path and status; hash their queries."""
     gathered: dict[str, Counter[str]] = {}
     for call, count in counts.items():
         words, _, status = call.rpartition(" -> ")
@@ -88,7 +88,7 @@ def _queries(queries: Counter[str]) -> str:
 
 
 def _rejects(rows: Iterable[str]) -> dict[str, str]:
-    """Gather the hashes of records by code and status."""
+    """Group the hashes of records by code and status."""
     gathered: dict[str, list[str]] = {}
     for row in rows:
         code, status, record = row.split(" ", 2)
@@ -105,7 +105,7 @@ def _summary(summary: Mapping[str, Json]) -> list[Json]:
 
 
 def _store(store: Mapping[str, Json]) -> dict[str, Json]:
-    """Keep which customers changed, a hash of each, and what became of values."""
+    """Keep the changed customers with a hash of each, and the attribute values."""
     fields: Counter[str] = Counter()
     for changed in store["customers"].values():
         fields.update(changed.keys())
@@ -121,13 +121,13 @@ def _store(store: Mapping[str, Json]) -> dict[str, Json]:
 
 
 def _largest(values: Mapping[str, str], most: int = 4) -> dict[str, str]:
-    """Keep the values that most customers have."""
+    """Keep the most frequent values."""
     order = sorted(values, key=lambda key: (-len(values[key]), key))
     return {key: values[key] for key in order[:most]}
 
 
 def _brief(text: str, most: int = SHORT) -> str:
-    """Keep a short text, and of a long one its beginning and its hash."""
+    """Shorten a long text to its beginning, length and hash."""
     if len(text) <= most:
         return text
     return f"{text[: most // 2]}… {len(text)} {digest(text)}"

@@ -1,4 +1,4 @@
-"""Configurations and command lines, most of them refused."""
+"""Configurations and command lines, most of them invalid."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from .stage import Stage
 
-SIDE_BY_SIDE = 8  # In one scenario.
+PER_SCENARIO = 8  # Configurations.
 URLS = (
     "http://api.example.com",
     "https://user:word@example.com",
@@ -74,11 +74,11 @@ TARGET: tuple[dict[str, Any], ...] = (
 
 
 def _given(base: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
-    """Override settings; None takes one away."""
+    """Override settings; None removes one."""
     return {k: v for k, v in {**base, **settings}.items() if v is not None}
 
 
-def _of_the_tap(some: Sequence[dict[str, Any]]) -> Any:  # noqa: ANN401 - a play
+def _for_tap(some: Sequence[dict[str, Any]]) -> Any:  # noqa: ANN401 - a play
     def play(stage: Stage) -> None:
         base = dict(stage.tap_settings)
         for settings in some:
@@ -89,7 +89,7 @@ def _of_the_tap(some: Sequence[dict[str, Any]]) -> Any:  # noqa: ANN401 - a play
     return play
 
 
-def _of_the_target(some: Sequence[dict[str, Any]]) -> Any:  # noqa: ANN401 - a play
+def _for_target(some: Sequence[dict[str, Any]]) -> Any:  # noqa: ANN401 - a play
     def play(stage: Stage) -> None:
         base = dict(stage.target_settings)
         for settings in some:
@@ -101,12 +101,12 @@ def _of_the_target(some: Sequence[dict[str, Any]]) -> Any:  # noqa: ANN401 - a p
 
 
 for _side, _play, _all in (
-    ("tap", _of_the_tap, (*BOTH, *TAP)),
-    ("target", _of_the_target, (*BOTH, *TARGET)),
+    ("tap", _for_tap, (*BOTH, *TAP)),
+    ("target", _for_target, (*BOTH, *TARGET)),
 ):
-    for _at in range(0, len(_all), SIDE_BY_SIDE):
-        _name = f"of-the-{_side}-{_at // SIDE_BY_SIDE + 1}"
-        add("configurations", _name, _play(_all[_at : _at + SIDE_BY_SIDE]), **CLEAN)
+    for _at in range(0, len(_all), PER_SCENARIO):
+        _name = f"of-the-{_side}-{_at // PER_SCENARIO + 1}"
+        add("configurations", _name, _play(_all[_at : _at + PER_SCENARIO]), **CLEAN)
 
 
 @scenario("configurations", **CLEAN)
@@ -170,7 +170,7 @@ def settings_declared(stage: Stage) -> None:
 
 
 def _bare(declared: Any) -> Any:  # noqa: ANN401 - JSON
-    """Leave out what is wording."""
+    """Remove titles, descriptions and examples."""
     if isinstance(declared, dict):
         wording = ("title", "description", "examples")
         return {k: _bare(v) for k, v in declared.items() if k not in wording}

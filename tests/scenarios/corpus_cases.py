@@ -29,7 +29,7 @@ LATER = {"resumed", "changes", "ledger", "ledger changes"}
 
 
 def read(path: Path) -> tuple[dict[str, str], bytes]:
-    """Split a case into its notes, which are its first lines, and the rest."""
+    """Split a case into the notes in its first lines and the rest."""
     notes: dict[str, str] = {}
     rest = path.read_bytes()
     while found := NOTE.fullmatch(rest.partition(b"\n")[0]):
@@ -42,7 +42,7 @@ def _json(notes: dict[str, str], name: str, default: Any) -> Any:  # noqa: ANN40
     return json.loads(notes[name]) if name in notes else default
 
 
-def _of_the_tap(path: Path) -> Any:  # noqa: ANN401 - a play
+def _for_tap(path: Path) -> Any:  # noqa: ANN401 - a play
     notes, content = read(path)
     job = notes.get("Job", "whole")
     canned = Canned.read(
@@ -79,7 +79,7 @@ def _of_the_tap(path: Path) -> Any:  # noqa: ANN401 - a play
     return play
 
 
-def _of_the_target(path: Path) -> Any:  # noqa: ANN401 - a play
+def _for_target(path: Path) -> Any:  # noqa: ANN401 - a play
     notes, content = read(path)
     values = {int(n): value for n, value in _json(notes, "Values", {}).items()}
 
@@ -93,10 +93,10 @@ def _of_the_target(path: Path) -> Any:  # noqa: ANN401 - a play
 
 
 for _path in sorted((CORPUS / "tap").glob("*.case")):
-    add("corpus-tap", _path.stem, _of_the_tap(_path), **LYTICS)
+    add("corpus-tap", _path.stem, _for_tap(_path), **LYTICS)
 for _path in sorted((CORPUS / "target").glob("*.case")):
     _options = {
         name: str(value).lower() if isinstance(value, bool) else value
         for name, value in _json(read(_path)[0], "Store", {}).items()
     }
-    add("corpus-target", _path.stem, _of_the_target(_path), **{**CLEAN, **_options})
+    add("corpus-target", _path.stem, _for_target(_path), **{**CLEAN, **_options})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .jobs import ALL, LEDGER, SMALL, live, run_and_live
+from .jobs import ALL, LEDGER, SMALL, change_members, run_with_changes
 from .messages import activate, left, record, schema, state
 from .registry import CLEAN, add, scenario
 
@@ -21,7 +21,7 @@ COMPANY = {
 }
 VALUES = {**dict.fromkeys(range(1001, 1006), "vip"), 1006: "another_audience"}
 
-WAYS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+EXIT_SETTINGS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "ledger-and-cleared": (BY_LEDGER, CLEAR),
     "ledger-and-kept": (BY_LEDGER, {}),
     "versions-and-cleared": (BY_VERSION, CLEAR),
@@ -30,16 +30,16 @@ WAYS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
-def _ways(tap: dict[str, Any], target: dict[str, Any]) -> Any:  # noqa: ANN401 - a play
-    return lambda stage: run_and_live(stage, tap, tap, tap, target=target)
+def _three_times(tap: dict[str, Any], target: dict[str, Any]) -> Any:  # noqa: ANN401 - a play
+    return lambda stage: run_with_changes(stage, tap, tap, tap, target=target)
 
 
 def _twice(tap: dict[str, Any], target: dict[str, Any]) -> Any:  # noqa: ANN401 - a play
-    return lambda stage: run_and_live(stage, tap, tap, target=target)
+    return lambda stage: run_with_changes(stage, tap, tap, target=target)
 
 
-for _name, (_tap, _target) in WAYS.items():
-    _play = _ways if _target == CLEAR else _twice
+for _name, (_tap, _target) in EXIT_SETTINGS.items():
+    _play = _three_times if _target == CLEAR else _twice
     add("exits", f"by-{_name}", _play(_tap, _target), **SMALL)
 
 
@@ -75,7 +75,7 @@ def a_member_of_another_customer_id(stage: Stage) -> None:
 @scenario("exits", **SMALL)
 def an_audience_redefined_between_versions(stage: Stage) -> None:
     stage.sync(BY_VERSION, CLEAR)
-    live(stage)
+    change_members(stage)
     stage.audience("redefine")
     stage.sync(BY_VERSION, CLEAR)
     stage.advance(hours=25)

@@ -1,4 +1,4 @@
-"""Failing calls: retried, given up, or fatal at once."""
+"""Failing calls: retried, given up, or fatal."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from .stage import Stage
 
 SCAN = "* /api/segment/*"
-PASSING = (
+RETRIABLE = (
     ("429_bare", "429_retry_after", "500", "502", "503", "504"),
     ("cut", "cut_after", "truncated", "not_json", "empty_body"),
 )
 FATAL = ("401", "403", "redirect")
-IN_TURN = {**COMPANY, "max_in_flight": 1, "batch_size_rows": 10}
-# BigCommerce says with a 429 when its window ends; this one is waited for.
+SEQUENTIAL = {**COMPANY, "max_in_flight": 1, "batch_size_rows": 10}
+# After a 429 the target waits until the window ends, so it must be short.
 QUICK = {**CLEAN, "window": 0.2, "fault_seconds": 0}
 
 
@@ -30,7 +30,7 @@ def _queue(*kinds: str, match: str, times: int = 1) -> list[dict[str, Any]]:
     ]
 
 
-def _tap_passes(*kinds: str) -> Any:  # noqa: ANN401 - a play
+def _tap_retries(*kinds: str) -> Any:  # noqa: ANN401 - a play
     def play(stage: Stage) -> None:
         stage.faults(*_queue(*kinds, match="GET *"))
         stage.sync(ALL)
@@ -42,8 +42,8 @@ def _tap_passes(*kinds: str) -> Any:  # noqa: ANN401 - a play
     return play
 
 
-for _number, _kinds in enumerate(PASSING, 1):
-    add("faults", f"tap-what-passes-{_number}", _tap_passes(*_kinds), **SMALL)
+for _number, _kinds in enumerate(RETRIABLE, 1):
+    add("faults", f"tap-what-passes-{_number}", _tap_retries(*_kinds), **SMALL)
 
 
 @scenario("faults", **SMALL)
@@ -113,23 +113,23 @@ def tap_clocks_that_differ(stage: Stage) -> None:
 WRITES = ("PUT /customers", "PUT /customers/attribute-values", "GET /customers")
 
 
-def _target_passes(match: str, *kinds: str) -> Any:  # noqa: ANN401 - a play
+def _target_retries(match: str, *kinds: str) -> Any:  # noqa: ANN401 - a play
     def play(stage: Stage) -> None:
         stage.faults(*_queue(*kinds, match=match))
-        stage.target([schema(), *companies(25)], IN_TURN)
+        stage.target([schema(), *companies(25)], SEQUENTIAL)
 
     return play
 
 
 for _match in WRITES:
     for _number, _kinds in enumerate(
-        ((*PASSING[0], "423", "429"), (*PASSING[1], "500_after", "503_after")), 1
+        ((*RETRIABLE[0], "423", "429"), (*RETRIABLE[1], "500_after", "503_after")), 1
     ):
         _called = _match.lower().replace(" /", "-").replace("/", "-")
         add(
             "faults",
             f"target-what-passes-{_called}-{_number}",
-            _target_passes(_match, *_kinds),
+            _target_retries(_match, *_kinds),
             **QUICK,
         )
 
@@ -139,27 +139,27 @@ def target_what_never_passes(stage: Stage) -> None:
     matches = (*WRITES, "GET /customers/attributes")
     for kind, match in zip((*FATAL, "401"), matches, strict=True):
         stage.faults(*_queue(kind, match=match))
-        stage.target([schema(), *companies(12, name=kind)], IN_TURN)
+        stage.target([schema(), *companies(12, name=kind)], SEQUENTIAL)
 
 
 @scenario("faults", **QUICK)
 def target_gives_up(stage: Stage) -> None:
     for number, kind in enumerate(("429_retry_after", "503", "cut", "row_missing")):
         stage.faults(*_queue(kind, match="PUT /customers", times=10))
-        stage.target([schema(), *companies(12, name=f"Try {number}")], IN_TURN)
+        stage.target([schema(), *companies(12, name=f"Try {number}")], SEQUENTIAL)
 
 
 @scenario("faults", **QUICK)
 def target_a_row_that_is_never_confirmed(stage: Stage) -> None:
     for match in ("PUT /customers", "PUT /customers/attribute-values"):
         stage.faults(*_queue("row_missing", match=match, times=30))
-        stage.target([schema(), *companies(5, name=match)], IN_TURN)
+        stage.target([schema(), *companies(5, name=match)], SEQUENTIAL)
 
 
 @scenario("faults", **QUICK)
 def target_an_answer_that_is_slow(stage: Stage) -> None:
     stage.faults({"kind": "slow", "match": "PUT /customers", "seconds": 3})
-    settings = {**IN_TURN, "request_timeout_seconds": 1}
+    settings = {**SEQUENTIAL, "request_timeout_seconds": 1}
     stage.target([schema(), *companies(12)], settings)
 
 
@@ -197,5 +197,5 @@ for _kind in (
 def target_an_attribute_whose_creation_is_lost(stage: Stage) -> None:
     for number, kind in enumerate(("500_after", "cut", "not_json")):
         stage.faults(*_queue(kind, match="POST /customers/attributes"))
-        settings = {**IN_TURN, "audience_attribute": f"Audience {number}"}
+        settings = {**SEQUENTIAL, "audience_attribute": f"Audience {number}"}
         stage.target([schema(), *companies(12)], settings)

@@ -1,4 +1,4 @@
-"""Ordinary jobs: what the first run exports, and what later runs add."""
+"""Ordinary jobs: a first run and later runs."""
 
 from __future__ import annotations
 
@@ -23,40 +23,40 @@ SMALL: dict[str, Any] = {
     "newsletter": 20,
     "unknown_id": 0.05,
 }
-STRANGER = 45  # Outside of the main audience, with a customer id.
+NON_MEMBER = 45  # Index of a person with a customer id.
 
 
-def live(stage: Stage) -> None:
-    """Change, remove and add members, with and without a new time of change."""
+def change_members(stage: Stage) -> None:
+    """Change, remove and add members, with and without touching the profile."""
     stage.advance(hours=1)
     stage.change(0, company="Changed Ltd", loyalty_tier="gold")
     stage.change(3, company=None)
     stage.leave(5)
     stage.leave(6, touch=False)
-    stage.enter(STRANGER)
-    stage.enter(STRANGER + 1, touch=False)
+    stage.enter(NON_MEMBER)
+    stage.enter(NON_MEMBER + 1, touch=False)
     stage.advance(hours=1)
 
 
-def run_and_live(
+def run_with_changes(
     stage: Stage, *runs: dict[str, Any], target: dict[str, Any] | None = None
 ) -> None:
-    """Run once for each of the settings; members change in between."""
+    """Run once with each of the settings; change members after the first run."""
     for number, settings in enumerate(runs):
         if number == 1:
-            live(stage)
+            change_members(stage)
         elif number:
             stage.advance(hours=25)
         stage.sync(settings, target)
 
 
-THRICE: dict[str, dict[str, Any]] = {
+THREE_RUNS: dict[str, dict[str, Any]] = {
     "everybody": ALL,
     "only-changes": {},
     "ledger": LEDGER,
     "ledger-and-everybody": {**LEDGER, **ALL},
 }
-TWICE: dict[str, dict[str, Any]] = {
+TWO_RUNS: dict[str, dict[str, Any]] = {
     "everybody-and-no-further-full-scan": {**ALL, "full_scan_interval_hours": 0},
     "no-overlap": {"overlap_minutes": 0},
     "long-overlap": {**ALL, "overlap_minutes": 600},
@@ -67,12 +67,12 @@ TWICE: dict[str, dict[str, Any]] = {
 
 
 def _repeat(settings: dict[str, Any], times: int) -> Any:  # noqa: ANN401 - a play
-    return lambda stage: run_and_live(stage, *[settings] * times)
+    return lambda stage: run_with_changes(stage, *[settings] * times)
 
 
-for _name, _settings in THRICE.items():
+for _name, _settings in THREE_RUNS.items():
     add("jobs", f"three-runs-{_name}", _repeat(_settings, 3), **SMALL)
-for _name, _settings in TWICE.items():
+for _name, _settings in TWO_RUNS.items():
     add("jobs", f"two-runs-{_name}", _repeat(_settings, 2), **SMALL)
 
 
@@ -112,13 +112,13 @@ def an_audience_invalid(stage: Stage) -> None:
 @scenario("jobs", **SMALL)
 def two_audiences(stage: Stage) -> None:
     both = {**ALL, "audiences": [VIP, NEWS]}
-    run_and_live(stage, both, both)
+    run_with_changes(stage, both, both)
 
 
 @scenario("jobs", **SMALL)
 def two_audiences_and_a_ledger(stage: Stage) -> None:
     both = {**LEDGER, **ALL, "audiences": [VIP, NEWS]}
-    run_and_live(stage, both, both)
+    run_with_changes(stage, both, both)
 
 
 @scenario("jobs", **SMALL)
@@ -147,7 +147,7 @@ def selected_fields(stage: Stage) -> None:
             else:
                 row["metadata"]["selected"] = True
     stage.sync(ALL, catalog=catalog)
-    live(stage)
+    change_members(stage)
     stage.sync(ALL, catalog=catalog)
 
 
@@ -231,7 +231,7 @@ def an_interrupted_scan_goes_on(stage: Stage) -> None:
 
 
 def _cut_scan(stage: Stage, settings: dict[str, Any]) -> None:
-    """Give the target only the output up to the second STATE, which has a cursor."""
+    """Run the target on the output up to the second STATE, which has a cursor."""
     stage.faults({"kind": "same_next"}, {"kind": "401", "match": "GET /api/segment/*"})
     stage.faults({"kind": "stale_cursor", "times": 1})
     printed = stage.tap(settings)
@@ -248,7 +248,7 @@ CUT: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
-def _cut_and_go_on(first: dict[str, Any], second: dict[str, Any]) -> Any:  # noqa: ANN401 - a play
+def _cut_and_resume(first: dict[str, Any], second: dict[str, Any]) -> Any:  # noqa: ANN401 - a play
     def play(stage: Stage) -> None:
         _cut_scan(stage, first)
         stage.leave(35)
@@ -259,7 +259,10 @@ def _cut_and_go_on(first: dict[str, Any], second: dict[str, Any]) -> Any:  # noq
 
 for _name, (_first, _second) in CUT.items():
     add(
-        "scans", f"a-scan-cut-goes-on-{_name}", _cut_and_go_on(_first, _second), **SMALL
+        "scans",
+        f"a-scan-cut-goes-on-{_name}",
+        _cut_and_resume(_first, _second),
+        **SMALL,
     )
 
 
@@ -289,7 +292,7 @@ def a_page_without_members(stage: Stage) -> None:
     stage.sync(ALL)
 
 
-READINGS: dict[str, dict[str, Any]] = {
+SANDBOX_OPTIONS: dict[str, dict[str, Any]] = {
     "end-missing": {"scan_end": "missing"},
     "end-repeats": {"scan_end": "repeat"},
     "end-by-an-empty-page": {"scan_end": "empty_page"},
@@ -314,7 +317,7 @@ READINGS: dict[str, dict[str, Any]] = {
         "audiences_per_page": 1,
     },
 }
-for _name, _options in READINGS.items():
+for _name, _options in SANDBOX_OPTIONS.items():
     add("scans", f"reading-{_name}", _repeat(ALL, 1), **{**SMALL, **_options})
 
 
@@ -325,7 +328,7 @@ for _name, _options in READINGS.items():
 def a_ledger_lost(stage: Stage) -> None:
     stage.sync(LEDGER)
     (stage.out / "vip.ledger").unlink()
-    live(stage)
+    change_members(stage)
     stage.sync(LEDGER)
 
 
@@ -337,7 +340,7 @@ def a_ledger_damaged(stage: Stage) -> None:
     with path.open("r+b") as file:
         file.seek(4096)
         file.write(b"\xa5" * (size - 4096))
-    live(stage)
+    change_members(stage)
     stage.sync({**LEDGER, **ALL})
 
 
@@ -353,7 +356,7 @@ def a_ledger_that_is_none(stage: Stage) -> None:
 def a_ledger_older_than_the_state(stage: Stage) -> None:
     stage.sync({**LEDGER, **ALL})
     shutil.copy(stage.out / "vip.ledger", stage.folder / "kept")
-    live(stage)
+    change_members(stage)
     stage.sync({**LEDGER, **ALL})
     shutil.copy(stage.folder / "kept", stage.out / "vip.ledger")
     stage.advance(hours=1)
@@ -364,7 +367,7 @@ def a_ledger_older_than_the_state(stage: Stage) -> None:
 def a_state_older_than_the_ledger(stage: Stage) -> None:
     stage.sync({**LEDGER, **ALL})
     state = stage.state
-    live(stage)
+    change_members(stage)
     stage.tap({**LEDGER, **ALL})
     stage.state = state
     stage.sync({**LEDGER, **ALL})
@@ -373,7 +376,7 @@ def a_state_older_than_the_ledger(stage: Stage) -> None:
 @scenario("ledgers", **SMALL)
 def a_state_lost(stage: Stage) -> None:
     stage.sync({**LEDGER, **ALL})
-    live(stage)
+    change_members(stage)
     stage.state = None
     stage.sync({**LEDGER, **ALL})
     stage.state = None
@@ -391,7 +394,7 @@ def another_jobs_ledger(stage: Stage) -> None:
 @scenario("ledgers", **SMALL)
 def a_ledger_begun_later(stage: Stage) -> None:
     stage.sync(ALL)
-    live(stage)
+    change_members(stage)
     stage.sync({**LEDGER, **ALL})
     stage.sync(ALL)
 

@@ -1,4 +1,4 @@
-"""What is seen of a run, without the share of time, chance and thread order in it."""
+"""Normalizes observations: removes effects of time, randomness and thread order."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ LOG_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} \| ([A-Z]+) +\| ")
 TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?")
 VERSION = re.compile(r'("version": ?)(\d{10,})')
 LEDGER_ID = re.compile(r'("ledger_id": ?)"[^"]*"')
-LATELY_SECONDS = 2 * 86_400
-UNSTEADY = ("seconds", "quota_wait_seconds")
+RECENT_SECONDS = 2 * 86_400
+UNSTABLE_KEYS = ("seconds", "quota_wait_seconds")
 
 
 def digest(text: str, length: int = 8) -> str:
-    """Give the beginning of a text's hash."""
+    """Return the first digits of a text's hash."""
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:length]
 
 
 def to_text(value: Json) -> str:
-    """Write JSON in one form."""
+    """Format JSON canonically."""
     return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
 def masked(text: str) -> str:
-    """Mask times of the machine's clock, versions of scans and ids of ledgers."""
+    """Mask times near the machine's clock, scan versions and ledger ids."""
     versions: dict[str, str] = {}
 
     def name(found: re.Match[str]) -> str:
@@ -54,11 +54,11 @@ def _without_now(found: re.Match[str]) -> str:
         seconds = at.timestamp()
     except (OverflowError, ValueError):
         return found[0]
-    return "<now>" if abs(seconds - time.time()) < LATELY_SECONDS else found[0]
+    return "<now>" if abs(seconds - time.time()) < RECENT_SECONDS else found[0]
 
 
 def of_log(text: str) -> dict[str, int]:
-    """Count the lines of each level, and those that are none of the log."""
+    """Count log lines by level, and other lines."""
     levels = Counter(
         found[1] if (found := LOG_LINE.match(line)) else "other"
         for line in text.splitlines()
@@ -69,10 +69,10 @@ def of_log(text: str) -> dict[str, int]:
 def of_requests(
     entries: Iterable[Mapping[str, Json]], names: Mapping[int, str]
 ) -> dict[str, int]:
-    """Count equal requests: method, path, query and status.
+    """Count requests by method, path, query and status.
 
-    Ids of attribute values depend on the order of threads, so only their number is
-    kept; attributes are named.
+    Ids of attribute values depend on thread order, so only their number is kept. Ids of
+    attributes are replaced by names.
     """
     counts: Counter[str] = Counter()
     for entry in entries:
@@ -101,17 +101,17 @@ def of_rejects(text: str) -> list[str]:
 
 
 def of_changes(text: str) -> list[str]:
-    """Keep every change but its time."""
+    """Return the changes without their times, in a fixed order."""
     rows = [json.loads(line) for line in text.splitlines()]
     return sorted(to_text({**row, "at": None}) for row in rows)
 
 
 def of_summary(text: str) -> Json:
-    """Keep all but seconds; of counters, those above 0."""
+    """Return the summary without durations and counters of 0."""
     if not text:
         return None
     summary = json.loads(text)
-    for name in UNSTEADY:
+    for name in UNSTABLE_KEYS:
         summary[name] = "<seconds>" if name in summary else None
     for name, value in summary.items():
         if isinstance(value, dict):
@@ -120,7 +120,7 @@ def of_summary(text: str) -> Json:
 
 
 def of_ledger(path: Path) -> dict[str, str]:
-    """Keep a ledger's layout, and of each table the rows, all but its own ids."""
+    """Return hashes of a ledger's layout and tables, without generated ids."""
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
         try:
             return _tables(connection)

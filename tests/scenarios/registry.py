@@ -1,4 +1,4 @@
-"""The scenarios by group and name, each with the sandbox that it needs."""
+"""The registry of scenarios, by group and name."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Scenario:
     """One scenario.
 
     Args:
-        group: names the file of its record.
+        group: name of the file that holds its record.
         name: unique within the group.
-        options: the sandbox's, by their names on its command line.
-        play: runs the plugins and lets things happen in between.
+        options: sandbox options, named as on its command line.
+        play: runs the plugins, and changes the account or store in between.
     """
 
     group: str
@@ -31,13 +31,13 @@ class Scenario:
 
     @property
     def title(self) -> str:
-        """The group and the name."""
+        """Group and name."""
         return f"{self.group}/{self.name}"
 
 
 SCENARIOS: dict[str, Scenario] = {}
 
-# Customers with whom nothing is wrong: ids 1001, 1002 and so on.
+# Valid customers only, with the ids 1001, 1002 and so on.
 CLEAN: Mapping[str, object] = {
     "members": 30,
     "others": 0,
@@ -53,12 +53,12 @@ def add(group: str, name: str, play: Play, **options: object) -> None:
     """Add a scenario; its title must be new."""
     scenario = Scenario(group=group, name=name, play=play, options=options)
     if scenario.title in SCENARIOS:
-        raise ValueError(f"two scenarios are called {scenario.title}")
+        raise ValueError(f"duplicate scenario {scenario.title}")
     SCENARIOS[scenario.title] = scenario
 
 
 def scenario(group: str, **options: object) -> Callable[[Play], Play]:
-    """Add the function as a scenario of its name."""
+    """Add the decorated function as a scenario with its name."""
 
     def register(play: Play) -> Play:
         name: str = play.__name__

@@ -1,4 +1,4 @@
-"""A sandbox as a process of its own, driven through its control calls alone."""
+"""Runs a sandbox as a process and controls it through its HTTP control calls."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-NOW = 1_775_000_000.0  # 2026-03-31: past, so that no version of Python is outdated.
-ENOUGH_QUOTA = 1_000_000  # As no window ever ends on a still clock.
+NOW = 1_775_000_000.0  # 2026-03-31.
+ENOUGH_QUOTA = 1_000_000  # A quota window never ends on a stopped clock.
 ARGUMENTS = ("members", "seed", "latency", "quota", "window")
 SECONDS = 30.0
 
 
 class SandboxProcess:
-    """`python -m sandbox serve` of some environment, its clock standing still."""
+    """`python -m sandbox serve` in a given environment, with a stopped clock."""
 
     def __init__(self, python: Path, options: Mapping[str, object]) -> None:
         given = {"quota": ENOUGH_QUOTA, **options}
@@ -46,7 +46,7 @@ class SandboxProcess:
         self.control("reset")
 
     def close(self) -> None:
-        """End the process."""
+        """Stop the process."""
         self._process.terminate()
         self._process.wait(SECONDS)
         if self._process.stdout:
@@ -77,13 +77,13 @@ class SandboxProcess:
         return _read(answer)
 
     def _read_env(self) -> dict[str, str]:
-        """Read the lines `export NAME=VALUE` that it prints when it serves."""
+        """Read the lines `export NAME=VALUE` that it prints when it is ready."""
         env: dict[str, str] = {}
         assert self._process.stdout is not None
         while len(env) < 5:
             line = self._process.stdout.readline()
             if not line:
-                raise RuntimeError("the sandbox does not serve")
+                raise RuntimeError("the sandbox did not start")
             name, _, value = line.strip().removeprefix("export ").partition("=")
             env[name] = value
         return env

@@ -1,4 +1,4 @@
-"""What a scenario can do: run a plugin, change the account or store, observe."""
+"""The actions of a scenario: run a plugin, change the account or store, observe."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ MAPPING: dict[str, Json] = {
 
 @dataclass(slots=True)
 class Shared:
-    """Stdout of taps that ran once for many scenarios."""
+    """Stdout of tap runs that several scenarios share."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     printed: dict[str, bytes] = field(default_factory=dict)
@@ -49,15 +49,15 @@ class Shared:
 
 @dataclass(slots=True, kw_only=True)
 class Stage:
-    """One scenario being played; `observations` has one entry for each step.
+    """A running scenario; `observations` has one entry per step.
 
     Args:
-        plugins: the folder with the executables of both.
+        plugins: the folder with both executables.
         box: the sandbox.
         folder: for temporary files.
-        shared: common to all scenarios of a run.
-        tap_settings: given to every run of the tap, unless a run overrides them.
-        target_settings: the same of the target.
+        shared: shared by all scenarios.
+        tap_settings: settings of every tap run, unless overridden.
+        target_settings: settings of every target run, unless overridden.
     """
 
     plugins: Path

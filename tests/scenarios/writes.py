@@ -1,4 +1,4 @@
-"""What the target writes, rejects and does not touch."""
+"""Values that the target writes, rejects or leaves unchanged."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ STORES: dict[str, dict[str, Any]] = {
 
 
 def _export(stage: Stage) -> None:
-    # What a call learns of the store's limits changes the calls that follow it.
+    # Sequential, because limits learned from one call change the next calls.
     settings = {"on_missing_id": "create", "on_null": "clear", "max_in_flight": 1}
     stage.target(stage.tap(ALL, once_for="writes"), settings)
 

@@ -1,1 +1,1 @@
-"""The whole target against the whole store: seeded, in virtual time, in one process."""
+"""Runs the target against the sandbox store in virtual time, driven by a seed."""

@@ -22,19 +22,19 @@ def main() -> int:
     seeds = range(given.seeds) if one is None else range(one, one + 1)
     began, failed = time.monotonic(), 0
     for seed in seeds:
-        failed += not _holds(seed)
+        failed += not _passes(seed)
         if (seed + 1) % STEP == 0:
-            print(f"{seed + 1:,} seeds, {failed} violations", flush=True)  # noqa: T201 - speaks to people
+            print(f"{seed + 1:,} seeds, {failed} violations", flush=True)  # noqa: T201 - a command
     seconds = time.monotonic() - began
-    print(f"{len(seeds):,} seeds in {seconds:.0f} s, {failed} violations")  # noqa: T201 - the same
+    print(f"{len(seeds):,} seeds in {seconds:.0f} s, {failed} violations")  # noqa: T201 - a command
     return 1 if failed else 0
 
 
-def _holds(seed: int) -> bool:
+def _passes(seed: int) -> bool:
     try:
         simulate(seed)
     except AssertionError as found:
-        print(found, file=sys.stderr)  # noqa: T201 - speaks to people
+        print(found, file=sys.stderr)  # noqa: T201 - a command
         return False
     return True
 

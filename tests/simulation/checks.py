@@ -1,13 +1,13 @@
-"""What must hold after every process and at the end, compared with the model."""
+"""Checks after every process and at the end, against the model."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
-from .cast import audience_of
-from .model import applied, at_first, at_last, if_empty_of
-from .rejected import EXCUSES, codes_by_record, unconfirmed
+from .model import apply_records, final_values, if_empty_of, initial_values
+from .population import audience_of
+from .rejected import UNAVOIDABLE_CODES, codes_by_record, unconfirmed
 from .trials import contents
 from .world import ViolationError
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .entries import Entry, Who
-    from .process import Ended
+    from .process import ProcessResult
     from .scenario import Scenario
     from .simulation import Simulation
     from .world import World
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SECONDS_TO_END = 61  # After a signal: request_timeout_seconds of 60, plus one.
 
 
-def process(ended: Ended, world: World) -> None:
+def process(ended: ProcessResult, world: World) -> None:
     """Check how a process ended."""
     for line in ended.errors:
         if line.startswith("Unexpected"):
@@ -40,7 +40,7 @@ def process(ended: Ended, world: World) -> None:
         _signalled(ended, world)
 
 
-def _signalled(ended: Ended, world: World) -> None:
+def _signalled(ended: ProcessResult, world: World) -> None:
     if ended.status not in {1, 128 + (world.signalled or 0)}:
         raise ViolationError(f"status {ended.status} after signal {world.signalled}")
     if world.now() - world.signalled_at > SECONDS_TO_END:
@@ -48,7 +48,7 @@ def _signalled(ended: Ended, world: World) -> None:
 
 
 def read_state(state: Mapping[str, Any], before: int) -> int:
-    """Read how far a printed STATE reaches; it never goes back."""
+    """Return the number of records that a STATE covers; it must not decrease."""
     reached = state.get("n")
     if not isinstance(reached, int) or reached < before:
         raise ViolationError(f"STATE goes back from {before} to {reached}")
@@ -56,7 +56,7 @@ def read_state(state: Mapping[str, Any], before: int) -> int:
 
 
 def covered(simulation: Simulation, reached: int) -> None:
-    """All records before the printed STATE are in the store or in the rejects."""
+    """Check that all records covered by STATE are in the store or the rejects."""
     rejected = codes_by_record(simulation)
     for entry in simulation.scenario.entries[:reached]:
         if must_reject(entry, simulation.scenario) and entry.n not in rejected:
@@ -65,41 +65,41 @@ def covered(simulation: Simulation, reached: int) -> None:
 
 
 def end(simulation: Simulation, before: Mapping[str, Any]) -> None:
-    """The store is as the model says, and so are the rejects."""
+    """Check that the store and the rejects match the model."""
     rejected = codes_by_record(simulation)
     for entry in simulation.scenario.entries:
         codes = rejected.pop(entry.n, set())
         if must_reject(entry, simulation.scenario) and not codes:
             raise ViolationError(f"record {entry.n} is bad, and was not rejected")
         if (
-            codes - EXCUSES
+            codes - UNAVOIDABLE_CODES
             and not entry.is_bad
-            and not _is_touched(simulation, entry.who)
+            and not _is_shared(simulation, entry.who)
         ):
             raise ViolationError(f"record {entry.n} is good, and was rejected: {codes}")
     if rejected:
         raise ViolationError(
             f"records were rejected that were not sent: {sorted(rejected)}"
         )
-    last = at_last(simulation.scenario)
+    last = final_values(simulation.scenario)
     _compare(simulation, {key: {value} for key, value in last.items()})
     _untouched(simulation, before)
     _journal(simulation)
 
 
 def must_reject(entry: Entry, scenario: Scenario) -> bool:
-    """Whether a record must be rejected; a later one may replace a taken email."""
+    """Whether a record must be rejected. A later one may replace a taken email."""
     later = scenario.entries[entry.n + 1 :]
     is_replaced = any("email" in e.record and e.who == entry.claims for e in later)
     return entry.is_bad and not (entry.claims and is_replaced)
 
 
 def _possible(simulation: Simulation, reached: int) -> Possible:
-    """Return what may be stored when some records must be written and others may be."""
+    """Return all values that may be stored when `reached` records are covered."""
     scenario = simulation.scenario
     if_empty = if_empty_of(scenario.settings)
     members = [e for e in scenario.entries[:reached] if not e.leaves]
-    things = applied(members, at_first(scenario), if_empty)
+    things = apply_records(members, initial_values(scenario), if_empty)
     possible: Possible = defaultdict(set)
     for key, value in things.items():
         possible[key].add(value)
@@ -122,11 +122,11 @@ def _clearable(simulation: Simulation) -> set[tuple[Who | None, str]]:
 
 def _compare(simulation: Simulation, possible: Possible) -> None:
     found = contents(simulation.store)
-    in_doubt = unconfirmed(simulation)
+    uncertain = unconfirmed(simulation)
     for (who, name), values in possible.items():
-        if _is_touched(simulation, who) or who in in_doubt:
+        if _is_shared(simulation, who) or who in uncertain:
             continue
-        if name in simulation.others.dropped_attributes:
+        if name in simulation.other_apps.dropped_attributes:
             continue
         value = _lookup(found, who, name)
         if value not in {_plain(name, each) for each in values}:
@@ -147,29 +147,27 @@ def _plain(name: str, value: str | None) -> str | None:
     return (value.lower() if name == "email" else value) if value else None
 
 
-def _is_touched(simulation: Simulation, who: Who | None) -> bool:
-    cast = simulation.scenario.cast
-    return who in cast.touched or who in simulation.others.raced
+def _is_shared(simulation: Simulation, who: Who | None) -> bool:
+    population = simulation.scenario.population
+    return who in population.shared or who in simulation.other_apps.raced
 
 
 def _untouched(simulation: Simulation, before: Mapping[str, Any]) -> None:
-    """Strangers are unchanged, and no customer exists that no record asked for."""
+    """Check that unrelated customers are unchanged and no unexpected one exists."""
     found = contents(simulation.store)
-    for number in simulation.scenario.cast.strangers:
+    for number in simulation.scenario.population.unrelated:
         if found["customers"].get(number) != before["customers"][number]:
-            raise ViolationError(
-                f"customer {number} was changed, of whom there is no record"
-            )
+            raise ViolationError(f"customer {number} was changed without a record")
     asked = {e.who for e in simulation.scenario.entries if isinstance(e.who, str)}
     emails = Counter(row["email"].lower() for row in found["customers"].values())
     duplicates = [email for email, count in emails.items() if count > 1]
     grown = found["customers"].keys() - before["customers"].keys()
     new = {found["customers"][number]["email"].lower() for number in grown}
-    cast = simulation.scenario.cast
-    # A customer that others deleted is created again by a record with the email.
-    gone = {cast.fields[number]["email"] for number in cast.touched}
-    if duplicates or new - asked - gone - simulation.others.raced:
-        raise ViolationError("there are customers that no record asked for")
+    population = simulation.scenario.population
+    # A customer deleted by another app is created again by a record with its email.
+    gone = {population.fields[number]["email"] for number in population.shared}
+    if duplicates or new - asked - gone - simulation.other_apps.raced:
+        raise ViolationError("customers exist that no record asked for")
 
 
 def _journal(simulation: Simulation) -> None:
@@ -177,7 +175,7 @@ def _journal(simulation: Simulation) -> None:
     extra = {key for entry in journal for key in entry.extra_keys}
     if extra:
         raise ViolationError(
-            f"BigCommerce was sent keys that it does not know: {extra}"
+            f"requests had keys that BigCommerce does not know: {extra}"
         )
     own = sum(1 for entry in journal if entry.status == 429 and not entry.fault)
     allowed = 2 + 3 * simulation.starts + journal.total // 20

@@ -1,4 +1,4 @@
-"""The seeds that a test run lives through."""
+"""The seeds to simulate."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ QUICK = range(300)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let one seed be replayed: `python -m pytest tests/simulation --seed N`."""
+    """Add `--seed N`, which replays a single seed."""
     parser.addoption("--seed", type=int, help="replay this seed of the simulation")
 
 
 @pytest.fixture(scope="session")
 def seeds(pytestconfig: pytest.Config) -> range:
-    """One seed, if it is named."""
-    # Run from the root, pytest does not know the option of this folder.
+    """Return the seed given by `--seed`, or the seeds of a quick run."""
+    # pytest does not load this file's option when run from the root.
     seed = pytestconfig.getoption("--seed", default=None)
     return QUICK if seed is None else range(seed, seed + 1)

@@ -28,18 +28,18 @@ if TYPE_CHECKING:
 
 
 def print_state_before_write() -> AbstractContextManager[object]:
-    """Take every STATE for covered, whatever is buffered before it."""
+    """Treat every STATE as covered, even with buffered records before it."""
     receive = Checkpoint.receive
 
-    def hasty(self: Checkpoint, state: Any, *, is_covered: bool) -> None:  # noqa: ANN401 - any JSON
+    def receive_as_covered(self: Checkpoint, state: Any, *, is_covered: bool) -> None:  # noqa: ANN401 - any JSON
         del is_covered
         receive(self, state, is_covered=True)
 
-    return patch.object(Checkpoint, "receive", hasty)
+    return patch.object(Checkpoint, "receive", receive_as_covered)
 
 
 def retry_post_blindly() -> AbstractContextManager[object]:
-    """Send a POST again until it is answered, without a look-up."""
+    """Retry a POST with an unknown outcome without looking up its rows."""
 
     def create(self: BigCommerceClient, rows: Sequence[Row]) -> WriteResult:
         transport = self._transport
@@ -62,28 +62,28 @@ def drop_rejects() -> AbstractContextManager[object]:
     """Drop every seventh reject."""
     add, number = RejectsFile.add, count(1)
 
-    def forgetful(
+    def add_most(
         self: RejectsFile, message: Mapping[str, Any], why: RecordRejectedError
     ) -> None:
         if next(number) % 7:
             add(self, message, why)
 
-    return patch.object(RejectsFile, "add", forgetful)
+    return patch.object(RejectsFile, "add", add_most)
 
 
 def trust_empty_versions() -> AbstractContextManager[object]:
-    """Take a version as complete of which nothing was read yet."""
+    """Treat a version without records as complete."""
     members = StreamVersions.members
 
-    def trusting(self: StreamVersions, stream: str, version: int) -> SeenMembers:
+    def never_empty(self: StreamVersions, stream: str, version: int) -> SeenMembers:
         seen = members(self, stream, version)
         return seen if seen.records else SeenMembers(records=1)
 
-    return patch.object(StreamVersions, "members", trusting)
+    return patch.object(StreamVersions, "members", never_empty)
 
 
 def clear_any_share() -> AbstractContextManager[object]:
-    """Let any share of an audience be cleared."""
+    """Allow any share of an audience to be cleared."""
 
     def admit(self: ClearGuard, count: int, **_: object) -> None:
         del self, count
@@ -92,7 +92,7 @@ def clear_any_share() -> AbstractContextManager[object]:
 
 
 def drain_in_signal_handler() -> AbstractContextManager[object]:
-    """Handle signals as the SDK does: drain at once, wherever the process is."""
+    """Handle signals as the SDK does: drain inside the signal handler."""
 
     def handle(self: TargetBigCommerce, signum: int, frame: object) -> None:
         del signum, frame

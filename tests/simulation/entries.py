@@ -1,17 +1,17 @@
-"""Records as taps send them, and what each of them wants written."""
+"""Random records, and the values that each must write."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .cast import STREAMS, Cast, audience_of, stream_of
+from .population import STREAMS, Population, audience_of, stream_of
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Mapping
 
-Who = int | str  # A customer's id, or the address of one who is to be created.
+Who = int | str  # A customer's id, or the email of one to be created.
 ATTRIBUTES = {"tier": "Tier", "score": "Score"}
 FIELDS = ("company", "phone", "first_name", "last_name")
 NEVER_EMPTY = ("first_name", "last_name")
@@ -25,14 +25,14 @@ class Entry:
     """One record.
 
     Args:
-        n: its place.
-        stream: whose it is.
-        record: what the tap sends.
-        who: the customer it is about; None if it names none.
+        n: its index.
+        stream: its stream.
+        record: the record that the tap sends.
+        who: the customer to write; None if there is none.
         desired: values by field or attribute; None deletes a value.
         leaves: whether it reports an exit.
         is_bad: whether it must be rejected.
-        claims: the customer for whom it claims another customer's email.
+        claims: the customer to whom it gives another customer's email.
     """
 
     n: int
@@ -46,19 +46,19 @@ class Entry:
 
 
 class Writer:
-    """Draws records that a tap could send about the customers of a store."""
+    """Draws random records for the customers of a store."""
 
     def __init__(
         self,
-        chance: random.Random,
+        rng: random.Random,
         settings: Mapping[str, Any],
-        cast: Cast,
+        population: Population,
         *,
         exits: int,
     ) -> None:
-        self._chance = chance
+        self._rng = rng
         self._settings = settings
-        self._cast = cast
+        self._population = population
         self._standard = [each["to"] for each in settings["map_standard_fields"]]
         self._attributes = [each["to"] for each in settings["map_custom_attributes"]]
         self._kinds: list[Callable[[int], Entry]] = [self._good] * 12
@@ -70,40 +70,40 @@ class Writer:
 
     def write(self, n: int) -> Entry:
         """Draw the n-th record."""
-        return self._chance.choice(self._kinds)(n)
+        return self._rng.choice(self._kinds)(n)
 
     # Members.
 
     def _good(self, n: int) -> Entry:
         number = self._customer()
         record, desired = self._profile(n)
-        if "email" in self._standard and number % 3 and self._chance.random() < 0.3:
+        if "email" in self._standard and number % 3 and self._rng.random() < 0.3:
             record["email"] = desired["email"] = f"c{number}.x{n}@shop.example"
-        shown = self._chance.choice((number, str(number), f" {number} "))
+        shown = self._rng.choice((number, str(number), f" {number} "))
         return self._entry(n, shown, record, number, desired)
 
     def _also(self, n: int) -> Entry:
-        # In both audiences. These are drained one after the other, so only one of
-        # them may write fields.
+        # A member of both audiences. Their drains are sequential, so only one may
+        # write fields.
         number = self._customer()
-        stream = self._chance.choice(STREAMS)
+        stream = self._rng.choice(STREAMS)
         return self._entry(n, number, {}, number, {}, stream=stream)
 
     def _matched(self, n: int) -> Entry:
-        # Only customers whose email never changes are matched for certain.
-        stable = [c for c in self._cast.customers if not c % 3]
+        # Only customers whose email never changes are sure to match.
+        stable = [c for c in self._population.customers if not c % 3]
         if not stable or "email" not in self._standard:
             return self._without_id(n)
-        number = self._chance.choice(stable)
+        number = self._rng.choice(stable)
         record, desired = self._profile(n)
-        email = self._cast.fields[number]["email"]
-        record["email"] = self._chance.choice((email, email.upper()))
+        email = self._population.fields[number]["email"]
+        record["email"] = self._rng.choice((email, email.upper()))
         if self._settings["on_missing_id"] == "skip":
             return self._entry(n, None, record, None, {}, stream=stream_of(number))
         return self._entry(n, None, record, number, desired)
 
     def _newcomer(self, n: int) -> Entry:
-        email = f"new{self._chance.randint(1, 4)}@shop.example"
+        email = f"new{self._rng.randint(1, 4)}@shop.example"
         record, desired = self._profile(n)
         record |= {"email": email, "first_name": "New", "last_name": f"Comer {n}"}
         desired |= {"email": email, "first_name": "New", "last_name": f"Comer {n}"}
@@ -114,8 +114,8 @@ class Writer:
         return self._entry(n, None, record, who, desired if creates else {})
 
     def _exit(self, n: int) -> Entry:
-        number = self._chance.choice([*self._cast.customers, 9003])
-        stream = self._chance.choice((stream_of(number), *STREAMS))
+        number = self._rng.choice([*self._population.customers, 9003])
+        stream = self._rng.choice((stream_of(number), *STREAMS))
         record = {"_sdc_deleted_at": "2026-01-01T00:00:00Z", "company": "Gone"}
         return Entry(
             n=n,
@@ -125,12 +125,12 @@ class Writer:
             leaves=True,
         )
 
-    # Records that cannot be written, or need not be.
+    # Records to reject or skip.
 
     def _without_id(self, n: int) -> Entry:
         record, _ = self._profile(n)
         creates = self._settings["on_missing_id"] == "create"
-        shown = self._chance.choice(NO_ID)
+        shown = self._rng.choice(NO_ID)
         return self._entry(n, shown, record, None, {}, is_bad=creates)
 
     def _partial(self, n: int) -> Entry:
@@ -140,27 +140,27 @@ class Writer:
 
     def _unreadable(self, n: int) -> Entry:
         record, _ = self._profile(n)
-        shown = self._chance.choice(UNREADABLE)
+        shown = self._rng.choice(UNREADABLE)
         return self._entry(n, shown, record, None, {}, is_bad=True)
 
     def _unknown(self, n: int) -> Entry:
         record, _ = self._profile(n)
-        shown = self._chance.choice(UNKNOWN)
+        shown = self._rng.choice(UNKNOWN)
         return self._entry(n, shown, record, None, {}, is_bad=True)
 
     def _wrong(self, n: int) -> Entry:
         number = self._customer()
         record, _ = self._profile(n)
         spoiled: dict[str, Any] = {"company": "x" * 256, "phone": 7}
-        name = self._chance.choice(list(spoiled))
+        name = self._rng.choice(list(spoiled))
         record[name] = spoiled[name]
         stream = stream_of(number)
         return self._entry(n, number, record, None, {}, is_bad=True, stream=stream)
 
     def _taken(self, n: int) -> Entry:
         number = self._customer()
-        stranger = self._chance.choice(self._cast.strangers)
-        email = self._cast.fields[stranger]["email"]
+        unrelated = self._rng.choice(self._population.unrelated)
+        email = self._population.fields[unrelated]["email"]
         return Entry(
             n=n,
             stream=stream_of(number),
@@ -172,16 +172,16 @@ class Writer:
     # Parts of records.
 
     def _customer(self) -> int:
-        return self._chance.choice(self._cast.customers)
+        return self._rng.choice(self._population.customers)
 
     def _profile(self, n: int) -> tuple[dict[str, Any], dict[str, str | None]]:
         record: dict[str, Any] = {
-            name: self._text(name, n) for name in FIELDS if self._chance.random() < 0.4
+            name: self._text(name, n) for name in FIELDS if self._rng.random() < 0.4
         }
         desired: dict[str, str | None] = dict(record)
         for name, attribute in ATTRIBUTES.items():
-            if self._chance.random() < 0.5:
-                record[name] = self._chance.choice((str(n % 10), None))
+            if self._rng.random() < 0.5:
+                record[name] = self._rng.choice((str(n % 10), None))
                 if attribute in self._attributes:
                     desired[attribute] = record[name]
         return record, {
@@ -195,8 +195,8 @@ class Writer:
 
     def _text(self, name: str, n: int) -> str | None:
         if name == "phone":
-            return self._chance.choice((str(n), "123", None))
-        return self._chance.choice((f"{name} {n}", "Old Ltd", None))
+            return self._rng.choice((str(n), "123", None))
+        return self._rng.choice((f"{name} {n}", "Old Ltd", None))
 
     def _entry(  # noqa: PLR0913 - a record's parts
         self,

@@ -1,4 +1,4 @@
-"""A file of rejects in memory that knows what a power failure leaves of it."""
+"""An in-memory rejects file that simulates a power failure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class MemoryFile:
-    """A file with a path but without a disk."""
+    """A file in memory that has a path."""
 
     def __init__(self) -> None:
         self._descriptor = os.memfd_create("rejects")
@@ -29,27 +29,27 @@ class MemoryFile:
 
     @property
     def path(self) -> str:
-        """The path that opens it."""
+        """The path under which it can be opened."""
         return f"/proc/self/fd/{self._descriptor}"
 
     def keep(self) -> None:
-        """Keep its present content through a power failure."""
+        """Protect the current content from a power failure, as fsync does."""
         self._kept = os.fstat(self._descriptor).st_size
 
-    def lose(self, chance: random.Random) -> None:
-        """Lose a part of what was not kept, as in a power failure."""
+    def lose(self, rng: random.Random) -> None:
+        """Lose part of the unprotected content, as in a power failure."""
         size = os.fstat(self._descriptor).st_size
-        os.ftruncate(self._descriptor, chance.randint(self._kept, size))
+        os.ftruncate(self._descriptor, rng.randint(self._kept, size))
 
     def lines(self) -> list[dict[str, Any]]:
-        """Read what it holds; a partial line at the end is ignored."""
+        """Read all complete lines."""
         size = os.fstat(self._descriptor).st_size
         whole = os.pread(self._descriptor, size, 0).rpartition(b"\n")[0]
         return [json.loads(line) for line in whole.splitlines()]
 
 
 class WatchedFile(LineFile):
-    """The target's own file of lines; the memory file learns what was synced."""
+    """The target's file of lines; tells the memory file when it is synced."""
 
     def __init__(self, path: str, setting: str, *, memory: MemoryFile) -> None:
         super().__init__(path, setting)

@@ -1,11 +1,11 @@
-"""The expected store: every record applied on its own by a perfect target."""
+"""The expected store: every record applied on its own, in order."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
-from .cast import STREAMS, audience_of
+from .population import STREAMS, audience_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 
 
-def applied(entries: Iterable[Entry], things: Things, if_empty: set[str]) -> Things:
-    """Apply records to what is stored."""
+def apply_records(
+    entries: Iterable[Entry], things: Things, if_empty: set[str]
+) -> Things:
+    """Apply records to stored values."""
     for entry in entries:
         for name, value in entry.desired.items():
             if name not in if_empty or (value and not things.get((entry.who, name))):
@@ -27,55 +29,55 @@ def applied(entries: Iterable[Entry], things: Things, if_empty: set[str]) -> Thi
     return things
 
 
-def at_first(scenario: Scenario) -> Things:
-    """What is stored at the start."""
-    cast = scenario.cast
+def initial_values(scenario: Scenario) -> Things:
+    """Return the values at the start."""
+    population = scenario.population
     things: Things = {
         (number, name): value or None
-        for number, row in cast.fields.items()
+        for number, row in population.fields.items()
         for name, value in row.items()
     }
-    return things | dict(cast.values)
+    return things | dict(population.values)
 
 
-def at_last(scenario: Scenario) -> Things:
-    """What must be stored at the end."""
-    things = at_first(scenario)
+def final_values(scenario: Scenario) -> Things:
+    """Return the values at the end."""
+    things = initial_values(scenario)
     for entry in scenario.entries:
         name = audience_of(entry.stream)
         if entry.leaves and scenario.settings["on_exit"] == "clear":
             if things.get((entry.who, name)) == entry.stream:
                 things[entry.who, name] = None
         else:
-            applied([entry], things, if_empty_of(scenario.settings))
+            apply_records([entry], things, if_empty_of(scenario.settings))
     for number, name in leavers(scenario):
         things[number, name] = None
     return things
 
 
 def leavers(scenario: Scenario) -> set[tuple[int, str]]:
-    """Earlier members that no record of a complete version confirms."""
+    """Return earlier members that are not in a complete version."""
     if not scenario.versions or scenario.settings["on_exit"] == "keep":
         return set()
     entries = scenario.entries
     seen = {(who, e.stream) for e in entries for who in (e.who, *_named(e))}
-    doubtful = _doubtful(entries)
+    incomplete = _incomplete(entries)
     return {
         (number, name)
-        for (number, name), text in scenario.cast.values.items()
+        for (number, name), text in scenario.population.values.items()
         if name == audience_of(text)
-        if (number, text) not in seen and text not in doubtful
+        if (number, text) not in seen and text not in incomplete
     }
 
 
 def if_empty_of(settings: Mapping[str, list[dict[str, str]]]) -> set[str]:
-    """The fields that are never written over what the store has."""
+    """Return the fields that are only written if the store has no value."""
     entries = settings["map_standard_fields"]
     return {each["to"] for each in entries if each["write"] == "if_empty"}
 
 
 def _named(entry: Entry) -> set[int]:
-    """The id that a record bears, also one that is rejected."""
+    """Return the id of a record, even if it is rejected."""
     text = _shown(entry)
     return {int(text)} if ID.fullmatch(text) else set()
 
@@ -84,8 +86,8 @@ def _shown(entry: Entry) -> str:
     return str("" if entry.record["id"] is None else entry.record["id"]).strip()
 
 
-def _doubtful(entries: Iterable[Entry]) -> set[str]:
-    """Streams of which no value may be cleared."""
+def _incomplete(entries: Iterable[Entry]) -> set[str]:
+    """Return the streams of which no value may be cleared."""
     present = {entry.stream for entry in entries}
     unreadable = {e.stream for e in entries if not _named(e) and _shown(e)}
     return unreadable | (set(STREAMS) - present)

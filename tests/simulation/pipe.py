@@ -1,4 +1,4 @@
-"""The input as it comes: in pieces, with silences, through a real pipe."""
+"""Delivers the input through a real pipe, in chunks and with pauses."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from singer_kit.shutdown import ShutdownSignal
 if TYPE_CHECKING:
     from .world import World
 
-PIECE_BYTES = 3000
+MAX_CHUNK_BYTES = 3000
 SILENCES = (0.0, 0.0, 0.0, 0.05, 1.0, 20.0, 90.0)
 
 
 class Pipe:
-    """What a tap has written so far; the target holds the reading end."""
+    """The input pipe; the target reads from it."""
 
     def __init__(self, world: World, text: bytes) -> None:
         self._world = world
@@ -34,14 +34,14 @@ class Pipe:
         self._end()
 
     def fileno(self) -> int:
-        """The reading end."""
+        """The descriptor of the reading end."""
         return self._reader
 
-    def come(self) -> None:
-        """Let the next piece, or the end, come in."""
-        length = self._world.chance.randint(1, PIECE_BYTES)
+    def deliver(self) -> None:
+        """Write the next chunk, or close the pipe at the end."""
+        length = self._world.rng.randint(1, MAX_CHUNK_BYTES)
         piece, self._left = self._left[:length], self._left[length:]
-        self.silence = self._world.chance.choice(SILENCES)
+        self.silence = self._world.rng.choice(SILENCES)
         if piece:
             os.write(self._writer, piece)
         else:
@@ -54,7 +54,7 @@ class Pipe:
 
 
 class VirtualShutdown(ShutdownSignal):
-    """Its waits end as soon as the virtual clock has moved on."""
+    """A shutdown signal that waits in virtual time."""
 
     def __init__(self, world: World, pipe: Pipe) -> None:
         super().__init__()
@@ -63,8 +63,8 @@ class VirtualShutdown(ShutdownSignal):
 
     @override
     def wait_for(self, descriptor: int | None, seconds: float | None = None) -> bool:
-        if self._world.turns.current.is_in_call:
-            self._world.violate("a call begins within a call of the same thread")
+        if self._world.scheduler.current.is_in_call:
+            self._world.violate("a call starts inside a call of the same thread")
         is_readable = False
         if not self.is_set and descriptor is None:
             self._world.sleep(seconds or 0.0)
@@ -83,5 +83,5 @@ class VirtualShutdown(ShutdownSignal):
         self._world.sleep(silence)
         self._pipe.silence = 0.0
         if not self.is_set:
-            self._pipe.come()
+            self._pipe.deliver()
         return True

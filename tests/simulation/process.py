@@ -1,4 +1,4 @@
-"""One process of the target, from its start to whatever ends it."""
+"""Runs one process of the target until it ends or is killed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from target_bigcommerce.target import TargetBigCommerce
 
 from .memory_file import WatchedFile
 from .pipe import Pipe, VirtualShutdown
-from .strands import VirtualThreadPool
+from .virtual_threads import VirtualThreadPool
 from .world import DeadError, ViolationError
 
 if TYPE_CHECKING:
@@ -35,16 +35,16 @@ LOGGERS = [
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
-    """What a process left behind.
+class ProcessResult:
+    """The result of a process.
 
     Args:
         status: its exit status; None if it was killed.
-        states: those that it printed.
-        read: records it read.
-        with_outcome: those that have an outcome.
-        changed: customers whom it changed or created.
-        errors: what it logged at ERROR.
+        states: the STATE values that it printed.
+        read: number of records read.
+        with_outcome: number of records with an outcome.
+        changed: number of customers changed or created.
+        errors: messages logged at ERROR.
     """
 
     status: int | None
@@ -56,7 +56,7 @@ class Ended:
 
 
 class Printed(io.StringIO):
-    """Standard output; a line is printed unless the process is dead."""
+    """Standard output; a killed process cannot write to it."""
 
     def __init__(self, world: World) -> None:
         super().__init__()
@@ -64,14 +64,14 @@ class Printed(io.StringIO):
 
     @override
     def write(self, text: str, /) -> int:
-        self._world.touch()
+        self._world.step()
         written = super().write(text)
-        self._world.touch()
+        self._world.step()
         return written
 
 
 class ErrorLog(logging.Handler):
-    """Keeps what is logged at ERROR."""
+    """Collects messages logged at ERROR."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -89,14 +89,14 @@ def run_process(
     *,
     config: Mapping[str, Any],
     text: bytes,
-) -> Ended:
-    """Run the target over an input until it ends or is ended."""
+) -> ProcessResult:
+    """Run the target on an input until it ends or is killed."""
     errors = ErrorLog()
     printed = Printed(world)
     status: int | None = None
-    with Pipe(world, text) as pipe, _surroundings(errors):
+    with Pipe(world, text) as pipe, _isolated_logs_and_signals(errors):
         shutdown = VirtualShutdown(world, pipe)
-        # A dry run writes its table to the stderr of its start.
+        # A dry run keeps the stderr of its start for its table.
         with contextlib.redirect_stderr(io.StringIO()):
             target = TargetBigCommerce(
                 config=dict(config),
@@ -104,7 +104,7 @@ def run_process(
                 build=partial(
                     build_run,
                     clock=world.now,
-                    random=world.chance.random,
+                    random=world.rng.random,
                     open_session=wire.open,
                     open_threads=partial(VirtualThreadPool, world=world),
                     open_file=partial(WatchedFile, memory=file),
@@ -122,7 +122,7 @@ def run_process(
     if world.violation:
         raise world.violation
     stats = target.context.stats
-    return Ended(
+    return ProcessResult(
         status=status,
         states=[json.loads(line) for line in printed.getvalue().splitlines()],
         read=stats.read,
@@ -133,8 +133,8 @@ def run_process(
 
 
 @contextlib.contextmanager
-def _surroundings(errors: logging.Handler) -> Iterator[None]:
-    """Give the test's own process back its signals and its logs."""
+def _isolated_logs_and_signals(errors: logging.Handler) -> Iterator[None]:
+    """Restore the signal handlers and loggers of the test process."""
     numbers = (signal.SIGTERM, signal.SIGINT)
     handlers = [signal.getsignal(number) for number in numbers]
     levels = [logger.level for logger in LOGGERS]

@@ -1,4 +1,4 @@
-"""Why records were rejected, and which customers the store may have written."""
+"""Reject codes by record, and customers with an unconfirmed write."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ if TYPE_CHECKING:
     from .entries import Who
     from .simulation import Simulation
 
-EXCUSES = {"unconfirmed"}  # BigCommerce kept the row out of a 200, twice.
+UNAVOIDABLE_CODES = {
+    "unconfirmed"
+}  # BigCommerce left the row out of two 200 responses.
 
 
 def codes_by_record(simulation: Simulation) -> dict[int, set[str]]:
-    """Read the rejects: under which codes each record stands there."""
+    """Return the reject codes of each record in the rejects."""
     codes: dict[int, set[str]] = defaultdict(set)
     for line in simulation.file.lines():
         if line["type"] == "RECORD":
@@ -22,7 +24,7 @@ def codes_by_record(simulation: Simulation) -> dict[int, set[str]]:
 
 
 def unconfirmed(simulation: Simulation) -> set[Who | None]:
-    """Return the customers of whom the store did not confirm a write."""
+    """Return the customers with a write that the store did not confirm."""
     rejected = codes_by_record(simulation)
-    numbers = {n for n, codes in rejected.items() if codes & EXCUSES}
+    numbers = {n for n, codes in rejected.items() if codes & UNAVOIDABLE_CODES}
     return {entry.who for entry in simulation.scenario.entries if entry.n in numbers}

@@ -1,4 +1,4 @@
-"""What a seed draws: a store, settings, records, faults and interventions."""
+"""Draws a scenario from a seed: store, settings, records, faults, interventions."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sandbox import Options
 
-from .cast import MANY, Cast, draw_cast
 from .entries import Entry, Writer
-from .world import Trouble
+from .population import MANY, Population, draw_population
+from .world import Interruption
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,44 +25,46 @@ FAULTS = (
     *("cut", "cut_after", "truncated", "not_json", "empty_body", "slow"),
     "row_missing",
 )
-FATAL = ("401", "403", "redirect")  # These end a run at once; rare, or nothing is done.
-TROUBLES: tuple[What | None, ...] = (None, "term", "int", "kill", "kill", "power")
-PROCESSES_IN_TROUBLE = 5
-HARMLESS = ("shrink", "crowd", "race")  # To the values that are there.
+FATAL = ("401", "403", "redirect")  # These end a run, so they must be rare.
+INTERRUPTIONS: tuple[What | None, ...] = (None, "term", "int", "kill", "kill", "power")
+INTERRUPTED_PROCESSES = 5
+HARMLESS = ("lower_quota", "use_quota", "register")  # Change no existing values.
 INTERVENTIONS = (
-    *("alter", "alter", "delete", "drop_value", "own_value", "drop_attribute"),
+    *("edit_customer", "edit_customer", "delete_customer"),
+    *("delete_values", "write_values", "delete_attribute"),
     *HARMLESS,
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """One seed's.
+    """The scenario of a seed.
 
     Args:
-        options: how the store reads what is not documented, and its faults.
-        settings: of the target, without its connection.
-        cast: who is in the store.
+        options: the sandbox's options: undocumented behaviour and faults.
+        settings: the target's settings, without its connection.
+        population: the customers in the store at the start.
         entries: the records, in order.
-        state_after: a STATE follows the records of these numbers.
-        schema_after: a new SCHEMA follows the records of these numbers.
+        state_after: indices of records that a STATE follows.
+        schema_after: indices of records that a new SCHEMA follows.
         versions: whether exits are reported by ACTIVATE_VERSION at the end.
-        stock_order: the version is activated before its records too.
-        troubles: what comes to the first processes.
-        interventions: what others do to the store, and at which step.
-        full_disk: in which process the rejects cannot be written.
-        tries: which processes a trial run goes before, and of which kind.
+        stock_order: whether the version is also activated before its records, as by
+            the SDK.
+        interruptions: how each of the first processes is interrupted, if at all.
+        interventions: changes by other apps, with the step at which they happen.
+        full_disk: index of the process that cannot write rejects.
+        tries: kind of trial run before a process, by the process's index.
     """
 
     options: Options
     settings: Mapping[str, Any]
-    cast: Cast
+    population: Population
     entries: list[Entry]
     state_after: frozenset[int]
     schema_after: frozenset[int]
     versions: bool
     stock_order: bool
-    troubles: list[Trouble | None] = field(default_factory=list)
+    interruptions: list[Interruption | None] = field(default_factory=list)
     interventions: list[tuple[int, str]] = field(default_factory=list)
     full_disk: int | None = None
     tries: Mapping[int, Try] = field(default_factory=dict)
@@ -70,35 +72,35 @@ class Scenario:
 
 def draw(seed: int) -> Scenario:
     """Draw a scenario; the same seed always draws the same."""
-    chance = random.Random(seed)  # noqa: S311 - repeatable
-    # A crowd is a broken audience: more members leave than may be cleared.
-    is_crowd = chance.random() < 0.03
-    settings = _settings(chance, is_crowd=is_crowd)
-    cast = draw_cast(chance, settings, is_crowd=is_crowd)
-    versions = chance.random() < 0.3
-    exits = 0 if versions else 100 if is_crowd else 3
-    writer = Writer(chance, settings, cast, exits=exits)
-    least, most = (MANY, 3 * MANY) if is_crowd and not versions else (1, 60)
-    entries = [writer.write(n) for n in range(chance.randint(least, most))]
-    often = chance.choice((0.05, 0.3, 1.0))
+    rng = random.Random(seed)  # noqa: S311 - repeatable
+    # In a broken audience, more members leave than may be cleared.
+    is_broken = rng.random() < 0.03
+    settings = _settings(rng, is_broken=is_broken)
+    population = draw_population(rng, settings, is_broken=is_broken)
+    versions = rng.random() < 0.3
+    exits = 0 if versions else 100 if is_broken else 3
+    writer = Writer(rng, settings, population, exits=exits)
+    least, most = (MANY, 3 * MANY) if is_broken and not versions else (1, 60)
+    entries = [writer.write(n) for n in range(rng.randint(least, most))]
+    often = rng.choice((0.05, 0.3, 1.0))
     return Scenario(
-        options=_options(chance, seed),
+        options=_options(rng, seed),
         settings=settings,
-        cast=cast,
+        population=population,
         entries=entries,
-        state_after=_some(chance, len(entries), often) | {len(entries) - 1},
-        schema_after=_some(chance, len(entries), chance.choice((0.0, 0.0, 0.1))),
+        state_after=_some(rng, len(entries), often) | {len(entries) - 1},
+        schema_after=_some(rng, len(entries), rng.choice((0.0, 0.0, 0.1))),
         versions=versions,
-        stock_order=chance.random() < 0.3,
-        troubles=[_trouble(chance) for _ in range(PROCESSES_IN_TROUBLE)],
-        interventions=_interventions(chance, HARMLESS if is_crowd else INTERVENTIONS),
-        full_disk=chance.choice((None, None, None, 0, 1)),
-        tries=_tries(chance),
+        stock_order=rng.random() < 0.3,
+        interruptions=[_interruption(rng) for _ in range(INTERRUPTED_PROCESSES)],
+        interventions=_interventions(rng, HARMLESS if is_broken else INTERVENTIONS),
+        full_disk=rng.choice((None, None, None, 0, 1)),
+        tries=_tries(rng),
     )
 
 
-def _settings(chance: random.Random, *, is_crowd: bool) -> dict[str, Any]:
-    pick, maybe = chance.choice, chance.random
+def _settings(rng: random.Random, *, is_broken: bool) -> dict[str, Any]:
+    pick, maybe = rng.choice, rng.random
     standard = ["company", "phone", "first_name", "last_name"]
     if maybe() < 0.7:
         standard.insert(0, "email")
@@ -120,7 +122,7 @@ def _settings(chance: random.Random, *, is_crowd: bool) -> dict[str, Any]:
         "batch_size_rows": pick((1, 3, 10, 25, 100)),
         "batch_wait_limit_seconds": pick((1, 10, 60)),
         "on_missing_id": pick(missing),
-        "on_exit": "clear" if is_crowd else pick(("keep", "clear", "clear")),
+        "on_exit": "clear" if is_broken else pick(("keep", "clear", "clear")),
         "on_null": pick(("keep", "clear")),
         "max_clear_percent": pick((1, 20, 50, 80, 100)),
         "max_in_flight": pick((1, 2, 3, 3)),
@@ -130,12 +132,12 @@ def _settings(chance: random.Random, *, is_crowd: bool) -> dict[str, Any]:
     }
 
 
-def _options(chance: random.Random, seed: int) -> Options:
-    pick = chance.choice
+def _options(rng: random.Random, seed: int) -> Options:
+    pick = rng.choice
     rates: dict[str, float] = {}
-    for kind in chance.sample(FAULTS, pick((0, 1, 2, 4))):
+    for kind in rng.sample(FAULTS, pick((0, 1, 2, 4))):
         rates[kind] = pick((0.02, 0.1, 0.25))
-    if chance.random() < 0.1:
+    if rng.random() < 0.1:
         rates[pick(FATAL)] = 0.01
     quota = pick((20, 150, 450))
     return Options(
@@ -146,7 +148,7 @@ def _options(chance: random.Random, seed: int) -> Options:
         journal_bodies=False,
         quota=quota,
         other_app_calls_per_window=pick((0, 0, 10, quota // 2)),
-        rate_headers=chance.random() < 0.9,
+        rate_headers=rng.random() < 0.9,
         rows_per_call=pick((10, 10, 10, 5)),
         overflow_status=pick((413, 422)),
         in_list_limit=pick((0, 0, 7)),
@@ -167,25 +169,23 @@ def _options(chance: random.Random, seed: int) -> Options:
     )
 
 
-def _trouble(chance: random.Random) -> Trouble | None:
-    what = chance.choice(TROUBLES)
-    step = chance.randint(1, chance.choice((10, 40, 160)))
-    return Trouble(what=what, step=step) if what else None
+def _interruption(rng: random.Random) -> Interruption | None:
+    what = rng.choice(INTERRUPTIONS)
+    step = rng.randint(1, rng.choice((10, 40, 160)))
+    return Interruption(what=what, step=step) if what else None
 
 
-def _interventions(
-    chance: random.Random, kinds: Sequence[str]
-) -> list[tuple[int, str]]:
-    many = chance.choice((0, 0, 1, 3, 8))
-    steps = sorted(chance.randint(1, 200) for _ in range(many))
-    return [(step, chance.choice(kinds)) for step in steps]
+def _interventions(rng: random.Random, kinds: Sequence[str]) -> list[tuple[int, str]]:
+    many = rng.choice((0, 0, 1, 3, 8))
+    steps = sorted(rng.randint(1, 200) for _ in range(many))
+    return [(step, rng.choice(kinds)) for step in steps]
 
 
-def _tries(chance: random.Random) -> dict[int, Try]:
+def _tries(rng: random.Random) -> dict[int, Try]:
     kinds: tuple[Try, ...] = ("dry run", "limit")
-    tried = _some(chance, PROCESSES_IN_TROUBLE, 0.06)
-    return {number: chance.choice(kinds) for number in sorted(tried)}
+    tried = _some(rng, INTERRUPTED_PROCESSES, 0.06)
+    return {number: rng.choice(kinds) for number in sorted(tried)}
 
 
-def _some(chance: random.Random, many: int, share: float) -> frozenset[int]:
-    return frozenset(n for n in range(many) if chance.random() < share)
+def _some(rng: random.Random, many: int, share: float) -> frozenset[int]:
+    return frozenset(n for n in range(many) if rng.random() < share)

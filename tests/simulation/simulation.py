@@ -1,4 +1,4 @@
-"""One seed: processes one after the other, until the input is done."""
+"""Simulates a seed: runs processes until the whole input is processed."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from sandbox.faults import Faults
 from sandbox.journal import Journal
 
 from . import checks, trials
-from .cast import TYPES, audience_of
 from .memory_file import MemoryFile
 from .model import leavers
-from .others import Others
+from .monitor import StoreMonitor
+from .other_apps import OtherApps
+from .population import TYPES, audience_of
 from .process import run_process
 from .scenario import draw
 from .tap import sent
-from .watch import Watch
 from .wire import Wire
 from .world import ViolationError, World
 
 if TYPE_CHECKING:
-    from .process import Ended
+    from .process import ProcessResult
     from .scenario import Try
 
-CALM_AFTER = 8  # Processes; nothing goes wrong in later ones.
+FAULT_FREE_AFTER = 8  # Processes; later ones have no faults.
 MOST_PROCESSES = 20
 
 
@@ -49,7 +49,7 @@ def simulate(seed: int) -> list[str]:
 
 
 class Simulation:
-    """One seed."""
+    """The simulation of one seed."""
 
     def __init__(self, seed: int, file: MemoryFile) -> None:
         self.scenario = draw(seed)
@@ -58,11 +58,13 @@ class Simulation:
         options = self.scenario.options
         faults = Faults(options.fault_rates, seed=seed, seconds=options.fault_seconds)
         self.store = Store(options, self._world.clock, faults, Journal(100_000))
-        self.scenario.cast.create_in(self.store)
-        self.others = Others(self._world.chance, self.store, self.scenario.cast)
-        self._watch = Watch(self._world, self.store, self._may_clear)
+        self.scenario.population.create_in(self.store)
+        self.other_apps = OtherApps(
+            self._world.rng, self.store, self.scenario.population
+        )
+        self._monitor = StoreMonitor(self._world, self.store, self._may_clear)
         width = self.scenario.settings["max_in_flight"]
-        self.wire = Wire(self._world, self.store, self._watch, width)
+        self.wire = Wire(self._world, self.store, self._monitor, width)
         self.leavers = leavers(self.scenario)
         exits = [entry for entry in self.scenario.entries if entry.leaves]
         self._exits = {(entry.who, audience_of(entry.stream)) for entry in exits}
@@ -74,10 +76,10 @@ class Simulation:
         self.has_restarted = False
 
     def run(self) -> None:
-        """Run processes until the input is done, then check the store."""
+        """Run processes until the input is processed, then check the store."""
         before = trials.contents(self.store)
         self._world.interventions = [
-            (step, partial(self.others.act, what))
+            (step, partial(self.other_apps.act, what))
             for step, what in self.scenario.interventions
         ]
         is_whole = False
@@ -96,7 +98,7 @@ class Simulation:
             trials.dry_run(ended, self, left)
             self._world.interventions = interventions
         elif kind == "limit":
-            limit = self._world.chance.randint(1, 8)
+            limit = self._world.rng.randint(1, 8)
             before = trials.contents(self.store)
             ended = self._process(self._state, limit=limit)
             trials.limit(ended, self, before, limit)
@@ -104,11 +106,11 @@ class Simulation:
             checks.covered(self, self._state)
 
     def _run_once(self) -> bool:
-        """Run one process; return whether the whole input is done."""
+        """Run one process; return whether the whole input is processed."""
         self.processes += 1
         if self.processes > MOST_PROCESSES:
-            raise ViolationError("the runs never come to an end")
-        self._set_trouble()
+            raise ViolationError("the runs never finish")
+        self._set_interruption()
         begun = self._state
         ended = self._process(begun)
         self._most_cleared = trials.suggested_percent(ended, self._most_cleared)
@@ -119,32 +121,32 @@ class Simulation:
         if ended.status != 0:
             return False
         if begun and self.scenario.versions:
-            # Only a version that was read completely is activated.
+            # Only a version that was read in full is activated.
             self._state, self.has_restarted = 0, True
             return False
         return True
 
     @property
-    def _is_calm(self) -> bool:
-        return self.processes > CALM_AFTER
+    def _is_fault_free(self) -> bool:
+        return self.processes > FAULT_FREE_AFTER
 
-    def _set_trouble(self) -> None:
-        if self._is_calm:
+    def _set_interruption(self) -> None:
+        if self._is_fault_free:
             self.store.faults.clear()
             self._world.interventions.clear()
-        at, troubles = self.processes - 1, self.scenario.troubles
-        self._world.begin(troubles[at] if at < len(troubles) else None)
+        at, interruptions = self.processes - 1, self.scenario.interruptions
+        self._world.begin(interruptions[at] if at < len(interruptions) else None)
 
-    def _process(self, begun: int, **settings: bool | int) -> Ended:
+    def _process(self, begun: int, **settings: bool | int) -> ProcessResult:
         self.starts += 1
         self._may_clear_exits = "limit" not in settings
-        self._watch.begin(self._most_cleared)
+        self._monitor.begin(self._most_cleared)
         config = {**self._config(), **settings}
         text = sent(self.scenario, begun, version=self.starts + 1)
-        trouble = self._world.trouble
+        interruption = self._world.interruption
         ended = run_process(self._world, self.wire, self.file, config=config, text=text)
-        if trouble and trouble.what == "power" and self._world.is_dead:
-            self.file.lose(self._world.chance)
+        if interruption and interruption.what == "power" and self._world.is_dead:
+            self.file.lose(self._world.rng)
         return ended
 
     def _config(self) -> dict[str, Any]:
@@ -159,8 +161,8 @@ class Simulation:
             **self.scenario.settings,
             "max_clear_percent": self._most_cleared,
         }
-        if self._is_calm:
-            config["max_rejects"] = 1000  # As the error message says.
+        if self._is_fault_free:
+            config["max_rejects"] = 1000  # As the error message suggests.
         return config
 
     def _may_clear(self, customer_id: int, name: str) -> bool:

@@ -1,12 +1,12 @@
-"""What the tap sends, from where the last state left off."""
+"""The messages that the tap sends, starting at the last STATE."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
 
-from .cast import STREAMS
 from .entries import FIELDS
+from .population import STREAMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,14 +18,14 @@ ID_TYPES = ["integer", "string", "boolean", "number", "null"]
 
 
 def sent(scenario: Scenario, begun: int, *, version: int) -> bytes:
-    """Write the messages of a process that begins behind so many records."""
+    """Return the input of a process that resumes after `begun` records."""
     messages = _messages(scenario, begun, version)
     return b"".join(json.dumps(message).encode() + b"\n" for message in messages)
 
 
 def _messages(scenario: Scenario, begun: int, version: int) -> Iterator[Message]:
     yield from map(_schema, STREAMS)
-    # A scan that was resumed is never activated.
+    # The version of a resumed scan is never activated.
     activates = scenario.versions and not begun
     if activates and scenario.stock_order:
         yield from (_activation(stream, version) for stream in STREAMS)

@@ -1,4 +1,4 @@
-"""A few hundred seeds of the simulation; `make simulate` lives through 10,000."""
+"""A few hundred seeds of the simulation; `make simulate` runs 10,000."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from simulation.memory_file import MemoryFile
 from simulation.scenario import draw
 from simulation.simulation import Simulation, simulate
 
-PARTS = 6  # So that they can be lived through side by side.
+PARTS = 6  # To run them in parallel.
 
 
 def most_at_once(seed: int) -> int:
-    """Live through a seed; gives how many calls were under way at once."""
+    """Simulate a seed; return the maximum number of concurrent calls."""
     with MemoryFile() as file:
         simulation = Simulation(seed, file)
         simulation.run()
@@ -35,7 +35,7 @@ def test_calls_are_under_way_side_by_side(width: int) -> None:
 
 
 def test_a_seed_always_tells_the_same_story(seeds: range) -> None:
-    stories = [simulate(seeds[0]) for _ in range(2)]
+    calls = [simulate(seeds[0]) for _ in range(2)]
 
-    assert stories[0] == stories[1]
-    assert stories[0]
+    assert calls[0] == calls[1]
+    assert calls[0]

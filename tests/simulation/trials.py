@@ -1,4 +1,4 @@
-"""What must hold after a run with dry_run or limit, and the limits errors suggest."""
+"""Checks after a run with dry_run or limit, and limits that errors suggest."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
     from sandbox.bigcommerce.store import Store
 
-    from .process import Ended
+    from .process import ProcessResult
     from .simulation import Simulation
 
 SUGGESTED_PERCENT = re.compile(r"run once with max_clear_percent (\d+)\.$")
 
 
 def contents(store: Store) -> dict[str, Any]:
-    """Copy what the store holds."""
+    """Return a copy of the store's content."""
     names = {number: row["name"] for number, row in store.attributes.items()}
     return {
         "customers": {
@@ -34,17 +34,17 @@ def contents(store: Store) -> dict[str, Any]:
     }
 
 
-def dry_run(ended: Ended, simulation: Simulation, before: object) -> None:
-    """A dry run leaves nothing behind."""
+def dry_run(ended: ProcessResult, simulation: Simulation, before: object) -> None:
+    """Check that a dry run changed nothing."""
     after = contents(simulation.store), simulation.file.lines()
     if ended.states or after != before:
-        raise ViolationError("a dry run left something behind")
+        raise ViolationError("a dry run changed something")
 
 
 def limit(
-    ended: Ended, simulation: Simulation, before: Mapping[str, Any], most: int
+    ended: ProcessResult, simulation: Simulation, before: Mapping[str, Any], most: int
 ) -> None:
-    """A first try leaves no state, and stops in time."""
+    """Check that a run with a limit printed no STATE and kept the limit."""
     if ended.states:
         raise ViolationError("a run with a limit printed a STATE")
     changed = _changed(simulation, before, contents(simulation.store))
@@ -52,8 +52,8 @@ def limit(
         raise ViolationError(f"{len(changed)} were changed, with a limit of {most}")
 
 
-def suggested_percent(ended: Ended, percent: int) -> int:
-    """Return the max_clear_percent that an error suggests, else the present one."""
+def suggested_percent(ended: ProcessResult, percent: int) -> int:
+    """Return the max_clear_percent that an error suggests, else the current one."""
     for line in ended.errors:
         if suggested := SUGGESTED_PERCENT.search(line):
             if int(suggested[1]) <= percent:
@@ -67,8 +67,8 @@ def suggested_percent(ended: Ended, percent: int) -> int:
 def _changed(
     simulation: Simulation, before: Mapping[str, Any], after: Mapping[str, Any]
 ) -> set[int]:
-    """Customers that changed, except those that others may have written."""
-    others = simulation.others
+    """Return customers that changed, except those that others may have changed."""
+    others = simulation.other_apps
     then, now = before["customers"], after["customers"]
     rows = {
         number
@@ -78,5 +78,5 @@ def _changed(
     }
     values = before["values"].items() ^ after["values"].items()
     owners = {who for (who, name), _ in values if name not in others.dropped_attributes}
-    touched = {*simulation.scenario.cast.touched}
-    return (rows | owners) - touched - unconfirmed(simulation)
+    shared = {*simulation.scenario.population.shared}
+    return (rows | owners) - shared - unconfirmed(simulation)

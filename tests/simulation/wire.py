@@ -1,4 +1,4 @@
-"""The store behind the target's HTTP session, without a socket."""
+"""Connects the target to the store without a socket."""
 
 from __future__ import annotations
 
@@ -20,26 +20,28 @@ if TYPE_CHECKING:
     from sandbox.bigcommerce.store import Store
     from sandbox.http import Response
 
-    from .watch import Watch
+    from .monitor import StoreMonitor
     from .world import World
 
 TIMEOUT_SECONDS = 60.0  # The default of request_timeout_seconds.
 
 
 class Wire:
-    """Carries requests to the store and responses back, or loses them on the way.
+    """Passes requests to the store and returns or loses the responses.
 
     Args:
         world: advances the time.
-        store: responds.
-        watch: observes the store.
-        width: requests that may be in flight at once.
+        store: processes the requests.
+        monitor: checks the store.
+        width: maximum number of requests in flight.
     """
 
-    def __init__(self, world: World, store: Store, watch: Watch, width: int) -> None:
+    def __init__(
+        self, world: World, store: Store, monitor: StoreMonitor, width: int
+    ) -> None:
         self._world = world
         self._store = store
-        self._watch = watch
+        self._monitor = monitor
         self._width = width
         self._in_flight = 0
         self.most_at_once = 0
@@ -49,17 +51,17 @@ class Wire:
         return Connection(self, self._store.options)
 
     def carry(self, request: Request) -> HttpResponse:
-        """Let the store respond.
+        """Process a request.
 
         Raises:
-            NoResponseError: when the response is lost, slow or cut.
+            NoResponseError: when the response is lost, slow or truncated.
         """
         if self._world.signalled is not None:
             self._world.violate("a request starts after a signal")
-        self._world.touch()
+        self._world.step()
         with self._one_more():
             response = self._respond(request)
-            self._world.pass_by(min(response.delay, TIMEOUT_SECONDS))
+            self._world.advance(min(response.delay, TIMEOUT_SECONDS))
         if response.delay > TIMEOUT_SECONDS:
             raise NoResponseError("ReadTimeout")
         if response.ending != "whole":
@@ -72,8 +74,8 @@ class Wire:
 
     @contextmanager
     def _one_more(self) -> Iterator[None]:
-        strand = self._world.turns.current
-        strand.is_in_call = True
+        thread = self._world.scheduler.current
+        thread.is_in_call = True
         self._in_flight += 1
         self.most_at_once = max(self.most_at_once, self._in_flight)
         try:
@@ -82,24 +84,24 @@ class Wire:
             yield
         finally:
             self._in_flight -= 1
-            strand.is_in_call = False
+            thread.is_in_call = False
 
     def _respond(self, request: Request) -> Response:
         call = self._store.begin(request)
         try:
-            self._world.pass_by(self._world.chance.uniform(0.0, 0.4))
+            self._world.advance(self._world.rng.uniform(0.0, 0.4))
         except DeadError:
             call.finish()  # The store processes what it has received.
             raise
-        self._watch.before(request)
+        self._monitor.before(request)
         response = call.finish()
-        self._watch.after(request)
-        self._world.touch()  # The response is in transit.
+        self._monitor.after(request)
+        self._world.step()  # The response is in transit.
         return response
 
 
 class Connection:
-    """Sends the target's requests over a wire instead of a socket."""
+    """An HTTP session of the target that uses a `Wire`."""
 
     def __init__(self, wire: Wire, options: Options) -> None:
         self._wire = wire
@@ -114,11 +116,11 @@ class Connection:
         body: bytes | None = None,
         content_type: str = "application/json",
     ) -> HttpResponse:
-        """Let the store respond."""
+        """Process a request."""
         path, _, query = target.partition("?")
         headers = {"X-Auth-Token": self._token, "Content-Type": content_type}
         request = to_request(method, self._path + path, query, headers, body or b"")
         return self._wire.carry(request)
 
     def close(self) -> None:
-        """Close nothing."""
+        """Do nothing."""

@@ -1,7 +1,7 @@
 """Makes time and randomness of a plugin's process deterministic.
 
-Its clock stands where the sandbox's does, given as STILL_CLOCK in seconds since 1970,
-and back-off with jitter waits for no time. A wait that a vendor asks for is kept.
+The clock is stopped at the sandbox's time, given as STILL_CLOCK in seconds since 1970.
+Backoff with jitter takes no time; waits that a vendor asks for are kept.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ NOW = float(os.environ["STILL_CLOCK"])
 
 
 def now(cls: type[datetime], tz: tzinfo | None = None) -> datetime:
-    """Stand in for `datetime.now`."""
+    """Replace `datetime.now`."""
     return cls.fromtimestamp(NOW, tz)
 
 
-# A built-in type takes no attributes; a subclass in its place would not be the type
-# that C extensions look for.
+# Attributes of a built-in type cannot be set, and C extensions would not accept a
+# subclass in its place.
 [methods] = gc.get_referents(datetime.__dict__)
 methods["now"] = classmethod(now)
 ctypes.pythonapi.PyType_Modified(ctypes.py_object(datetime))

@@ -47,7 +47,7 @@ def test_a_writer_that_pauses_is_not_waited_for(
     source, writer = pipe
     writer.write(b"{}\n")
 
-    discard_input(source, shutdown, quiet_seconds=0)
+    discard_input(source, shutdown)
 
     os.set_blocking(source.fileno(), False)
     with pytest.raises(BlockingIOError):

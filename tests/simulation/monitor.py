@@ -1,4 +1,4 @@
-"""What the store observes of the target that no end state would show."""
+"""Checks every write to the store, for violations that the end state does not show."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from .cast import TYPES
+from .population import TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     MayClear = Callable[[int, str], bool]
 
 
-ALWAYS_ALLOWED = 100  # Values to clear, however large a share of all they are.
+ALWAYS_ALLOWED = 100  # Values, whatever share of all values they are.
 
 
-class Watch:
-    """Observes every call that the store accepts.
+class StoreMonitor:
+    """Checks every call that the store processes.
 
     Args:
-        world: is given each violation.
-        store: what is watched.
-        may_clear: whether a customer's value of an attribute may ever be deleted.
+        world: receives violations.
+        store: the store.
+        may_clear: whether a customer's value of an attribute may be deleted.
     """
 
     def __init__(self, world: World, store: Store, may_clear: MayClear) -> None:
@@ -44,22 +44,22 @@ class Watch:
         self._had: list[tuple[int, int]] = []
 
     def begin(self, most_percent: int) -> None:
-        """Begin a process, which may clear so much of an audience's attribute."""
+        """Start a process with a `max_clear_percent`."""
         self._most_percent = most_percent
         self._cleared.clear()
 
     def before(self, request: Request) -> None:
-        """Look at the store before a call is carried out."""
+        """Record the state before a call."""
         if request.method == "POST" and request.path.endswith("/customers"):
             rows = msgspec.json.decode(request.body)
             self._see_creation([row["email"].lower() for row in rows])
         if request.method == "DELETE":
-            wanted = unquote(request.query.get("id:in", "")).split(",")
-            found = (self._store.values.key_of(int(number)) for number in wanted)
+            ids = unquote(request.query.get("id:in", "")).split(",")
+            found = (self._store.values.key_of(int(number)) for number in ids)
             self._had = [key for key in found if key]
 
     def after(self, request: Request) -> None:
-        """Look at what the call did."""
+        """Check the effect of the call."""
         if request.method == "POST":
             found = self._store.customers.by_email
             self._created |= {email for email in self._new if found(email)}
@@ -74,13 +74,13 @@ class Watch:
     def _see_creation(self, emails: list[str]) -> None:
         found = self._store.customers.by_email
         if any(email in self._created and found(email) for email in emails):
-            self._world.violate("a customer who was created is created again")
+            self._world.violate("a created customer is created again")
         self._new = [email for email in emails if not found(email)]
 
     def _see_deletion(self, customer_id: int, number: int) -> None:
         name = self._store.attributes[number]["name"]
         if not self._may_clear(customer_id, name):
-            self._world.violate(f"{name} of {customer_id} is cleared, a member's")
+            self._world.violate(f"{name} of {customer_id}, a member, is cleared")
         if name not in TYPES:
             self._cleared[number] += 1
 

@@ -1,0 +1,88 @@
+"""Runs threads one at a time, in virtual time."""
+
+from __future__ import annotations
+
+import math
+import threading
+from typing import TYPE_CHECKING
+
+from sandbox import Clock
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable
+
+START = 1_700_000_000.0
+NEVER = math.inf
+
+
+class VirtualThread:
+    """A thread that runs only when it is scheduled.
+
+    Args:
+        wakes: the time from which it can run, in seconds.
+        ignores_signals: whether a signal does not end its wait.
+        is_in_call: whether it waits for a response.
+    """
+
+    def __init__(self, wakes: float) -> None:
+        self.wakes = wakes
+        self.ignores_signals = True
+        self.is_in_call = False
+        self.go = threading.Semaphore(0)
+
+
+class Scheduler:
+    """Runs one thread at a time; time advances while all threads wait.
+
+    Args:
+        rng: decides between threads that wake at the same time.
+        on_stuck: called on a deadlock; it must wake the threads.
+    """
+
+    def __init__(self, rng: random.Random, on_stuck: Callable[[], None]) -> None:
+        self.clock = Clock.still(START)
+        self.elapsed = 0.0  # More precise than the clock's seconds since 1970.
+        self.main = self.current = VirtualThread(self.elapsed)
+        self._rng = rng
+        self._on_stuck = on_stuck
+        self._waiting: list[VirtualThread] = []
+
+    def wait_until(self, until: float, *, ignores_signals: bool = True) -> None:
+        """Run other threads until a time."""
+        thread = self.current
+        thread.wakes, thread.ignores_signals = until, ignores_signals
+        self._waiting.append(thread)
+        self._run_next()
+        if self.current is not thread:
+            self.current.go.release()
+            thread.go.acquire()
+
+    def begin(self) -> VirtualThread:
+        """Add a thread, which must wait on its `go` before it runs."""
+        thread = VirtualThread(self.elapsed)
+        self._waiting.append(thread)
+        return thread
+
+    def end(self) -> None:
+        """End the current thread."""
+        self._run_next()
+        self.current.go.release()
+
+    def wake_all(self, *, force: bool = False) -> None:
+        """Wake the threads that do not ignore signals, or with `force` all of them."""
+        for thread in self._waiting:
+            if force or not thread.ignores_signals:
+                thread.wakes = min(thread.wakes, self.elapsed)
+
+    def _run_next(self) -> None:
+        first = min(thread.wakes for thread in self._waiting)
+        if first == NEVER:
+            self._on_stuck()
+            first = self.elapsed
+        now = max(first, self.elapsed)
+        ready = [thread for thread in self._waiting if thread.wakes <= now]
+        self.current = ready[0] if len(ready) == 1 else self._rng.choice(ready)
+        self._waiting.remove(self.current)
+        self.elapsed = now
+        self.clock.set(START + now)
