@@ -92,6 +92,7 @@ class TargetBigCommerce(SingerPlugin, Target):
         self.settings = Settings.from_config(self.config)
         self.context = build(self.settings, shutdown=self.shutdown)
         self._sinks: dict[str, CustomerSink] = {}
+        self._replaced_sinks: list[CustomerSink] = []  # Since the last drain.
         self._progress = Progress(self.context.stats, clock=self.context.clock)
 
     # Settings.
@@ -181,20 +182,20 @@ class TargetBigCommerce(SingerPlugin, Target):
     def _open_sink(self, stream_map: StreamMap) -> None:
         """Create a stream's sink unless its SCHEMA is the same; nothing is buffered."""
         stream, schema = stream_map.stream_alias, stream_map.transformed_schema
-        keys = stream_map.transformed_key_properties or []
+        keys = stream_map.transformed_key_properties
         sink = self._sinks.get(stream)
         if sink is not None:
-            if sink.original_schema == schema and list(sink.key_properties) == keys:
+            if sink.original_schema == schema and sink.key_properties == keys:
                 return
             self.logger.info("The SCHEMA of stream %s changed.", stream)
-            sink.clean_up()
-            del self._sinks[stream]
+            self._replaced_sinks.append(self._sinks.pop(stream))
         self._sinks[stream] = CustomerSink(self, stream, schema, keys, run=self.context)
 
     # Drains and STATE.
 
     def drain(self) -> None:
         """Write everything buffered, then print the STATE that this covers."""
+        self._replaced_sinks.clear()
         self._write_buffered()
         self._end_drain()
 
@@ -203,8 +204,8 @@ class TargetBigCommerce(SingerPlugin, Target):
         if self.shutdown.is_set:
             raise ShutdownRequestedError("Stopped by a signal.")
         self._write_buffered()
-        for sink in self._sinks.values():
-            sink.clean_up()
+        for sink in (*self._replaced_sinks, *self._sinks.values()):
+            sink.clean_up()  # Logs its record count, as the SDK does.
         self._end_drain()
 
     def _seconds_to_drain(self) -> float | None:
