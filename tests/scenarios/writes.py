@@ -220,6 +220,15 @@ def two_streams_and_schemas_in_the_middle(stage: Stage) -> None:
 
 
 @scenario("writes", **CLEAN)
+def a_schema_changed_before_a_drain_and_at_the_end(stage: Stage) -> None:
+    changed = schema(tier={"type": "integer"})
+    lines = [schema(), record(1001, company="A"), changed, record(1002, company="B")]
+    stage.target([*lines, schema(), record(1003, company="C")], COMPANY)
+    stage.target([*lines, state(2)], {**COMPANY, "batch_size_rows": 1})
+    stage.target([*lines, schema()], COMPANY)
+
+
+@scenario("writes", **CLEAN)
 def a_customer_of_others_in_between(stage: Stage) -> None:
     stage.target([schema(), *companies(15)], COMPANY)
     stage.box.call_store(
