@@ -1,4 +1,4 @@
-"""Which audiences and fields there are: discovery, catalog metadata, audience check.
+"""Discovery of audiences and fields, the catalog's metadata, and the audience check.
 
 The catalog carries the audiences' ids and the fields' Lytics types, so that a sync
 with a catalog needs no discovery.
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 TYPE = "lytics-type"
 IDENTITY = "lytics-identity"  # Its position among the identity fields, from 1.
 AUDIENCE_ID = "lytics-audience-id"
-LAST = 1_000_000  # Sorts behind every identity.
+LAST = 1_000_000  # Sorts after every identity.
 MAX_DISCOVERED = 20  # A catalog of 500 audiences would take 216 MB.
 MAX_NAMED = 100  # Slugs in one error message.
 DISCOVER_AGAIN = "run discovery again, and move or remove the stream's state"
@@ -58,7 +58,7 @@ class AudienceEntry:
 def discover(
     client: LyticsClient, shutdown: ShutdownSignal, names: Sequence[str]
 ) -> tuple[AudienceEntry, ...]:
-    """Find audiences by slug or id; without names, all of the account.
+    """Find audiences by slug or id; without names, all audiences of the account.
 
     Raises:
         AudienceError: for an unknown name, with close matches.
@@ -82,7 +82,7 @@ def discover(
 
 
 def unknown_audience(name: str, audiences: Sequence[Audience]) -> AudienceError:
-    """Make the error for an audience that the account does not have."""
+    """Create the error for an audience that the account does not have."""
     close = difflib.get_close_matches(name, [each.slug for each in audiences], n=3)
     hint = (
         f"The closest are {', '.join(close)}"
@@ -202,10 +202,9 @@ def _read_entry(stream: Mapping[str, Any]) -> AudienceEntry:
 
 
 class AudienceCheck:
-    """Checks that an audience is there, valid and the same one as before.
+    """Checks that an audience exists, is valid and is the same one as before.
 
-    Without it, the empty scan of an audience that is gone would look like an empty
-    audience.
+    Without it, the empty scan of a deleted audience would look like an empty audience.
 
     Args:
         client: the Lytics API.
@@ -213,7 +212,7 @@ class AudienceCheck:
         slug: the audience's slug, which names the stream.
         audience_id: its id according to the catalog, if known.
         absent_streams: streams of the state that this run lacks, by the ids of their
-            audiences. A new stream must not be one of those under a new name.
+            audiences. A new stream must not be one of them under a new name.
     """
 
     def __init__(
@@ -235,7 +234,7 @@ class AudienceCheck:
         """Get the audience; `known_id` is its id according to the state.
 
         Raises:
-            AudienceError: when it is gone, renamed, invalid or another one.
+            AudienceError: when it is gone, renamed, invalid or a different one.
         """
         expected = known_id or self._audience_id
         found = self._get(self._slug) or self._get_renamed(expected)
@@ -277,6 +276,6 @@ class AudienceCheck:
         if self._slug in {each.slug for each in audiences}:
             return AudienceError(
                 f"Lytics lists audience {self._slug} but returns no details of it. Run"
-                " again later, and ask Lytics' support if that does not help."
+                " again later, and contact Lytics support if that does not help."
             )
         return unknown_audience(self._slug, audiences)

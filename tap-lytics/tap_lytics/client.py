@@ -37,7 +37,7 @@ MAX_CURSOR_LENGTH = 6000  # Characters: servers refuse URLs over 8 KB.
 MAX_LIST_PAGES = 100  # Far above the 500 audiences that an account can have.
 SLUG = re.compile(r"[a-z0-9_]+")
 PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-# Words that FilterQL reads as its own wherever they stand without backticks.
+# FilterQL keywords. A field of such a name needs backticks.
 KEYWORD = re.compile(
     "alias|all|and|any|as|between|by|contains|exclude|exists|false|filter|from|group"
     "|having|in|include|intersects|into|is|like|limit|not|null|now|offset|or|order"
@@ -68,7 +68,7 @@ class AudienceSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scan:
-    """What to scan: a saved audience, or everybody who matches a filter."""
+    """What to scan: a saved audience, or all profiles that match a filter."""
 
     slug: str
     filter: str | None = None
@@ -82,7 +82,11 @@ class Scan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """A page of profiles. An empty `next` ends the scan."""
+    """A page of profiles.
+
+    `next` is the cursor of the next page, empty on the last one; `total` is how many
+    profiles the scan matches, if Lytics reported it.
+    """
 
     members: list[dict[str, Any]]
     next: str
@@ -90,7 +94,7 @@ class Page:
 
 
 class LyticsClient:
-    """Lytics' API. Every method raises what `Transport.send` raises."""
+    """The Lytics API. Every method also raises the errors of `Transport.send`."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
@@ -104,7 +108,7 @@ class LyticsClient:
         return list({each.id: each for each in self._listed()}.values())
 
     def audience(self, name: str) -> AudienceSnapshot | None:
-        """Get one audience by slug or id; None if there is none of that name."""
+        """Get one audience by slug or id; None if the account does not have it."""
         request = ApiRequest(
             method="GET",
             path=f"/v2/segment/{quote(name, safe='')}",
@@ -131,8 +135,8 @@ class LyticsClient:
 
         Raises:
             StaleCursorError: when Lytics does not accept the cursor.
-            AudienceError: when the audience is gone.
-            UnexpectedResponseError: for a refused filter, or a page that was malformed
+            AudienceError: when the audience no longer exists.
+            UnexpectedResponseError: for a rejected filter, or a page that was malformed
                 on every attempt.
         """
         request = _scan_request(scan, cursor)
@@ -180,9 +184,10 @@ def _scan_request(scan: Scan, cursor: str) -> ApiRequest:
         query["start"] = cursor
     if scan.fields:
         query["fields"] = ",".join(scan.fields)
-    # A server may put anything into a cursor; only what looks like a token is logged.
-    later = f"cursor {cursor}" if TOKEN.fullmatch(cursor) else "a later page"
-    page = later if cursor else "first page"
+    page = "first page"
+    if cursor:
+        # A cursor may contain anything; it is logged only if it looks like a token.
+        page = f"cursor {cursor}" if TOKEN.fullmatch(cursor) else "a later page"
     if scan.filter is None:
         path = f"/api/segment/{quote(scan.slug, safe='')}/scan"
         return ApiRequest(method="GET", path=path, query=query, detail=page)
@@ -243,7 +248,7 @@ def read_fields(request: ApiRequest, response: ApiResponse) -> tuple[Field, ...]
 
 
 def is_audience(row: object) -> bool:
-    """Whether a segment is an audience: not a goal, list, aspect…, and of users."""
+    """Whether a segment is an audience of users, not a goal, list, aspect or so on."""
     return (
         isinstance(row, Mapping)
         and _is_name(row.get("id"))
@@ -254,7 +259,7 @@ def is_audience(row: object) -> bool:
 
 
 def to_audience(row: Mapping[str, Any]) -> Audience:
-    """Read one row of audiences, which may lack a name, time or size."""
+    """Read a row that `is_audience`; its name, time and size may be missing."""
     slug, size = str(row["slug_name"]), row.get("size")
     name, updated = row.get("name"), row.get("updated") or row.get("modified_ms")
     return Audience(
@@ -273,7 +278,7 @@ def to_fields(table: object) -> tuple[Field, ...]:
     `_created` and `_modified` are added when the schema lacks them.
 
     Raises:
-        ValueError: when it is not such a table, or has no fields.
+        ValueError: when it is not a table, or has no fields.
     """
     columns, by_fields = _table(table)
     marked = [row["as"] for row in columns if row.get("is_by") is True]
@@ -355,7 +360,7 @@ def _is_name(value: object) -> bool:
     return _is_text(value) or type(value) is int
 
 
-# FilterQL. Names are escaped, or refused if they cannot be.
+# FilterQL. Names are quoted, or refused if they cannot be.
 
 
 def members_filter(slug: str, *, required: Sequence[str] = ()) -> str:
@@ -374,13 +379,13 @@ def changed_members_filter(
 def changed_non_members_filter(
     slug: str, since: datetime, *, required: Sequence[str] = ()
 ) -> str:
-    """Select everybody outside the audience whose profile changed since."""
+    """Select the profiles outside the audience that changed at or after `since`."""
     excluded = [f"NOT INCLUDE {audience_name(slug)}", *_exists(required)]
     return _filter([*excluded, _modified_since(since)])
 
 
 def audience_name(slug: str) -> str:
-    """Write an audience's slug.
+    """Format an audience's slug for a filter.
 
     Raises:
         ConfigError: for a slug that Lytics would not generate.
@@ -394,10 +399,10 @@ def audience_name(slug: str) -> str:
 
 
 def field_name(name: str) -> str:
-    """Write a field's name, in backticks where FilterQL could misread it.
+    """Format a field's name for a filter, in backticks where it needs them.
 
     Raises:
-        ConfigError: for a name that could end its own backticks.
+        ConfigError: for a name that backticks cannot quote.
     """
     if not name or set("`\\") & set(name) or not name.isprintable():
         raise ConfigError(
@@ -411,9 +416,9 @@ def field_name(name: str) -> str:
 
 
 def time_literal(at: datetime) -> str:
-    """Write a time in UTC, in quotes.
+    """Format a time for a filter, in UTC and quotes.
 
-    It is rounded down to whole seconds, so that a bookmark skips no part of a second.
+    It is rounded down to whole seconds, so that no change in that second is missed.
     """
     text = at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds")
     return f'"{text}Z"'

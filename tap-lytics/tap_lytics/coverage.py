@@ -1,7 +1,7 @@
 """Whether a scan was complete, and which members it saw.
 
 Pure. Lytics may return fewer members than the audience has; only a scan that accounts
-for all of them says who left.
+for all of them shows who left.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-MAX_LEAVING = 10  # At most one member in so many leaves during a scan.
-PREFIX = 16  # Hex digits: among a million members two collide in one of 37 M scans.
+MAX_LEAVING = 10  # At most one in ten members is assumed to leave during a scan.
+PREFIX = 16  # Hex digits of a key: two of a million collide in one of 37 M scans.
 BUCKETS = 256
 
 
 class SeenMembers:
-    """The distinct members of a scan, eight bytes for each read."""
+    """The members that a scan saw, in eight bytes per member read."""
 
     def __init__(self) -> None:
         self._buckets = [array("Q") for _ in range(BUCKETS)]
@@ -40,23 +40,24 @@ class SeenMembers:
         return sum(len(set(bucket)) for bucket in self._buckets)
 
     def bucket(self, first_byte: int) -> set[int]:
-        """Give the members whose key begins with this byte, as numbers."""
+        """Return the members whose key starts with this byte, by `number_of`."""
         return set(self._buckets[first_byte])
 
 
 def number_of(member: bytes) -> int:
-    """Give the number that stands for a member's key in its bucket."""
+    """Return the first eight bytes of a member's key as a number."""
     return int.from_bytes(member[: PREFIX // 2], "big")
 
 
 @dataclass(slots=True, kw_only=True)
 class ScanCoverage:
-    """What a full sync saw, beside what Lytics counts.
+    """What a full sync saw, compared with the counts that Lytics reports.
 
     `starts` is how often the scan started at its first page in this process: 0 if it
     resumes a scan of another run, which read `read_before` members (None if the state
-    does not say). `total` is the count of the last page, `counted` the last count that
-    a page had, `highest` the highest, `growth` the sum of its increases.
+    does not say). `total` is the count on the last page, None if it had none;
+    `counted` the last count on any page, `highest` the highest, `growth` the sum of
+    its increases. `gave_up` is whether the scan ended despite another cursor.
     """
 
     starts: int
@@ -88,7 +89,7 @@ class ScanCoverage:
 
     @property
     def expected(self) -> int | None:
-        """How many members the audience has, by what Lytics counted."""
+        """How many members the audience has, by the counts of Lytics."""
         return self.highest if self.count_dropped else self.counted
 
     def add(self, keys: Iterable[str]) -> None:
@@ -96,7 +97,7 @@ class ScanCoverage:
         self.seen.update(keys)
 
     def start_page(self, starts: int, total: int | None) -> None:
-        """Begin a page. If the scan restarted with it, forget what it saw."""
+        """Start a page. If the scan restarted with it, discard what it saw."""
         if starts != self.starts:
             self.starts, self.seen = starts, SeenMembers()
             self.counted, self.highest, self.growth = None, 0, 0
@@ -109,10 +110,10 @@ class ScanCoverage:
 
 
 def is_incomplete(coverage: ScanCoverage) -> bool:
-    """Whether the scan missed members without an explanation.
+    """Whether the scan missed members for no known reason.
 
-    Members who entered during the scan, by which the count grew, may stand on a page
-    that was already read.
+    Members who entered during the scan, by whom the count grew, may be on a page that
+    was already read.
     """
     if coverage.expected is None:
         return coverage.gave_up
@@ -121,10 +122,10 @@ def is_incomplete(coverage: ScanCoverage) -> bool:
     return coverage.seen_in_total + coverage.growth < coverage.expected
 
 
-def why_not_exits(
+def why_exits_are_uncertain(
     coverage: ScanCoverage, *, size_after: int | None, redefined: bool
 ) -> str:
-    """Say why a member whom the scan did not see may not have left; empty if they did.
+    """Explain why an unseen member may not have left; empty if all of them left.
 
     Args:
         coverage: what the scan saw.

@@ -1,8 +1,8 @@
-"""The ledger: an SQLite file of who is a member, what was sent of them, and who left.
+"""The ledger: an SQLite file that records the members, what was sent, and who left.
 
-Hides the file's format, how it survives kills and power cuts, and whose it is. Rows
-carry a generation; a state names the generation that it covers, so rows of a state
-that was lost are recognized.
+Hides the file's format, how it survives kills and power cuts, and which job owns it.
+Each row has a generation, and a state names the generation that it covers, so rows
+that no state came to cover are recognized.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from .errors import LedgerError
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-APPLICATION_ID = 0x4C59544C  # Marks our files for SQLite; other databases are refused.
+APPLICATION_ID = 0x4C59544C  # Identifies ledgers; other SQLite files are refused.
 FORMAT = 2
 PRAGMAS = (
     "PRAGMA locking_mode = EXCLUSIVE",
     "PRAGMA journal_mode = WAL",
-    "PRAGMA synchronous = FULL",  # A power cut reverts no commit,
-    "PRAGMA fullfsync = ON",  # not on a Mac either.
+    "PRAGMA synchronous = FULL",  # Commits survive a power cut.
+    "PRAGMA fullfsync = ON",  # The same on macOS.
     "PRAGMA cache_size = -16384",  # 16 MB.
 )
 TABLES = """
@@ -50,7 +50,7 @@ CREATE TABLE member (
 CREATE INDEX member_by_required ON member (audience, required);
 """
 BASELINE = 1  # A member when the job first ran, and never sent.
-LEFT = 2  # Kept until a state covers that the exit was sent.
+LEFT = 2  # Kept until a state covers the exit.
 LAST_BYTE = 255
 NOTHING_COMMITTED = -1
 
@@ -64,9 +64,9 @@ logger = logging.getLogger("tap-lytics.ledger")
 class LedgerRow:
     """A member of an audience.
 
-    `member` is the key's 16 bytes, `required` a JSON list of the values of
-    require_fields, `flags` 0, BASELINE or LEFT. Without a digest it is unknown what
-    the target has.
+    `member` is the key's 16 bytes, `digest` that of the record last sent (None if it is
+    unknown what the target has), `required` a JSON list of the values of
+    require_fields, `flags` 0, BASELINE or LEFT.
     """
 
     member: bytes
@@ -77,16 +77,16 @@ class LedgerRow:
 
 
 def reorder_required(required: str, before: Sequence[str], after: Sequence[str]) -> str:
-    """Give the values of other required fields; one that the row lacks is null."""
+    """Convert `required` of a row to changed require_fields; a new value is null."""
     values = dict(zip(before, msgspec.json.decode(required), strict=True))
     row = [values.get(name) for name in after]
     return msgspec.json.encode(row, order="deterministic").decode()
 
 
 def is_other_customer(before: str, now: Sequence[object]) -> bool:
-    """Whether a profile lost all of its required values and has others now.
+    """Whether all required values of a profile were replaced by others.
 
-    It then belongs to another customer: the former one left, this one entered.
+    It then belongs to another customer: the former one left, the new one entered.
     """
     values = msgspec.json.decode(before)
     pairs = zip(values, now, strict=True)
@@ -94,7 +94,7 @@ def is_other_customer(before: str, now: Sequence[object]) -> bool:
 
 
 def placeholder_row(former: LedgerRow, generation: int) -> LedgerRow:
-    """Make a member of the former customer's values, whom no scan will see."""
+    """Create a row with a former customer's values, under a key that no scan sees."""
     key = hashlib.blake2b(former.required.encode(), digest_size=16).digest()
     return replace(former, member=key, digest=None, generation=generation)
 
@@ -110,7 +110,7 @@ class Ledger:
     Args:
         connection: to the file, in a transaction.
         claimed: the latest generation that the state names. An older file, such as a
-            restored copy, must not use that generation again for other rows.
+            restored backup, must not reuse that generation for other rows.
     """
 
     def __init__(self, connection: sqlite3.Connection, *, claimed: int) -> None:
@@ -151,7 +151,10 @@ class Ledger:
     def start_audience(
         self, audience_id: str, slug: str, fields: Sequence[str], *, keeps_members: bool
     ) -> int:
-        """Start an audience over, without members or with those it has as uncertain."""
+        """Start an audience over and return its number.
+
+        With `keeps_members`, its members stay, as sent but perhaps never written.
+        """
         execute = self._connection.execute
         execute(
             "INSERT INTO audience (id, slug, fields, began) VALUES (?, ?, ?, ?)"
@@ -212,9 +215,9 @@ class Ledger:
         return [member for (member,) in rows]
 
     def commit(self) -> int:
-        """Commit what was put, which waits for the disk; nothing to do without changes.
+        """Commit pending rows and wait until they are on disk.
 
-        Rows that no state comes to cover are rolled back at the next start.
+        Rows that no state comes to cover are rolled back when the next run starts.
 
         Returns:
             The generation that a state written now covers.
@@ -229,7 +232,7 @@ class Ledger:
         return self._committed
 
     def close(self) -> None:
-        """Close the file, dropping what was not committed."""
+        """Close the file, discarding uncommitted rows."""
         self._connection.close()
 
     def _describe(self, number: int, slug: str, fields: Sequence[str]) -> None:
@@ -338,7 +341,7 @@ def open_file(path: str, claim: LedgerClaim) -> sqlite3.Connection:
 
 @contextmanager
 def ledger_errors(path: str) -> Iterator[None]:
-    """Turn an error of SQLite into one line with its solution.
+    """Convert SQLite's errors to LedgerError, with a solution.
 
     Raises:
         LedgerError: when the ledger cannot be read or written.
@@ -434,31 +437,31 @@ def _start_over(
 def _replace_damaged(path: str, claim: LedgerClaim) -> sqlite3.Connection:
     if not claim.ids:
         raise LedgerError(f"{path} is not a ledger of this tap. Correct ledger_path.")
-    aside = f"{path}.damaged"
+    moved_to = f"{path}.damaged"
     try:
-        Path(path).rename(aside)
+        Path(path).rename(moved_to)
         for suffix in ("-wal", "-journal"):
             Path(path + suffix).unlink(missing_ok=True)
     except OSError as error:
         raise _open_error(path, error) from None
-    logger.warning("The ledger %s is damaged and was moved to %s.", path, aside)
+    logger.warning("The ledger %s is damaged and was moved to %s.", path, moved_to)
     return _open_checked(path, claim)
 
 
 # Errors.
 
-MAKE_ROOM = (
-    "Make room on the disk, or raise the quota or the limit on file sizes, and run"
-    " again: the next run continues from the last state"
+FREE_SPACE = (
+    "Free disk space, or raise the quota or the file size limit, and run again: the"
+    " next run continues from the last state"
 )
 GRANT_ACCESS = (
     "Let the tap's user write the file and its folder, or correct ledger_path, and run"
     " again"
 )
 SOLUTIONS = {
-    sqlite3.SQLITE_FULL: f"{MAKE_ROOM}.",
-    # Also what SQLite makes of a quota or a limit on file sizes.
-    sqlite3.SQLITE_IOERR: f"{MAKE_ROOM}. If there is room, the disk is failing.",
+    sqlite3.SQLITE_FULL: f"{FREE_SPACE}.",
+    # SQLite reports an exceeded quota or file size limit like this, too.
+    sqlite3.SQLITE_IOERR: f"{FREE_SPACE}. If there is space, the disk is failing.",
     sqlite3.SQLITE_READONLY: f"{GRANT_ACCESS}.",
     sqlite3.SQLITE_CANTOPEN: f"{GRANT_ACCESS}.",
     sqlite3.SQLITE_CORRUPT: "It is damaged. Move it away; the next run rebuilds it.",
@@ -468,7 +471,7 @@ DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def _ledger_error(path: str, error: sqlite3.Error) -> LedgerError:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # Without its extension.
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # The primary result code.
     if code in LOCKED:
         return LedgerError(
             f"The ledger {path} is in use by another process. Only one process can use"
@@ -481,7 +484,7 @@ def _ledger_error(path: str, error: sqlite3.Error) -> LedgerError:
 
 
 def _open_error(path: str, error: OSError) -> LedgerError:
-    solution = MAKE_ROOM if error.errno in DISK_FULL else GRANT_ACCESS
+    solution = FREE_SPACE if error.errno in DISK_FULL else GRANT_ACCESS
     return LedgerError(
         f"The ledger {path} (ledger_path) cannot be opened: {error.strerror}."
         f" {solution}."

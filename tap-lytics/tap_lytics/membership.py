@@ -1,7 +1,7 @@
 """Which of the members read are sent, and who left.
 
-Two answers: a memory of what this process sent lately, which only avoids repeats, or
-the ledger, which knows every member of the audience.
+Two implementations: `RecentMemory` knows what this process sent lately and only avoids
+repeats; `LedgerTracker` knows every member of the audience.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ logger = logging.getLogger("tap-lytics.ledger")
 
 
 class MembershipTracker(Protocol):
-    """Decides which records are sent, and keeps what the next sync needs for it."""
+    """Decides which records are sent, and remembers what the next sync needs."""
 
     @property
     def knows_members(self) -> bool:
-        """Whether it can say who left."""
+        """Whether it knows all members, and so can detect exits."""
 
     def open(self, state: StreamState) -> None:
         """Prepare for a sync that continues from this state."""
@@ -45,25 +45,31 @@ class MembershipTracker(Protocol):
     def start_read(
         self, state: StreamState, at: datetime, since: datetime | None
     ) -> None:
-        """Start reading members, at this time, who changed since; None for all."""
+        """Prepare for reading members.
+
+        Args:
+            state: the stream's state.
+            at: when the sync started.
+            since: from when on changed members are read; None if all are.
+        """
 
     def select(self, members: Sequence[Member], *, is_full: bool) -> list[Record]:
-        """Give the records to send of a page of members."""
+        """Return the records to send from a page of members."""
 
     def save(self) -> None:
         """Save what was selected, before its records are written."""
 
     def replaced(self) -> list[Record]:
-        """Give the exits of customers whose profiles now belong to another one."""
+        """Return exit records of customers whose profile now belongs to another one."""
 
     def exits(self, keys: Sequence[str], at: datetime) -> list[Record]:
-        """Give the exits of those of these profiles that were members."""
+        """Return exit records of those of these profiles that were members."""
 
     def unseen_exits(self, seen: SeenMembers, at: datetime) -> Iterator[list[Record]]:
-        """Give the exits of the members that a full sync did not see."""
+        """Yield exit records of the members that a full sync did not see."""
 
     def checkpoint(self, state: StreamState) -> None:
-        """Make the state, which is written next, cover what was saved."""
+        """Update the state, which is written next, to cover what was saved."""
 
     def end_full_sync(self) -> None:
         """End a full sync, and log what it did not send."""
@@ -72,11 +78,11 @@ class MembershipTracker(Protocol):
 class RecentMemory:
     """Remembers what was sent lately, so that overlapping syncs repeat nothing.
 
-    Only members who changed within the overlap can come again; the others are
+    Only members who changed within the overlap can be read again; the others are
     forgotten, so the memory does not grow.
 
     Args:
-        overlap: by how much a sync reaches back.
+        overlap: the lookback window of incremental syncs.
         is_repeated: whether another sync follows in this process; if not, nothing is
             remembered.
     """
@@ -91,7 +97,7 @@ class RecentMemory:
         self._selected: list[Member] = []
 
     def open(self, state: StreamState) -> None:
-        """Detach the state from a ledger, which would miss what is sent now."""
+        """Detach the state from any ledger, which would miss what is sent now."""
         state.ledger_id = state.ledger_generation = None
 
     def start_read(
@@ -100,7 +106,7 @@ class RecentMemory:
         at: datetime,
         since: datetime | None,
     ) -> None:
-        """Forget the members who cannot come again."""
+        """Forget the members who cannot be read again."""
         if since is not None:
             self._sent = {
                 key: sent
@@ -110,32 +116,32 @@ class RecentMemory:
         self._reach = at - self._overlap
 
     def select(self, members: Sequence[Member], *, is_full: bool) -> list[Record]:
-        """Select everybody in a full sync, else those with other content than sent."""
+        """Select all members in a full sync, else those whose content is new."""
         self._selected = [m for m in members if is_full or not self._is_repeat(m)]
         return [member.record for member in self._selected]
 
     def save(self) -> None:
-        """Remember the selected members who can come again."""
+        """Remember the selected members who can be read again."""
         self._remember(self._selected)
         self._selected = []
 
     def replaced(self) -> list[Record]:
-        """None: it does not know the customers."""
+        """Return none: it does not know the customers."""
         return []
 
     def exits(self, keys: Sequence[str], at: datetime) -> list[Record]:  # noqa: ARG002 - of the protocol
-        """None: it does not know the members."""
+        """Return none: it does not know the members."""
         return []
 
     def unseen_exits(self, seen: SeenMembers, at: datetime) -> Iterator[list[Record]]:  # noqa: ARG002 - of the protocol
-        """None: it does not know the members."""
+        """Yield none: it does not know the members."""
         return iter(())
 
     def checkpoint(self, state: StreamState) -> None:
         """Nothing is saved beyond this process."""
 
     def end_full_sync(self) -> None:
-        """Everybody was sent."""
+        """Log nothing: all members were sent."""
 
     def _is_repeat(self, member: Member) -> bool:
         sent = self._sent.get(member.key)
@@ -197,7 +203,7 @@ class LedgerTracker:
         self._at = at
         is_first = state.last_whole_scan is None and not self._settings.existing_users
         start = self._settings.start_date
-        if state.bookmark:  # The ledger is younger than the job.
+        if state.bookmark:  # The job ran before it had this ledger.
             start = state.bookmark - self._settings.overlap
         self._is_baseline = partial(_is_older, start=start) if is_first else _never
 
@@ -222,12 +228,12 @@ class LedgerTracker:
         self._ledger.commit()
 
     def replaced(self) -> list[Record]:
-        """Give the exits of customers whose profiles now belong to another one."""
+        """Return exit records of customers whose profile now belongs to another one."""
         keys, self._replaced = self._replaced, []
         return self.exits(keys, self._at) if self._at else []
 
     def exits(self, keys: Sequence[str], at: datetime) -> list[Record]:
-        """Mark members as left; report those whose values no other member has."""
+        """Mark members as left; return exit records unless another has their values."""
         known = self._ledger.find(self._number, [bytes.fromhex(key) for key in keys])
         leavers = [row for row in known.values() if row.flags != LEFT]
         generation = self._ledger.generation
@@ -253,7 +259,7 @@ class LedgerTracker:
         ]
 
     def unseen_exits(self, seen: SeenMembers, at: datetime) -> Iterator[list[Record]]:
-        """Mark the members as left whom a full sync did not see."""
+        """Mark the members that a full sync did not see as left."""
         for first_byte in range(BUCKETS):
             present = seen.bucket(first_byte)
             members = self._ledger.members(self._number, first_byte)
@@ -262,7 +268,7 @@ class LedgerTracker:
                 yield self.exits(gone[start : start + CHUNK], at)
 
     def checkpoint(self, state: StreamState) -> None:
-        """Commit; the state that is written next covers it."""
+        """Commit, and let the state, which is written next, cover it."""
         state.ledger_generation = self._ledger.commit()
         state.ledger_id = self._ledger.id
 
@@ -286,7 +292,7 @@ class LedgerTracker:
     def _same_customer(
         self, member: Member, known: LedgerRow | None
     ) -> LedgerRow | None:
-        """Give the member's row, unless the profile now belongs to another customer."""
+        """Return the member's row, unless the profile belongs to another customer."""
         if (
             not known
             or known.flags
@@ -319,10 +325,10 @@ class LedgerTracker:
 
     def _log_loss(self) -> None:
         consequence = (
-            "everybody in the audience is sent again"
+            "all members are sent again"
             if self._settings.existing_users
-            else "everybody in the audience counts as existing, unless their profile"
-            " changed since the last sync"
+            else "all members count as existing, except those whose profile changed"
+            " since the last sync"
         )
         logger.warning(
             "The ledger of %s was lost or is older than the state. A full sync rebuilds"
@@ -336,7 +342,7 @@ class LedgerTracker:
 
 
 class MemberChange(Enum):
-    """What a member is, compared with the ledger."""
+    """How a member compares with the ledger."""
 
     ENTERED = "entered"
     CHANGED = "changed"
@@ -352,7 +358,7 @@ def classify(
 
     Args:
         known: the member's row, if there is one.
-        digest: that of the member's content now.
+        digest: the `content_digest` of the member's record.
         sends_existing: whether members of the baseline are sent as well.
     """
     if known is None or known.flags == LEFT:
@@ -372,11 +378,11 @@ def is_sent(change: MemberChange, *, sends_changes: bool) -> bool:
 
 
 def next_row(new: LedgerRow, known: LedgerRow | None, *, sent: bool) -> LedgerRow:
-    """Give the member's next row.
+    """Return the row to store for a member.
 
     Args:
-        new: the row by the member's content, with the present generation.
-        known: the row until now.
+        new: the row with the member's content and the current generation.
+        known: the stored row, if there is one.
         sent: whether the record is sent. If not, there is nothing to roll back, and
             the generation stays.
     """
@@ -392,12 +398,12 @@ def next_row(new: LedgerRow, known: LedgerRow | None, *, sent: bool) -> LedgerRo
 
 
 def content_digest(record: Record) -> bytes:
-    """Hash a record to eight bytes."""
+    """Return an eight-byte hash of a record."""
     return hashlib.blake2b(encode(record), digest_size=8).digest()
 
 
 def modified_at(member: Member) -> datetime | None:
-    """Read when the member's profile last changed; None if that cannot be read."""
+    """Return when the member's profile last changed; None if unreadable."""
     try:
         return parse_timestamp(member.modified) if member.modified else None
     except (TypeError, ValueError):

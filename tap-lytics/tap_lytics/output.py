@@ -1,6 +1,6 @@
-"""Singer messages out: a page's records at once, through the stream maps, to stdout.
+"""Writes Singer messages to stdout, a page of records at a time, through stream maps.
 
-The SDK makes, checks and flushes one message at a time, which costs more than all
+The SDK builds, validates and flushes one message at a time, which costs more than all
 other work on a record.
 """
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Output(Protocol):
-    """Where a sync writes to."""
+    """Where a sync writes its records and states."""
 
     def write(self, records: Sequence[Record], *, version: int | None = None) -> None:
         """Write records, of a version if they have one."""
@@ -52,7 +52,7 @@ class LineWriter(MsgSpecWriter):
         """Write whole lines.
 
         Raises:
-            OutputError: when the reader ended, or the disk is full.
+            OutputError: when the reader has exited, or the disk is full.
         """
         try:
             sys.stdout.buffer.write(lines)
@@ -65,8 +65,9 @@ class LineWriter(MsgSpecWriter):
             ) from None
         except OSError as error:
             raise OutputError(
-                f"Standard output cannot be written: {error.strerror}. Make room where"
-                " it goes. The next run continues from the last whole state in it."
+                f"Standard output cannot be written: {error.strerror}. Free space at"
+                " its destination. The next run continues from the last complete state"
+                " in it."
             ) from None
 
 
@@ -108,7 +109,7 @@ class StreamOutput:
         self._write_state(state)
 
     def activate_version(self, version: int) -> None:
-        """Activate a version in every stream that the maps make of this one."""
+        """Activate a version in every stream that the maps derive from this one."""
         for each in self._maps:
             message = ActivateVersionMessage(stream=each.stream_alias, version=version)
             self._writer.write_message(message)

@@ -1,7 +1,7 @@
 """How a Lytics profile becomes a record: schema, values and the member's key.
 
-Pure: a Lytics type gives a JSON Schema and a conversion, and what the conversion
-cannot take is omitted from the record, because null means "empty" downstream.
+Pure. Each Lytics type has a JSON Schema and a conversion. A value that the conversion
+rejects is omitted from the record, because null means "empty" downstream.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ TIME_TEXT = re.compile(
 )
 NUMBER_CACHE_SIZE = 16_384  # Numbers as text are counts and amounts, and repeat.
 CONTAINERS = frozenset({list, dict})
-MAX_DEPTH = 100  # Parsers give up at some hundreds of levels.
+MAX_DEPTH = 100  # JSON parsers fail at some hundreds of levels.
 INT64 = 2**63  # The limit of Lytics and of a target's integer column.
-MAX_FLOAT = 1.7976931348623157e308  # Parsers read a larger number as infinite.
+MAX_FLOAT = 1.7976931348623157e308  # JSON parsers read larger numbers as infinity.
 LONGEST_UTC = len("2015-09-17T21:45:07.123456Z")
 MICROSECONDS = LONGEST_UTC - 1
 BOOLEANS = {  # The values of Go's strconv.ParseBool: Lytics is written in Go.
@@ -118,7 +118,7 @@ def to_time(value: JSON) -> str:
 
 
 def to_list(item: Convert, exact: type | None = None) -> Convert:
-    """Make the conversion of a list: a bare value is a list of one, nulls are dropped.
+    """Build the conversion of a list: a single value is a list of one, nulls are cut.
 
     Items of the type `exact` need no conversion.
     """
@@ -135,7 +135,7 @@ def to_list(item: Convert, exact: type | None = None) -> Convert:
 
 
 def to_map(item: Convert, exact: type | None = None) -> Convert:
-    """Make the conversion of a map; keys and nulls stay as they are."""
+    """Build the conversion of a map; keys and nulls stay as they are."""
 
     def convert(value: JSON) -> dict[str, Any]:
         if not isinstance(value, dict):
@@ -148,14 +148,14 @@ def to_map(item: Convert, exact: type | None = None) -> Convert:
 
 
 def to_any(value: JSON) -> JSON:
-    """Accept any JSON that is not nested too deeply to be written and read again."""
+    """Accept any JSON that is not nested too deeply to be serialized and parsed."""
     if type(value) in CONTAINERS and is_too_deep(value):
         raise TypeMismatchError
     return value
 
 
 def is_too_deep(value: JSON, levels: int = MAX_DEPTH) -> bool:
-    """Whether lists and objects are nested beyond so many levels."""
+    """Whether lists and objects are nested deeper than `levels`."""
     if type(value) not in CONTAINERS:
         return False
     inner = value.values() if isinstance(value, dict) else value
@@ -246,7 +246,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldType:
-    """What a Lytics type becomes: a JSON Schema, and the conversion to fit it.
+    """A type of record values: its JSON Schema, and the conversion of Lytics' values.
 
     A value of the Python type `exact` needs no conversion.
     """
@@ -284,7 +284,7 @@ SCALARS = {
 
 
 def field_type(lytics_type: str) -> FieldType:
-    """Translate a Lytics type; an unknown one may hold any JSON."""
+    """Return the type for a Lytics type; an unknown one may hold any JSON."""
     prefix, bracket, inner = lytics_type.rpartition("]")
     if prefix in {"[", "ts["} and inner in SCALARS:
         return _list_of(SCALARS[inner])
@@ -294,7 +294,7 @@ def field_type(lytics_type: str) -> FieldType:
 
 
 def stream_schema(fields: Iterable[Field], *, with_exits: bool) -> dict[str, Any]:
-    """Write the schema of an audience's records.
+    """Build the JSON Schema of an audience's records.
 
     Args:
         fields: the account's fields.
@@ -331,10 +331,9 @@ def _map_of(item: FieldType) -> FieldType:
 # Members.
 
 
-class Member(
-    NamedTuple
-):  # One per member: a frozen dataclass costs five times as much.
-    """A member of an audience, as a page brought it.
+# A frozen dataclass takes five times as long to create.
+class Member(NamedTuple):
+    """A member of an audience, as read from a page.
 
     `modified` is the text that Lytics sent, `required` the values of require_fields.
     """
@@ -349,8 +348,8 @@ class Member(
 class MismatchCounter:
     """Counts omitted values by field and reports the first of each field.
 
-    `report` gets the field, its Lytics type and the Python type of the value, never
-    the value itself.
+    `report` receives the field, its Lytics type and the Python type of the value,
+    never the value itself.
     """
 
     report: Callable[[str, str, str], None]
@@ -364,7 +363,7 @@ class MismatchCounter:
 
 
 def identity_key(profile: Mapping[str, Any], identities: Sequence[str]) -> str:
-    """Make a key that reveals no personal data; empty without an identity.
+    """Return a key that reveals no personal data; empty without an identity.
 
     The first 32 hex digits of the SHA-256 of `field:value`, with Lytics' `_id` if the
     profile has one, else the first identity with a value.
@@ -379,7 +378,7 @@ def identity_key(profile: Mapping[str, Any], identities: Sequence[str]) -> str:
 
 
 def profile_key(profile: Mapping[str, Any]) -> str:
-    """Make the key of a profile without an identity, from everything it holds."""
+    """Return the key of a profile without an identity: a hash of all its values."""
     return _hash(encode(profile))
 
 
@@ -391,12 +390,13 @@ class RecordBuilder:
     """Builds the records of one audience from its selected fields.
 
     `query_fields` are the fields to request from Lytics, `key_query_fields` those that
-    the key alone needs. Empty means all, because a query cannot name them.
+    the key alone needs. If empty, all fields are requested, because a URL cannot hold
+    the names.
 
     Args:
         fields: the selected fields.
         identities: the identity fields, in Lytics' order.
-        mismatches: counts the values that do not fit.
+        mismatches: counts the values that do not fit their types.
         with_exits: whether a record can report an exit.
         required: the fields of require_fields.
     """
@@ -442,7 +442,7 @@ class RecordBuilder:
         return members
 
     def key(self, profile: Mapping[str, Any]) -> str:
-        """Make the member's key, from the requested fields alone."""
+        """Return the member's key, which depends only on the requested fields."""
         key = identity_key(profile, self._identities)
         if key:
             return key
@@ -452,7 +452,7 @@ class RecordBuilder:
         )
 
     def record(self, profile: Mapping[str, Any], key: str) -> Record:
-        """Make the member's record.
+        """Build the member's record.
 
         A field that the profile lacks is null. A value that does not fit its type is
         omitted, so that it is not read as empty.
@@ -472,11 +472,11 @@ class RecordBuilder:
         return record
 
     def exit_record(self, key: str, required: str, at: datetime) -> Record:
-        """Make the record of a member who left.
+        """Build the record of a member who left.
 
         Args:
             key: the member's key.
-            required: the values of the required fields, as a JSON list.
+            required: the values of require_fields, as a JSON list.
             at: when the exit was found.
         """
         values = zip(self._required, msgspec.json.decode(required), strict=True)
@@ -484,7 +484,7 @@ class RecordBuilder:
         return {KEY: key, **selected, DELETED_AT: format_timestamp(at)}
 
     def required(self, profile: Mapping[str, Any]) -> list[Any]:
-        """Give the values of the required fields; one that does not fit is null."""
+        """Return the values of require_fields; one that does not fit is null."""
         return [
             _convert_or_null(convert, profile.get(name))
             for name, convert in self._required
@@ -499,7 +499,7 @@ def _convert_or_null(convert: Convert, value: object) -> Any:  # noqa: ANN401 - 
 
 
 def queryable(names: Iterable[str]) -> tuple[str, ...]:
-    """Give the names without repeats, or none if a query cannot hold them."""
+    """Return the names without duplicates, or none if a URL cannot hold them."""
     unique = tuple(dict.fromkeys(names))
     if any("," in name for name in unique) or len(",".join(unique)) > MAX_FIELDS_LENGTH:
         return ()

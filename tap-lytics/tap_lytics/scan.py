@@ -1,7 +1,7 @@
-"""Reading an audience's members page by page, the next page fetched ahead.
+"""Reads an audience's members page by page, and fetches the next page ahead.
 
-Hides cursors: when a scan ends although Lytics gives another cursor, when it restarts,
-and which cursor another run may resume from.
+Hides cursors: when a scan ends although Lytics returns another cursor, when it
+restarts, and which cursor another run may resume from.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 MAX_IDLE_PAGES = 10  # In a row, while there is still a cursor.
-PROGRESS_SECONDS = 10.0  # At least, between two lines in the log.
+PROGRESS_SECONDS = 10.0  # Minimum time between two lines in the log.
 
 logger = logging.getLogger("tap-lytics.scan")
 
@@ -45,8 +45,9 @@ class MemberPage:
     """The members of a page.
 
     `cursor` is that of the next page, empty if another run cannot resume there;
-    `starts` how often the scan started at its first page; `gave_up` whether it ended
-    although Lytics gave another cursor.
+    `total` the count that Lytics reported with it, if any; `starts` how often the scan
+    started at its first page; `gave_up` whether it ended although Lytics returned
+    another cursor.
     """
 
     members: list[Member]
@@ -69,7 +70,7 @@ class AudienceReader:
         logger: gets the progress.
 
     Raises:
-        ConfigError: when a slug or field cannot stand in a filter.
+        ConfigError: when a slug or field cannot be used in a filter.
     """
 
     def __init__(
@@ -89,7 +90,7 @@ class AudienceReader:
         self._required = settings.require_fields
         self._page_size = settings.page_size
         self._logger = logger
-        # Fails now and not in a later sync, which is the first to need a filter.
+        # Fail now rather than in the first sync that needs a filter.
         members_filter(slug, required=self._required)
 
     def members(
@@ -107,12 +108,12 @@ class AudienceReader:
         yield from self._pages(self._scan(text), cursor=cursor, size=size)
 
     def changed_members(self, since: datetime) -> Iterator[MemberPage]:
-        """Read the members whose profile changed since."""
+        """Read the members whose profile changed at or after `since`."""
         text = changed_members_filter(self._slug, since, required=self._required)
         yield from self._pages(self._scan(text))
 
     def changed_non_members(self, since: datetime) -> Iterator[list[str]]:
-        """Read the keys of profiles that changed since and are not members."""
+        """Read the keys of the non-members whose profile changed since."""
         text = changed_non_members_filter(self._slug, since, required=self._required)
         scan = self._scan(text, fields=self._builder.key_query_fields)
         for page in ScanPages(self._client, scan, self._shutdown):
@@ -147,7 +148,7 @@ class AudienceReader:
 class ScanPages:
     """The pages of a scan. While one is processed, the next is fetched.
 
-    Never more than one page ahead: the next is requested when this one is handed out.
+    Never more than one page ahead: the next is requested when this one is yielded.
     """
 
     def __init__(
@@ -162,15 +163,15 @@ class ScanPages:
         self._scan = scan
         self._shutdown = shutdown
         self._first_cursor = cursor
-        self._cursor = cursor  # That of the page handed out last.
+        self._cursor = cursor  # That of the last page yielded.
         self.starts = 0 if cursor else 1  # How often it started at the first page.
         self.gave_up = False  # Whether it ended although there was another cursor.
 
     def __iter__(self) -> Iterator[Page]:
-        """Iterate over the pages. A cursor that Lytics forgot restarts the scan, once.
+        """Iterate over the pages. The first stale cursor restarts the scan.
 
         Raises:
-            UnexpectedResponseError: when the second cursor is not accepted either.
+            UnexpectedResponseError: for the second stale cursor.
             ShutdownRequestedError: when a signal arrives.
         """
         try:
@@ -181,7 +182,7 @@ class ScanPages:
             yield from self._restarted()
 
     def resumable_cursor(self, page: Page) -> str:
-        """Give the cursor with which another run finds the next page, if there is one.
+        """Return the cursor from which another run can resume; empty if it cannot.
 
         A cursor that is the same on every page does not say where the scan is: Lytics
         keeps that position, and moves it when the next page is requested.
@@ -194,7 +195,7 @@ class ScanPages:
         except StaleCursorError as stale:
             raise UnexpectedResponseError(
                 f"{stale} This is the second time in one scan, so the run ends. Run"
-                " again, and ask Lytics' support if that does not help."
+                " again, and contact Lytics support if that does not help."
             ) from None
 
     def _pages(self, cursor: str) -> Iterator[Page]:
@@ -217,11 +218,12 @@ class ScanPages:
         self.gave_up = True
         logger.warning(
             "The last %d pages of the %s had no new members, so it ends although Lytics"
-            " returned another cursor. If members are missing, ask Lytics' support.",
+            " returned another cursor. If members are missing, contact Lytics support.",
             MAX_IDLE_PAGES,
             self._scan,
         )
-        return Page(members=[], next="", total=None)  # Not seen is not left.
+        # Without a total, no unseen member counts as having left.
+        return Page(members=[], next="", total=None)
 
     def _fetch(self, cursor: str) -> BackgroundCall[Page]:
         call = partial(self._client.page, self._scan, cursor)
@@ -229,20 +231,20 @@ class ScanPages:
 
 
 class IdlePages:
-    """Detects a scan without an end by pages that are empty or came before.
+    """Detects an endless scan by pages that are empty or repeated.
 
-    Cursors cannot tell: Lytics may return the same one with every page.
+    Cursors do not show it: Lytics may return the same one with every page.
     """
 
     def __init__(self) -> None:
-        self._came: set[int] = set()
+        self._seen: set[int] = set()
         self._in_row = 0
 
     def is_limit_reached(self, page: Page) -> bool:
-        """Add a page; whether it is one too many without new members."""
+        """Add a page; return whether MAX_IDLE_PAGES in a row had no new members."""
         fingerprint = _page_fingerprint(page)
-        is_idle = not page.members or fingerprint in self._came
-        self._came.add(fingerprint)
+        is_idle = not page.members or fingerprint in self._seen
+        self._seen.add(fingerprint)
         self._in_row = self._in_row + 1 if is_idle else 0
         return self._in_row == MAX_IDLE_PAGES
 
@@ -255,14 +257,14 @@ def _is_repeated(previous: Page, page: Page) -> bool:
 
 
 def _page_fingerprint(page: Page) -> int:
-    # Of some members: all of them would cost too much.
+    # From three members: hashing all of them would cost too much.
     members = page.members
     some = members[:1] + members[len(members) // 2 :][:1] + members[-1:]
     return hash((len(members), *map(_fingerprint, some)))
 
 
 def _fingerprint(member: Mapping[str, object]) -> int:
-    # Of the values that can be hashed, however deep the others are.
+    # From hashable values only: the others may be nested to any depth.
     return hash(tuple(v for v in member.values() if isinstance(v, (str, int, float))))
 
 
@@ -273,19 +275,19 @@ class Progress:
         self._logger = logger
         self._size = size
         self._read = 0
-        self._began = self._logged = time.monotonic()
+        self._started_at = self._logged_at = time.monotonic()
 
     def add(self, members: int, *, total: int | None = None) -> None:
         """Add a page. Its total replaces the audience's size."""
         self._read += members
         self._size = self._size if total is None else total
         now = time.monotonic()
-        if now - self._logged >= PROGRESS_SECONDS:
-            self._logged = now
+        if now - self._logged_at >= PROGRESS_SECONDS:
+            self._logged_at = now
             self._logger.info("%s.", self)
 
     def __str__(self) -> str:
-        seconds = max(time.monotonic() - self._began, 1e-9)
+        seconds = max(time.monotonic() - self._started_at, 1e-9)
         rate = f"{self._read / seconds:,.0f} per second"
         if not self._size:
             return f"Read {self._read:,} members, {rate}"

@@ -49,7 +49,7 @@ class StreamState:
         """Read it from the stream's part of the state.
 
         Raises:
-            StateError: when the tap does not write such a value there.
+            StateError: when a value is not one that this tap writes.
         """
         try:
             return cls(
@@ -104,7 +104,7 @@ class StreamState:
 def absent_streams(
     bookmarks: Mapping[str, Mapping[str, Any]], streams: Container[str]
 ) -> dict[str, str]:
-    """Give the state's streams that this run lacks, by the ids of their audiences."""
+    """Map audience ids to those streams of the state that this run does not have."""
     return {
         str(part["audience_id"]): name
         for name, part in bookmarks.items()
@@ -113,13 +113,13 @@ def absent_streams(
 
 
 def read_bookmarks(state: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Give each stream's part of a given state; nothing for an empty state.
+    """Return each stream's part of a given state; an empty state has none.
 
     Accepts what `meltano state get` prints (`singer_state`) and the tap's own STATE
     message (`value`).
 
     Raises:
-        StateError: for anything else. To take it for an empty state would start over.
+        StateError: for anything else, because treating it as empty would start over.
     """
     for _ in range(MAX_WRAPPERS):
         state = _unwrap(state)

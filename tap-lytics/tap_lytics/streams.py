@@ -1,8 +1,8 @@
-"""A stream: the members of one audience. The seam to the SDK's record loop.
+"""The stream of one audience's members, adapted to the SDK's record loop.
 
 `_sync_records` is a private name of the SDK, overridden because `Stream.sync` is final
-and there is no public hook that lets a stream write many records, and its own STATE,
-at once.
+and there is no public hook with which a stream writes records in batches, and its own
+STATE.
 """
 
 from __future__ import annotations
@@ -108,9 +108,8 @@ class AudienceStream(Stream):
     def log(
         self, message: str, *args: Any, level: int = logging.INFO, **kwargs: Any
     ) -> None:
-        if (
-            level < logging.ERROR
-        ):  # The SDK's only one announces the error that follows.
+        # The SDK's only error line announces an error that is logged anyway.
+        if level < logging.ERROR:
             super().log(message, *args, level=level, **kwargs)
 
     @override
@@ -118,7 +117,7 @@ class AudienceStream(Stream):
         """Read members, sending and saving nothing: the SDK's `--test` writes them."""
         for record in self._sync.sample():
             for stream_map in self.stream_maps:
-                # Fails with a clear error; the SDK's would quote the expression.
+                # The SDK's own error would quote the expression.
                 apply_stream_map(stream_map, record)
             yield record
 
@@ -128,7 +127,7 @@ class AudienceStream(Stream):
     ) -> Generator[dict[str, Any], Any, Any]:
         """Run the sync that is due, which writes its records and states itself.
 
-        Only `--test` takes the SDK's way, record by record from `get_records`.
+        Only `--test` uses the SDK's loop, record by record from `get_records`.
         """
         if self._is_test:
             yield from super()._sync_records(context, write_messages=write_messages)

@@ -1,4 +1,4 @@
-"""Which sync of an audience is due, how it runs, and what a run is made of."""
+"""Which sync of an audience is due, how it runs, and how a run is composed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from singer_kit.errors import UnexpectedResponseError
 
 from .catalog import AudienceCheck
 from .client import LyticsClient
-from .coverage import ScanCoverage, is_incomplete, why_not_exits
+from .coverage import ScanCoverage, is_incomplete, why_exits_are_uncertain
 from .membership import LedgerTracker, RecentMemory
 from .scan import AudienceReader
 from .transport import Transport, open_session
@@ -70,7 +70,7 @@ def build_run(
 
     Args:
         settings: the settings.
-        shutdown: ends waits and requests.
+        shutdown: interrupts waits and requests.
         sender: makes HTTP requests; by default over connections of its own.
         clock: this machine's clock.
     """
@@ -100,10 +100,10 @@ def build_sync(  # noqa: PLR0913 - what one audience adds to a run
         run: what the run shares.
         slug: the audience's slug.
         audience_id: its id according to the catalog, if known.
-        builder: makes the records.
+        builder: builds the records.
         ledger: the open ledger, if there is one.
-        absent_streams: as for `AudienceCheck`.
-        output: gets records and states.
+        absent_streams: see `AudienceCheck`.
+        output: receives records and states.
         logger: the stream's.
     """
     settings = run.settings
@@ -158,7 +158,14 @@ class DueSync:
 def due_sync(
     state: StreamState, audience: Audience, settings: Settings, at: datetime
 ) -> DueSync:
-    """Decide by the audience's state and what Lytics says about it now."""
+    """Decide which sync is due by the audience's state and its current definition.
+
+    Args:
+        state: how far the audience was exported.
+        audience: the audience as Lytics describes it now.
+        settings: the settings.
+        at: the current time.
+    """
     if not settings.has_full_syncs:
         if state.bookmark is None and settings.start_date is None:
             return DueSync(kind=SyncKind.BASELINE, reason="existing_users is false")
@@ -184,7 +191,7 @@ def is_redefined(state: StreamState, audience: Audience) -> bool:
 def settings_fingerprint(settings: Settings) -> str:
     """Hash the settings that a scan's cursor depends on.
 
-    With others, Lytics would not know the cursor, or the scan would skip members.
+    If one of them changes, Lytics rejects the cursor, or the scan would skip members.
     """
     values = [
         settings.require_fields,
@@ -284,7 +291,8 @@ class AudienceSync:
 
     def _sync_incrementally(self, state: StreamState, at: datetime) -> None:
         last = state.bookmark or self._settings.start_date or at
-        since = max(last, EPOCH) - self._settings.overlap  # Earlier, calendars end.
+        # Dates before 1970 could leave the range of datetime.
+        since = max(last, EPOCH) - self._settings.overlap
         self._send_changed(state, at, since)
         if self._tracker.knows_members:
             for keys in self._reader.changed_non_members(since):
@@ -307,7 +315,7 @@ class AudienceSync:
         self, state: StreamState, audience: Audience, at: datetime
     ) -> None:
         state.bookmark, state.audience_updated = at, audience.updated
-        state.discard_full_sync()  # Of other settings: these have no full syncs.
+        state.discard_full_sync()  # Left by a run with settings that have full syncs.
         self._checkpoint(state)
 
     def _sync_fully(
@@ -354,14 +362,14 @@ class AudienceSync:
     ) -> None:
         """Read the members who changed during the scan, which may have missed them.
 
-        They move in its order. It matters where exits are found; else the next sync
-        reads them.
+        A changed member moves in the scan order. Where exits are not reported, the
+        next incremental sync reads these members.
         """
         since = started_at - self._settings.overlap
         if self._finds_exits and coverage.starts:
             self._send_changed(state, started_at, since, coverage)
         elif is_incomplete(coverage):
-            # The scan itself is done: a failure only means that it stays incomplete.
+            # The scan itself is done; after a failure here it stays incomplete.
             with suppress(UnexpectedResponseError):
                 self._send_changed(state, started_at, since, coverage)
 
@@ -369,12 +377,14 @@ class AudienceSync:
         self, state: StreamState, started_at: datetime, coverage: ScanCoverage
     ) -> None:
         if not coverage.starts:
-            reason = why_not_exits(coverage, size_after=None, redefined=False)
+            reason = why_exits_are_uncertain(coverage, size_after=None, redefined=False)
             self._log_no_exits(reason)
             return
         after = self._check.run(state.audience_id).audience
         redefined = is_redefined(state, after)
-        reason = why_not_exits(coverage, size_after=after.size, redefined=redefined)
+        reason = why_exits_are_uncertain(
+            coverage, size_after=after.size, redefined=redefined
+        )
         if reason:
             self._log_no_exits(reason)
         elif self._settings.reports_exits_by_version:
@@ -388,7 +398,7 @@ class AudienceSync:
         self._write(self._tracker.replaced(), state)
 
     def _write(self, records: Iterable[Record], state: StreamState) -> None:
-        # Saved first: whatever ends this run, the next must know what was sent.
+        # Save first: if this run is killed, the next must know what was sent.
         self._tracker.save()
         started_at = state.scan_started_at or state.last_whole_scan
         version = None
@@ -401,7 +411,7 @@ class AudienceSync:
         self._output.checkpoint(state)
 
     def _start_time(self, snapshot: AudienceSnapshot) -> datetime:
-        """Take Lytics' time, or this machine's if Lytics gave none or a wrong one."""
+        """Return Lytics' time, or this machine's if that is missing or a year off."""
         own = self._clock()
         if snapshot.date is None:
             return own
@@ -421,7 +431,7 @@ class AudienceSync:
 
     def _log_no_exits(self, reason: str) -> None:
         self._logger.warning(
-            "Exits are not reported after this full sync, but after the next: %s.",
+            "Exits are not reported after this full sync, but after the next one: %s.",
             reason,
         )
 
@@ -435,7 +445,7 @@ class AudienceSync:
             "The next sync is another full sync."
             if state.repeats_full_sync
             else "So was the one before; the next one runs when it is due. If members"
-            " are missing, ask Lytics' support.",
+            " are missing, contact Lytics support.",
         )
 
     def _log_baseline(self, size: int | None) -> None:

@@ -1,4 +1,4 @@
-"""The tap: settings, catalog and state in, and runs of one or many syncs."""
+"""The tap plugin: reads settings, catalog and state, and runs one or more syncs."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from .ledger import Ledger
     from .sync import RunContext
 
-COLLECT_EVERY = 100_000  # Objects: the members of some twenty pages.
+GC_THRESHOLD = 100_000  # Objects: about twenty pages of members.
 
 
 class TapLytics(SingerPlugin, Tap):
@@ -62,12 +62,13 @@ class TapLytics(SingerPlugin, Tap):
         shutdown: set by the signal handlers.
         sender: makes HTTP requests; see `build_run`.
         clock: this machine's clock; see `build_run`.
-        kwargs: those of the SDK's `Tap`.
+        kwargs: the arguments of the SDK's `Tap`.
     """
 
     name = "tap-lytics"
     package_name = "tap-lytics"
-    config_jsonschema: ClassVar[dict[str, Any]] = deepcopy(DECLARED)  # The SDK adds.
+    # A copy, because the SDK adds its own settings to it.
+    config_jsonschema: ClassVar[dict[str, Any]] = deepcopy(DECLARED)
     capabilities: ClassVar[list[CapabilitiesEnum]] = [
         TapCapabilities.CATALOG,
         TapCapabilities.STATE,
@@ -77,7 +78,7 @@ class TapLytics(SingerPlugin, Tap):
         PluginCapabilities.FLATTENING,
         PluginCapabilities.STRUCTURED_LOGGING,
     ]
-    dynamic_catalog = True  # Makes the SDK validate the settings of --discover as well.
+    dynamic_catalog = True  # Makes the SDK validate the settings for --discover, too.
     message_writer_class = LineWriter
     stdout_hint = "It carries the records: pipe it to a target, or into a file."
 
@@ -94,8 +95,8 @@ class TapLytics(SingerPlugin, Tap):
         self._sender = sender
         self._clock = clock
         self._resources = ExitStack()
-        given = catalog.to_dict() if isinstance(catalog, Catalog) else catalog
-        self._given = None if given is None else read_entries(given)
+        content = catalog.to_dict() if isinstance(catalog, Catalog) else catalog
+        self._input_entries = None if content is None else read_entries(content)
         super().__init__(catalog=catalog, **kwargs)  # type: ignore[arg-type]  # a mapping is enough
 
     # Settings.
@@ -132,7 +133,7 @@ class TapLytics(SingerPlugin, Tap):
         settings = self._run_context.settings
         if self.input_catalog is not None and settings.reports_exits_by_record:
             add_exit_property(self.input_catalog)
-        _ = self.catalog  # Calls Lytics, whose errors are not those of stream_maps.
+        _ = self.catalog  # Calls Lytics, whose errors are not errors of stream_maps.
         with checked_stream_maps() if self.config.get("stream_maps") else nullcontext():
             super().setup_mapper()
 
@@ -152,9 +153,9 @@ class TapLytics(SingerPlugin, Tap):
     @cached_property
     def _entries(self) -> tuple[AudienceEntry, ...]:
         client, names = self._run_context.client, self._run_context.settings.audiences
-        if self._given is None:
+        if self._input_entries is None:
             return discover(client, self.shutdown, names)
-        entries = select_entries(self._given, names)
+        entries = select_entries(self._input_entries, names)
         if all(entry.is_typed for entry in entries):
             return entries
         fields = call_interruptibly(client.fields, self.shutdown)
@@ -178,9 +179,9 @@ class TapLytics(SingerPlugin, Tap):
     def run(self) -> None:
         """Sync every audience once, or repeatedly until a signal arrives."""
         self._require_audiences()
-        # Members are trees: the collector finds nothing in them, and takes its time.
+        # Records hold no reference cycles, so frequent collections only cost time.
         gc.freeze()
-        gc.set_threshold(COLLECT_EVERY)
+        gc.set_threshold(GC_THRESHOLD)
         with closing(self):
             self._run()
 
@@ -191,12 +192,12 @@ class TapLytics(SingerPlugin, Tap):
     def _run(self) -> None:
         interval = self._run_context.settings.poll_interval_seconds
         while True:
-            began = time.monotonic()
+            started_at = time.monotonic()
             self.sync_all()
             if self.shutdown.is_set or not interval:
                 return
-            gc.collect()  # Failed requests leave errors in cycles with their frames.
-            rest = interval - (time.monotonic() - began)
+            gc.collect()  # Errors of failed requests form cycles with their frames.
+            rest = interval - (time.monotonic() - started_at)
             try:
                 self.shutdown.wait(max(rest, 0))
             except ShutdownRequestedError:
@@ -242,7 +243,7 @@ class TapLytics(SingerPlugin, Tap):
     @override
     def after_error(cls, error: PluginError) -> None:
         if isinstance(error, OutputError) and sys.stdout is not None:
-            # At exit the interpreter flushes stdout, and would report the error again.
+            # The interpreter flushes stdout at exit and would report the error again.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

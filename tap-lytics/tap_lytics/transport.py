@@ -40,8 +40,8 @@ T = TypeVar("T")
 AUTH_ERRORS = {
     HTTPStatus.UNAUTHORIZED: "the token is invalid or expired. Create one under Account"
     " > Security and set api_token.",
-    HTTPStatus.FORBIDDEN: "the role of the token is too small. Set api_token to one"
-    " whose role can read segments, tables and schemas.",
+    HTTPStatus.FORBIDDEN: "the token's role does not permit this. Set api_token to a"
+    " token whose role can read segments, tables and schemas.",
 }
 TRANSIENT = frozenset(
     {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
@@ -52,7 +52,7 @@ logger = logging.getLogger("tap-lytics.transport")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiRequest:
-    """A request, which names itself in logs and errors by method, path and `detail`."""
+    """A request. Logs and errors name it by method, path and `detail`."""
 
     method: str
     path: str
@@ -72,7 +72,10 @@ class ApiRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiResponse:
-    """A response below 500, with the time by Lytics' clock if it has a Date."""
+    """A response that is neither an error of the token nor worth a retry.
+
+    `date` is its Date header, None without a valid one.
+    """
 
     status: int
     body: bytes
@@ -84,7 +87,8 @@ class Transport:
 
     Args:
         sender: makes one attempt.
-        sleep: waits between two attempts; raises to end the run.
+        sleep: waits this many seconds between attempts; raises
+            ShutdownRequestedError to end the run.
     """
 
     def __init__(self, sender: HttpSender, *, sleep: Callable[[float], None]) -> None:
@@ -92,15 +96,16 @@ class Transport:
         self._sleep = sleep
 
     def send(self, request: ApiRequest, read: Callable[[ApiResponse], T]) -> T:
-        """Send a request until `read` accepts its response.
+        """Send a request, up to ten times, until `read` accepts its response.
 
         `read` raises RetriableError for a response worth another attempt.
 
         Raises:
             AuthError: for a 401 or 403.
+
             RetriesExhaustedError: when all attempts failed.
-            UnexpectedResponseError: for a redirect, or a response that was malformed
-                on the last attempt.
+            UnexpectedResponseError: for a certificate that cannot be verified, a
+                redirect, or a response that was malformed on the last attempt.
             ShutdownRequestedError: when a signal ended a wait.
         """
         try:
@@ -134,7 +139,7 @@ class Transport:
 
 
 def open_session(settings: Settings) -> HttpSession:
-    """Open the connections to Lytics, which takes the bare token."""
+    """Create the session for Lytics, which expects the token without a scheme."""
     return HttpSession(
         base_url=settings.api_url,
         token_header="Authorization",  # noqa: S106 - a header's name

@@ -104,7 +104,7 @@ def test_a_whole_scan_that_fills_the_disk_goes_on_once_there_is_room(
     rest = run_tap(config, state=tap.state)
 
     assert status == 1
-    assert_told(tap, config, "Make room on the disk")
+    assert_told(tap, config, "Free disk space")
     assert 0 < len(tap.covered) < MEMBERS
     again = applied(tap.covered) & applied(rest.records)
     assert rest.status == 0, rest.stderr
@@ -140,7 +140,7 @@ def test_a_change_pass_that_fills_the_disk_loses_nobody_and_tells_no_false_exit(
     rest = run_tap(config, state=first.state)
 
     assert status == 1
-    assert_told(tap, config, "Make room on the disk")
+    assert_told(tap, config, "Free disk space")
     assert 0 < len(tap.records) < 70
     assert tap.state == first.state
     assert rest.status == 0, rest.stderr
@@ -157,7 +157,7 @@ def test_a_disk_that_is_full_from_the_start_sends_nobody(
     rest = run_tap(config)
 
     assert status == 1
-    assert_told(tap, config, "Make room on the disk")
+    assert_told(tap, config, "Free disk space")
     assert not tap.records
     assert not tap.states
     assert applied(rest.records) == audience(box)

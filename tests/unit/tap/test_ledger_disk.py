@@ -186,7 +186,7 @@ def test_a_database_that_can_grow_no_further_is_told_and_keeps_what_it_had(
     connection.execute(f"PRAGMA max_page_count = {pages + 3}")
 
     with (
-        pytest.raises(LedgerError, match=r"ledger_path.*full.*Make room"),
+        pytest.raises(LedgerError, match=r"ledger_path.*full.*Free disk space"),
         ledger_errors(path),
     ):
         ledger.put(audience, (row(number) for number in range(10_000)))

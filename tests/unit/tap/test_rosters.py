@@ -9,7 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_lytics.coverage import ScanCoverage, SeenMembers, number_of, why_not_exits
+from tap_lytics.coverage import (
+    ScanCoverage,
+    SeenMembers,
+    number_of,
+    why_exits_are_uncertain,
+)
 from tap_lytics.ledger import BASELINE, LEFT, LedgerRow
 from tap_lytics.membership import (
     MemberChange,
@@ -152,7 +157,7 @@ def test_absence_counts_only_after_a_scan_that_saw_everybody(
     redefined: bool,  # noqa: FBT001 - a table
     counts: bool,  # noqa: FBT001 - a table
 ) -> None:
-    why_not = why_not_exits(found, size_after=size_after, redefined=redefined)
+    why_not = why_exits_are_uncertain(found, size_after=size_after, redefined=redefined)
 
     assert (why_not == "") == counts
 
