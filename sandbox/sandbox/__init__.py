@@ -1,4 +1,4 @@
-"""A local Lytics and BigCommerce for the demo, the tests and the benchmarks."""
+"""Local stand-ins for Lytics and BigCommerce, for demo, tests and benchmarks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A sandbox: both vendors with a shared clock, journal and faults, on one port."""
+"""The sandbox: both vendors with a shared clock, journal and faults, on one port."""
 
 from __future__ import annotations
 
@@ -86,11 +86,11 @@ class Sandbox:
         return f"http://{LOOPBACK}:{self.port}"
 
     def tap_config(self, **settings: Json) -> dict[str, Any]:
-        """The tap's connection settings, and further ones."""
+        """Return the tap's connection settings, with further settings."""
         return {"api_url": self.url, "api_token": self.options.lytics_token, **settings}
 
     def target_config(self, **settings: Json) -> dict[str, Any]:
-        """The target's connection settings, and further ones."""
+        """Return the target's connection settings, with further settings."""
         return {
             "api_url": self.url,
             "store_hash": self.options.store_hash,
@@ -99,7 +99,7 @@ class Sandbox:
         }
 
     def env(self) -> dict[str, str]:
-        """Both plugins' connection settings as environment variables."""
+        """Return both plugins' connection settings as environment variables."""
         return {
             "TAP_LYTICS_API_URL": self.url,
             "TAP_LYTICS_API_TOKEN": self.options.lytics_token,

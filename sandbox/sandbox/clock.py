@@ -1,4 +1,4 @@
-"""The time both vendors see (movable, scalable), and timestamps as they write them."""
+"""The time both vendors see, movable and scalable, and their timestamp formats."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ FIRST_DAY = date(1970, 1, 1).toordinal()
 class Clock:
     """Seconds since 1970 as both vendors see them.
 
-    `source` gives running seconds; `scale` is how many sandbox seconds pass for each
-    of them (0 stops the clock until it is advanced).
+    `source` returns the seconds of a running clock; `scale` is how many sandbox seconds
+    pass for each of them (0 stops the clock until it is advanced).
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Clock:
 
     @classmethod
     def still(cls, start: float) -> Clock:
-        """Make a clock that stands at `start` until it is advanced."""
+        """Create a clock that stays at `start` until it is advanced."""
         return cls(source=lambda: 0.0, start=start)
 
     @property

@@ -56,7 +56,7 @@ class Control:
         }
 
     def handle(self, request: Request) -> Response:
-        """Handle one call: 404 lists the calls, 400 gives the reason of an error."""
+        """Handle one call: a 404 lists the known calls, a 400 contains the error."""
         route = self._routes.get(f"{request.method} {request.path}")
         if route is None:
             return json_response(404, {"calls": sorted(self._routes)})

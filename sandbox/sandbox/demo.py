@@ -31,7 +31,7 @@ OUTPUT = Path("output", "demo")
 
 
 class DemoError(Exception):
-    """A run of the demo failed or gave another result than expected."""
+    """A run of the demo failed or had an unexpected result."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,11 +164,11 @@ def _describe_values(box: Sandbox, attribute: str) -> str:
     return f"set for {texts.total():,} customers: {examples}{more}"
 
 
-# What the store holds, and whether it is what the demo expects.
+# The store's content, and the expectations of the demo.
 
 
 def attribute_values(box: Sandbox, attribute: str) -> dict[int, str]:
-    """The values of an attribute by customer id."""
+    """Return the values of an attribute by customer id."""
     numbers = {n for n, row in box.store.attributes.items() if row["name"] == attribute}
     values = box.store.values.items()
     return {key[0]: row["attribute_value"] for key, row in values if key[1] in numbers}

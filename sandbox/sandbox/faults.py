@@ -1,4 +1,4 @@
-"""Faults: which call gets one, queued or by probability, and what kinds there are."""
+"""Faults: their kinds, and which call gets one, queued or by probability."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Kind = Literal[
     "empty_page",
 ]
 KINDS: tuple[str, ...] = get_args(Kind)
-# These need a page of a scan; the first two, one requested by its token.
+# These apply to pages of a scan; the first two, to pages requested by token.
 OF_TOKENS = frozenset({"stale_cursor", "same_next"})
 OF_SCANS = OF_TOKENS | {"empty_page"}
 REPLACING = frozenset(kind for kind in KINDS if kind[:3].isdigit()) | {
@@ -71,12 +71,12 @@ class Fault:
             raise ValueError(f"unknown fault kind {self.kind!r}; kinds are {KINDS}")
 
     @property
-    def before(self) -> bool:
-        """The call is not executed."""
+    def prevents_call(self) -> bool:
+        """Whether the call is not executed."""
         return self.kind in REPLACING - AFTER
 
-    def fits(self, call: str) -> bool:
-        """Say whether `METHOD /path` matches."""
+    def matches(self, call: str) -> bool:
+        """Return whether `METHOD /path` matches."""
         return fnmatchcase(call, self.match)
 
 
@@ -111,29 +111,29 @@ class Faults:
         return tuple(self._queue)
 
     def pick(
-        self, call: str, can_have: Callable[[str], bool] = lambda _: True
+        self, call: str, can_apply: Callable[[str], bool] = lambda _: True
     ) -> Fault | None:
         """Choose the fault for `METHOD /path` and take it off the queue.
 
-        Kinds that the call cannot have stay in the queue.
+        Faults that cannot apply to the call stay in the queue.
         """
-        fault = self._from_queue(call, can_have) or self._by_chance(call, can_have)
+        fault = self._from_queue(call, can_apply) or self._by_chance(call, can_apply)
         if fault and fault.seconds is None:
             return replace(fault, seconds=self._seconds)
         return fault
 
-    def _from_queue(self, call: str, can_have: Callable[[str], bool]) -> Fault | None:
+    def _from_queue(self, call: str, can_apply: Callable[[str], bool]) -> Fault | None:
         for at, fault in enumerate(self._queue):
-            if fault.fits(call) and can_have(fault.kind):
+            if fault.matches(call) and can_apply(fault.kind):
                 left = replace(fault, times=fault.times - 1)
                 self._queue[at : at + 1] = [left] if left.times > 0 else []
                 return fault
         return None
 
-    def _by_chance(self, call: str, can_have: Callable[[str], bool]) -> Fault | None:
+    def _by_chance(self, call: str, can_apply: Callable[[str], bool]) -> Fault | None:
         for fault, rate in self._rates:
-            fits = fault.fits(call) and can_have(fault.kind)
-            if fits and self._chance.random() < rate:
+            is_match = fault.matches(call) and can_apply(fault.kind)
+            if is_match and self._chance.random() < rate:
                 return fault
         return None
 

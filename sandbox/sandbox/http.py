@@ -1,8 +1,8 @@
-"""HTTP calls without a transport, and the steps every call takes at a vendor.
+"""HTTP calls without a transport, and the steps of a call at either vendor.
 
-A vendor admits or refuses a call, lets a fault replace or corrupt the response,
-executes it, adds headers and writes the journal. The server and the tests in process
-use the same steps.
+A vendor admits or refuses a call, executes it, applies a fault that replaces or
+corrupts the response, adds headers and records the call in the journal. The server and
+the in-process tests use the same steps.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 Ending = Literal["whole", "cut", "truncated"]
 JSON_TYPE = "application/json"
-Json: TypeAlias = Any  # Any JSON value: named here, since ruff refuses a bare Any.
+Json: TypeAlias = Any  # Any JSON value: an alias, because ruff rejects a bare Any.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +46,8 @@ class Request:
 class Response:
     """One HTTP response; unpacks as `status, headers, body`.
 
-    `ending` says whether the connection breaks before or within the body, `delay` is
-    a wait in seconds; the transport carries both out.
+    `ending` is whether the connection breaks before or within the body, `delay` is
+    a wait in seconds; the server applies both.
     """
 
     status: int
@@ -95,7 +95,7 @@ def json_response(status: int, content: object) -> Response:
 class Vendor(ABC):
     """An HTTP API in process: what Lytics and BigCommerce have in common here.
 
-    A call has two ends, so that time can pass in between and calls can overlap:
+    A call has two steps, so that time can pass in between and calls can overlap:
     `begin` admits or refuses it, `Call.finish` executes it. `handle` does both.
     """
 
@@ -118,7 +118,7 @@ class Vendor(ABC):
         headers: Mapping[str, str] | None = None,
         body: bytes | str = b"",
     ) -> Response:
-        """Begin and finish a call."""
+        """Start and finish a call."""
         return self.begin(to_request(method, path, query, headers, body)).finish()
 
     def begin(self, request: Request) -> Call:
@@ -132,15 +132,15 @@ class Vendor(ABC):
 
     def _pick_fault(self, request: Request) -> Fault | None:
         route = f"{request.method} {self.short_path(request.path)}"
-        return self.faults.pick(route, lambda kind: self.can_have(kind, request))
+        return self.faults.pick(route, lambda kind: self.can_apply(kind, request))
 
     @abstractmethod
     def catch_up(self) -> None:
-        """Apply what has become due by the clock."""
+        """Apply the changes that are due by the clock."""
 
     @abstractmethod
     def admit(self, request: Request) -> Response | None:
-        """Give the response of a refused call; None admits it."""
+        """Return the response of a refused call; None for an admitted one."""
 
     @abstractmethod
     def release(self, request: Request) -> None:
@@ -155,12 +155,12 @@ class Vendor(ABC):
         """Add the headers of every response; `fault` is the fault's kind or empty."""
 
     @abstractmethod
-    def can_have(self, kind: str, request: Request) -> bool:
-        """Say whether a kind of fault can happen to a call."""
+    def can_apply(self, kind: str, request: Request) -> bool:
+        """Return whether a kind of fault applies to a call."""
 
     @abstractmethod
     def fault_response(self, fault: Fault) -> Response:
-        """Give the response of a fault that keeps the call from being executed."""
+        """Return the response of a fault that keeps the call from being executed."""
 
     @abstractmethod
     def corrupt(self, response: Response, fault: Fault, request: Request) -> Response:
@@ -168,15 +168,15 @@ class Vendor(ABC):
 
     @abstractmethod
     def short_path(self, path: str) -> str:
-        """The path as faults and the journal name it."""
+        """Return the path as faults and the journal show it."""
 
     @abstractmethod
     def endpoint(self, path: str) -> str:
-        """The path with ids replaced by `{id}`."""
+        """Return the path with ids replaced by `{id}`."""
 
     @abstractmethod
     def extra_keys(self, request: Request) -> tuple[str, ...]:
-        """Name the keys of a write's rows that the vendor does not document."""
+        """Return the keys of a write's rows that the vendor does not document."""
 
 
 class Call:
@@ -210,7 +210,7 @@ class Call:
     def _execute(self) -> Response:
         vendor, fault = self._vendor, self._fault
         vendor.release(self._request)
-        if fault and fault.before:
+        if fault and fault.prevents_call:
             return vendor.fault_response(fault)
         response = vendor.execute(self._request)
         return vendor.corrupt(response, fault, self._request) if fault else response
@@ -252,7 +252,7 @@ def _count_rows(request: Request, response: Response) -> int:
 
 
 def replaced(fault: Fault) -> Response | None:
-    """Give the response of a fault that works alike at both vendors, else None."""
+    """Return the response of a fault that is the same at both vendors, else None."""
     if fault.kind == "cut":
         return Response(status=0, ending="cut")
     if fault.kind == "redirect":
@@ -261,7 +261,7 @@ def replaced(fault: Fault) -> Response | None:
 
 
 def corrupted(response: Response, fault: Fault) -> Response:
-    """Apply a fault that works alike at both vendors to a response."""
+    """Apply a fault that is the same at both vendors to a response."""
     if fault.kind == "slow":
         return replace(response, delay=fault.seconds or 0.0)
     if fault.kind == "cut_after":

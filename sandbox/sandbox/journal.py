@@ -41,7 +41,7 @@ class Entry:
         return msgspec.json.decode(self.body)
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything but the body, which may hold personal data."""
+        """Return everything but the body, which may hold personal data."""
         row = asdict(self)
         del row["body"]
         return row
@@ -80,11 +80,11 @@ class Journal:
             listener(entry)
 
     def calls(self, endpoint: str) -> list[Entry]:
-        """The remembered calls of one endpoint, e.g. `PUT /customers`."""
+        """Return the recorded calls of one endpoint, e.g. `PUT /customers`."""
         return [entry for entry in self if entry.endpoint == endpoint]
 
     def since(self, n: int) -> list[Entry]:
-        """The remembered calls after number `n`."""
+        """Return the recorded calls after number `n`."""
         return [entry for entry in self if entry.n > n]
 
     def subscribe(self, listener: Callable[[Entry], None]) -> None:

@@ -31,7 +31,7 @@ NO_RATES: Mapping[str, float] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How a sandbox is seeded and which reading of the vendors' documents it follows.
+    """How a sandbox is seeded, and how it reads unclear parts of vendor documents.
 
     Shares are fractions of `members` and give exact counts. The table in the README
     describes each option.
@@ -59,7 +59,7 @@ class Options:
     store_token: str = STORE_TOKEN
     store_hash: str = STORE_HASH
 
-    # Lytics, and readings where its documents are unclear.
+    # Lytics, and choices where its documents are unclear.
     lytics_forbidden: bool = False
     lytics_date_header: bool = True
     page_limit: int = 100
@@ -92,7 +92,7 @@ class Options:
     rows_per_call: int = 10
     max_attributes: int = 50
 
-    # BigCommerce: readings where its documents are unclear.
+    # BigCommerce: choices where its documents are unclear.
     overflow_status: int = 413
     url_limit: int = 2048
     in_list_limit: int = 0

@@ -1,6 +1,6 @@
-"""The seeded people: everything about a person follows from the seed and an index.
+"""The seeded people. All data of a person follows from the seed and the person's index.
 
-Lytics' profiles and the store's customers are both made from them, on demand.
+Lytics' profiles and the store's customers are both generated from them, on demand.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def mix(seed: int, index: int) -> int:
 
 
 class Person:
-    """One seeded person; cheap to make, nothing is stored."""
+    """One seeded person; cheap to create, nothing is stored."""
 
     def __init__(self, people: People, index: int) -> None:
         self.people = people
@@ -140,7 +140,7 @@ class Person:
 
     @property
     def address(self) -> str:
-        """The person's own, valid email; it holds the index, so it can be looked up."""
+        """The person's own, valid email; it contains the index, so lookups work."""
         name = f"{self._first[1]}.{self._last[1]}"
         return f"{name}.{self.index}@{DOMAINS[self.bits % 3]}"
 
@@ -175,7 +175,7 @@ class Person:
 
     @property
     def differs(self) -> bool:
-        """The store's values differ from Lytics'."""
+        """Whether the store's values differ from Lytics'."""
         share = self.people.options.differing
         return (self.bits >> 32) % 1000 < share * 1000
 
@@ -197,7 +197,7 @@ class Person:
 
 
 def taken_address(index: int) -> str:
-    """The email of person `index` in Lytics if another customer already has it."""
+    """Return the email of person `index` if it belongs to another customer."""
     return f"taken.{index}@example.com"
 
 
@@ -225,7 +225,7 @@ class People:
         return Person(self, index)
 
     def kind(self, index: int) -> Kind:
-        """The kind of person `index`; people outside the main audience are clean."""
+        """Return the kind of person `index`; non-members are clean."""
         block = self._block(index)
         if block is None:
             return Kind.CLEAN
@@ -234,11 +234,11 @@ class People:
         return block.kind
 
     def shared_with(self, index: int) -> int:
-        """Find the person whose customer id person `index` has as well."""
+        """Return the index of the person with the same customer id as `index`."""
         return (self._rank(index) - 1) * self._back % self.members
 
     def in_store(self, index: int) -> bool:
-        """Say whether the store has a customer for person `index`."""
+        """Return whether the store has a customer for person `index`."""
         kind = self.kind(index)
         if kind is Kind.WITHOUT_ID:
             return self._rank(index) % 2 == 0  # Half can be matched by their email.

@@ -1,4 +1,4 @@
-"""Serving the vendors over HTTP: an ASGI app, and uvicorn's protocol in a thread."""
+"""Serves the vendors over HTTP: an ASGI app, and uvicorn's protocol in a thread."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class App:
     """An ASGI application: finds the vendor of a path and sends its response.
 
     Args:
-        vendor_of: gives the vendor of a path, None for the control API.
+        vendor_of: returns the vendor of a path, None for the control API.
         control: handles a call of the control API.
-        latency: gives the seconds that a vendor's call takes.
+        latency: returns the seconds that a vendor's call takes.
     """
 
     def __init__(

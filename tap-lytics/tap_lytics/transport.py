@@ -102,7 +102,6 @@ class Transport:
 
         Raises:
             AuthError: for a 401 or 403.
-
             RetriesExhaustedError: when all attempts failed.
             UnexpectedResponseError: for a certificate that cannot be verified, a
                 redirect, or a response that was malformed on the last attempt.

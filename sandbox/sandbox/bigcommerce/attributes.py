@@ -256,7 +256,7 @@ def _check_ids(data: StoreData, at: int, row: Mapping[str, Any]) -> None:
 
 
 def _value_error(value: object, kind: str, *, any_form: bool) -> str | None:
-    """BigCommerce's error code for a value of an attribute of type `kind`, or None."""
+    """Return BigCommerce's error code for a value of type `kind`, None if valid."""
     if not isinstance(value, str):
         return "error.expected.jsstring"
     if len(value) > MAX_LENGTH:

@@ -413,7 +413,7 @@ INTEGER = "error.expected.jsnumber"
 def _first_error(
     row: Mapping[str, Any], *, null_clears: bool, empty_refused: bool
 ) -> tuple[str, str] | None:
-    """The first invalid field and BigCommerce's error code for it, or None."""
+    """Return the first invalid field and BigCommerce's error code for it, or None."""
     for name, value in row.items():
         if value is None and null_clears and name in CLEARABLE:
             continue

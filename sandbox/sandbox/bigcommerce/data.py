@@ -1,6 +1,6 @@
 """The store's content: customers, attribute definitions, values, and their diff.
 
-Seeded customers are made on demand; only what was read by `[]` or changed is stored.
+Seeded customers are generated on demand; only rows read by `[]` or changed are stored.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class StoreData:
 
     @property
     def now(self) -> str:
-        """The time as rows have it."""
+        """The current time in the format of rows."""
         return timestamp(self.clock.now())
 
     def put_customer(self, row: Row) -> None:
@@ -89,12 +89,12 @@ class StoreData:
             self.values.delete_attribute(number)
 
     def diff(self) -> dict[str, Any]:
-        """What changed since the start or since `changes.clear()`."""
+        """Return what changed since the start or since `changes.clear()`."""
         return self.changes.to_dict(self.customers, self.attributes, self.values)
 
 
 def blank_customer(customer_id: int, now: float) -> Row:
-    """A customer with every key of BigCommerce's responses and its defaults."""
+    """Return a customer with every key of BigCommerce's responses and its defaults."""
     at = timestamp(now)
     return {
         "id": customer_id,
@@ -121,8 +121,8 @@ def blank_customer(customer_id: int, now: float) -> Row:
 class Customers(MutableMapping[int, Row]):
     """Customers by id.
 
-    A row read by `[]` is stored, so modifying it modifies the store; `peek` gives a
-    row to read and stores nothing. Emails are compared case-insensitively.
+    A row read by `[]` is stored, so modifying it modifies the store; a row returned by
+    `peek` is only for reading. Emails are compared case-insensitively.
     """
 
     def __init__(self, people: People) -> None:
@@ -169,7 +169,7 @@ class Customers(MutableMapping[int, Row]):
         return customer_id in self._stored or self._is_seeded(customer_id)
 
     def peek(self, customer_id: int) -> Row | None:
-        """The row of a customer, to read only; None if there is none."""
+        """Return the row of a customer, for reading only; None if there is none."""
         if customer_id in self._deleted:
             return None
         return self._stored.get(customer_id) or self._seeded(customer_id)
@@ -182,7 +182,7 @@ class Customers(MutableMapping[int, Row]):
         return _seeded_customer(self._people[customer_id - FIRST_ID], customer_id)
 
     def by_email(self, email: str) -> int | None:
-        """The id of the customer with an email, None if there is none."""
+        """Return the id of the customer with an email, None if there is none."""
         lowercase = email.lower()
         found = self._emails.get(lowercase)
         if found is None:
@@ -193,7 +193,7 @@ class Customers(MutableMapping[int, Row]):
         return found if row and row["email"].lower() == lowercase else None
 
     def ids(self) -> array[int]:
-        """All ids, ascending."""
+        """Return all ids, ascending."""
         if self._ids is None:
             people = self._people
             seeded = (
@@ -250,7 +250,7 @@ def _seeded_customer(person: Person, customer_id: int) -> Row:
 
 
 class StoredValue(NamedTuple):
-    """One stored value; a compact form, as there can be a million."""
+    """One stored value, in a compact form because there can be a million."""
 
     id: int
     text: str
@@ -291,7 +291,7 @@ class AttributeValues(MutableMapping[Key, Row]):
         return sum(len(values) for values in self._by_attribute.values())
 
     def text(self, key: Key) -> str | None:
-        """The text of a value, None if there is none."""
+        """Return the text of a value, None if there is none."""
         value = self._by_attribute.get(key[1], {}).get(key[0])
         return value.text if value else None
 
@@ -329,7 +329,7 @@ class AttributeValues(MutableMapping[Key, Row]):
         return sum(len(self._by_attribute.get(number, {})) for number in attributes)
 
     def key_of(self, value_id: int) -> Key | None:
-        """The key of the value with an id, None if there is none."""
+        """Return the key of the value with an id, None if there is none."""
         if self._keys is None:
             self._keys = {
                 value.id: (customer_id, attribute_id)

@@ -43,7 +43,7 @@ class Quota:
         return max(1, round((end - self._clock.now()) * 1000))
 
     def catch_up(self) -> None:
-        """Begin a new window if it is due, and count the other app's calls."""
+        """Start a new window if it is due, and count the other app's calls."""
         elapsed = max(0.0, self._clock.now() - self._start)
         window = int(elapsed // self.seconds)
         if window != self._window:
@@ -72,7 +72,7 @@ class Quota:
         self.in_flight[endpoint] -= 1
 
     def headers(self) -> dict[str, str]:
-        """The four rate-limit headers of a response."""
+        """Return the four rate-limit headers of a response."""
         return {
             "X-Rate-Limit-Requests-Left": str(self.left),
             "X-Rate-Limit-Requests-Quota": str(self.limit),

@@ -35,7 +35,7 @@ class PageQuery:
 
     @property
     def by_cursor(self) -> bool:
-        """A cursor is given; `page` is ignored then."""
+        """Whether a cursor is given, so that `page` is ignored."""
         return self.after is not None or self.before is not None
 
     @property
@@ -157,7 +157,7 @@ def texts(query: Mapping[str, str], name: str) -> list[str] | None:
 
 
 def among(field: str, values: Collection[object] | None) -> list[Test]:
-    """Test whether a field is one of the values; without values, no test."""
+    """Return the test that a field is one of the values; none for None."""
     if values is None:
         return []
     found = {str(value).lower() for value in values}
@@ -165,7 +165,7 @@ def among(field: str, values: Collection[object] | None) -> list[Test]:
 
 
 def dates(query: Mapping[str, str], field: str) -> list[Test]:
-    """Test a date field: exactly, from `:min`, to `:max`."""
+    """Return the tests of a date field: exact, at least `:min`, at most `:max`."""
     tests: list[Test] = []
     for suffix, keep in (
         ("", lambda at, limit: at == limit),
@@ -224,10 +224,10 @@ def _error(check: Callable[[int, Row], None], at: int, row: Row) -> RefusalError
 
 
 def error_key(options: Options, at: int, field: str) -> str:
-    """The key of a row's field in `errors`, with the row's index or without."""
+    """Return the key of a row's field in `errors`, with or without the row's index."""
     return f"{at}.{field}" if options.errors_name_the_row else f".{field}"
 
 
 def is_integer(value: object) -> bool:
-    """Say whether a JSON value is an integer; Python's True is one, JSON's is not."""
+    """Return whether a JSON value is an integer, which `true` is not."""
     return isinstance(value, int) and not isinstance(value, bool)

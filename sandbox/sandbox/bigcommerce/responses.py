@@ -13,7 +13,7 @@ TYPE = "https://developer.bigcommerce.com/api-docs/getting-started/api-status-co
 
 
 class RefusalError(Exception):
-    """The call is refused; `response` gives the error to send."""
+    """The call is refused; `response` builds the error to send."""
 
     def __init__(
         self, status: int, title: str, errors: Mapping[str, str] | None = None

@@ -1,4 +1,4 @@
-"""The BigCommerce store: who may call, how often, and which resource responds."""
+"""The BigCommerce store: authorization, rate limits and the endpoints."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Store(Vendor):
         self.quota = Quota(options, clock)
         self._prefix = f"/stores/{options.store_hash}/v3"
 
-    # For tests: the content, and changes to it that no call makes.
+    # The content, and changes to it other than by calls. For tests and the control API.
 
     @property
     def customers(self) -> Customers:
@@ -94,7 +94,7 @@ class Store(Vendor):
 
     @property
     def welcome_mails(self) -> int:
-        """The number of mails to customers that creations requested."""
+        """The number of welcome mails that creations requested."""
         return self.data.welcome_mails
 
     def add_attribute(self, name: str, kind: str = "string") -> int:
@@ -124,7 +124,7 @@ class Store(Vendor):
         return self.handle(method, self._prefix + path, names, headers, body)
 
     def diff(self) -> dict[str, Any]:
-        """What calls changed since the start or the last mark."""
+        """Return what calls changed since the start or the last mark."""
         with self.lock:
             return self.data.diff()
 
@@ -186,7 +186,7 @@ class Store(Vendor):
         return replace(response, headers={**response.headers, **limits})
 
     @override
-    def can_have(self, kind: str, request: Request) -> bool:
+    def can_apply(self, kind: str, request: Request) -> bool:
         return kind not in OF_SCANS
 
     @override

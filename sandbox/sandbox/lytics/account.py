@@ -1,4 +1,4 @@
-"""The Lytics API: who may call, the endpoints, and the forms of their responses."""
+"""The Lytics API: authorization, the endpoints, and the forms of their responses."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Account(AccountEvents, Vendor):
         return replace(response, headers={**response.headers, "Date": date})
 
     @override
-    def can_have(self, kind: str, request: Request) -> bool:
+    def can_apply(self, kind: str, request: Request) -> bool:
         if kind not in OF_SCANS:
             return True
         by_token = bool(request.query.get("start"))
@@ -142,7 +142,7 @@ class Endpoints:
         return endpoint(request, name)
 
     def pattern(self, path: str) -> str:
-        """The path with the audience's slug or id replaced by `{id}`."""
+        """Return the path with the audience's slug or id replaced by `{id}`."""
         found = self._route(path)
         return found[1] if found else path
 
@@ -338,7 +338,7 @@ def _size_rows(
 
 
 def _field_row(field: Field) -> dict[str, Any]:
-    """A row of `GET /v2/schema/user/field`; its form is a guess."""
+    """Return a row of `GET /v2/schema/user/field`, whose form is not documented."""
     return {
         "id": field.name,
         "type": field.type,
@@ -350,7 +350,7 @@ def _field_row(field: Field) -> dict[str, Any]:
 
 
 def _column(field: Field) -> dict[str, Any]:
-    """A column of `GET /api/schema/user`, in the form of a recorded response."""
+    """Return a column of `GET /api/schema/user`, in the form of a recorded response."""
     return {
         "as": field.name,
         "is_by": field.is_by,
@@ -374,7 +374,7 @@ def _corrupt_scan(response: Response, kind: str, token: str) -> Response:
     return replace(response, body=msgspec.json.encode(content))
 
 
-# What each fault changes in a page, given the page and the token that it was asked by.
+# What each fault changes in a page, given the page and the token that requested it.
 SCAN_CORRUPTIONS: dict[str, Callable[[Mapping[str, Any], str], dict[str, Any]]] = {
     "empty_page": lambda *_: {"data": []},
     "row_missing": lambda content, _: {"data": content["data"][:-1]},

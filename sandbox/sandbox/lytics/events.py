@@ -1,6 +1,6 @@
 """Changes to the account: members change, enter and leave; audiences are edited.
 
-Tests and the control API make them; no Lytics call of the sandbox writes.
+Only tests and the control API make them: the sandbox's Lytics API is read-only.
 """
 
 from __future__ import annotations
@@ -62,12 +62,12 @@ class AccountEvents:
     # Members.
 
     def member(self, index: int) -> dict[str, Any]:
-        """A member's whole profile as a scan returns it now."""
+        """Return a member's complete profile as a scan returns it now."""
         with self.lock:
             return self.population.profile(index)
 
     def members(self, audience: str = MAIN) -> Iterator[int]:
-        """The indexes of an audience's members, in scan order."""
+        """Iterate over the indexes of an audience's members, in scan order."""
         with self.lock:
             found = self.audiences[audience]
             order = self.population.order.after(None)

@@ -26,8 +26,8 @@ Known = Callable[[People, int], bool]
 class Field:
     """One column of the account's schema.
 
-    `known` says whether a seeded person has a value, if that is quicker than making
-    the value.
+    `known` returns whether a seeded person has a value, where that is faster than
+    generating the value.
     """
 
     name: str
@@ -40,17 +40,17 @@ class Field:
 
 
 def modified_nanos(person: Person) -> int:
-    """When a seeded profile was last changed: within 300 days of 2025."""
+    """Return when a seeded profile last changed: in the first 300 days of 2025."""
     return (SEEDED_AT + person.bits % (300 * DAY)) * NANOS + (person.bits >> 30) % NANOS
 
 
 def created(person: Person) -> int:
-    """When a seeded profile was created, in seconds since 1970."""
+    """Return when a seeded profile was created, in seconds since 1970."""
     return SEEDED_AT - DAY - person.bits % (700 * DAY)
 
 
 def offset_time(person: Person) -> str:
-    """A timestamp with an offset and milliseconds, as some sources write it."""
+    """Return a timestamp with an offset and milliseconds, as some sources write it."""
     text = timestamp(created(person) + person.bits % 5000)
     return text.removesuffix("Z") + f".{person.bits % 1000:03d}-07:00"
 
@@ -64,7 +64,7 @@ def _customer_id(person: Person) -> str | None:
     return None if person.customer_id is None else str(person.customer_id)
 
 
-IDENTITIES: list[Field] = [  # By these Lytics recognises a person.
+IDENTITIES: list[Field] = [  # The fields by which Lytics identifies a person.
     Field(
         name="email", type="string", is_by=True, label="Email", value=lambda p: p.email
     ),
@@ -259,7 +259,7 @@ FIELDS: tuple[Field, ...] = (*IDENTITIES, *STORE_FIELDS, *OTHER_FIELDS)
 
 
 def extra_field(number: int) -> Field:
-    """Make an additional field; one person in 15 has a value."""
+    """Create an additional field; one person in 15 has a value."""
     kind = EXTRA_TYPES[number % len(EXTRA_TYPES)]
     return Field(
         name=f"extra_{number:04d}",

@@ -38,7 +38,7 @@ class FilterError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Everyone:
-    """`*`: no condition."""
+    """`*`: matches every person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Compare:
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """The part does not match."""
+    """Matches if its part does not."""
 
     part: Node
 
@@ -241,7 +241,7 @@ class Matcher:
 
     @property
     def is_cheap(self) -> bool:
-        """Counting does not test every person."""
+        """Whether counting avoids testing every person."""
         return self._changed_only or self._audience is not None
 
     def count(self) -> int:

@@ -1,6 +1,6 @@
 """The account's profiles and audiences: seeded ones, and the changes to them.
 
-Seeded profiles are made on demand; only what differs from them is stored.
+Seeded profiles are generated on demand; only what differs from them is stored.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Audience:
         return index in self.entered or self.seeded(index)
 
     def seeded(self, index: int) -> bool:
-        """Say whether the person is a seeded member."""
+        """Return whether the person is a seeded member."""
         return any(start <= index < stop for start, stop in self.ranges)
 
     @property
@@ -74,7 +74,7 @@ class Audience:
         return copy
 
     def to_dict(self, *, sizes: bool) -> dict[str, Any]:
-        """Give the row of a response."""
+        """Return the row of a response."""
         row: dict[str, Any] = {
             "id": self.id,
             "account_id": "5c5ee9d0a1b2c3d4e5f60718293a4b5c",
@@ -100,7 +100,7 @@ class Audience:
 
 
 def audience_id(slug: str, seed: int) -> str:
-    """Make an audience id: 32 hex digits."""
+    """Return an audience id: 32 hex digits."""
     return hashlib.sha256(f"{seed}:{slug}".encode()).hexdigest()[:32]
 
 
@@ -202,7 +202,7 @@ class Population:
     # Reading.
 
     def value(self, index: int, name: str) -> Json:
-        """One field of a profile, None if it has no value."""
+        """Return one field of a profile, None if it has no value."""
         changed = self.changes.get(index)
         if changed is not None and name in changed:
             return changed[name]
@@ -214,7 +214,7 @@ class Population:
         return field.value(self.people[index])
 
     def has_value(self, index: int, name: str) -> bool:
-        """Say whether a profile has a value for a field."""
+        """Return whether a profile has a value for a field."""
         field = self.fields.get(name)
         seeded = index not in self.changes and index < self.people.total
         if seeded and field is not None and field.known is not None:
@@ -222,7 +222,7 @@ class Population:
         return self.value(index, name) is not None
 
     def profile(self, index: int, names: Iterable[str] | None = None) -> dict[str, Any]:
-        """A profile as a scan returns it: only fields that have a value."""
+        """Return a profile as a scan returns it: only fields that have a value."""
         changed = self.changes.get(index, {})
         if names is None:
             names = dict.fromkeys((*self.fields, *BUILT_IN, *changed))
@@ -241,12 +241,12 @@ class Population:
         return row
 
     def modified_at(self, index: int) -> int:
-        """When a profile last changed, in nanoseconds since 1970."""
+        """Return when a profile last changed, in nanoseconds since 1970."""
         at = self.modified.get(index)
         return modified_nanos(self.people[index]) if at is None else at
 
     def has(self, index: int) -> bool:
-        """Say whether there is such a person."""
+        """Return whether the index belongs to a person."""
         return 0 <= index < self.total
 
     # Writing.

@@ -29,7 +29,7 @@ class StaleTokenError(Exception):
 
 
 class Cursor(msgspec.Struct, frozen=True, array_like=True):
-    """The content of a token: the scan, the last position, when the scan began."""
+    """The content of a token: the scan, the last position, when the scan started."""
 
     scan: str
     number: int
@@ -71,7 +71,7 @@ class Scans:
         """Read one page of the scan called `name` (its filter or audience).
 
         Raises:
-            StaleTokenError: if the token is not one of this scan's.
+            StaleTokenError: if the token is not from this scan, or has expired.
             FilterError: if the filter names an unknown field or audience.
         """
         cursor = self._resume(name, token) if token else self._begin(name)

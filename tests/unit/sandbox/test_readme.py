@@ -40,7 +40,7 @@ def test_every_option_is_in_the_table_with_its_default() -> None:
 def test_every_fault_is_in_the_table() -> None:
     listed = {kind: executed for kind, executed, _ in table("Faults")}
 
-    assert listed == {k: "no" if Fault(kind=k).before else "yes" for k in KINDS}
+    assert listed == {k: "no" if Fault(kind=k).prevents_call else "yes" for k in KINDS}
 
 
 def test_control_api_is_in_the_table() -> None:
