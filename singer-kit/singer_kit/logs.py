@@ -29,7 +29,7 @@ class EscapedLogRecord(logging.LogRecord):
 
 
 def escape_log_records() -> None:
-    """Make every logger of this process escape its messages."""
+    """Configure all loggers of this process to escape their messages."""
     logging.setLogRecordFactory(EscapedLogRecord)
 
 

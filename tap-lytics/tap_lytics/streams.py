@@ -52,7 +52,7 @@ AUTOMATIC = Metadata.InclusionType.AUTOMATIC
 
 
 def add_exit_property(catalog: Catalog) -> None:
-    """Give every stream of a catalog `_sdc_deleted_at`, whatever was selected."""
+    """Add `_sdc_deleted_at` to every stream of a catalog, whatever was selected."""
     for entry in catalog.values():
         properties = entry.schema.properties or {}
         properties.setdefault(DELETED_AT, Schema.from_dict(TIME.schema))

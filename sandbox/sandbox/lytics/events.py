@@ -185,7 +185,7 @@ class AccountEvents:
             self.population.version += 1
 
     def invalidate(self, slug: str, reason: str = "a field is gone") -> None:
-        """Make an audience invalid: its scans are empty. No reason makes it valid."""
+        """Make an audience invalid, with empty scans; an empty reason undoes it."""
         with self.lock:
             self.audiences[slug].invalid_reason = reason
 
