@@ -36,7 +36,7 @@ $(READY): requirements.txt $(PACKAGES:%=%/pyproject.toml)
 demo: $(READY) ## Run the main job three times against the sandbox and show the store.
 	@$(BIN)/python -m sandbox.demo
 
-.venv/foreign/%/.ready: tests/foreign/%.txt | $(READY)
+.venv/foreign/%/.ready: tests/e2e/foreign/%.txt | $(READY)
 	@echo "Installing third-party plugins for the tests: $* …"
 	@$(BIN)/python -m venv --clear $(@D)
 	@$(@D)/bin/pip install --quiet --require-hashes --requirement $<
@@ -98,9 +98,9 @@ lock: $(READY) ## Compile the pinned and hashed requirements.
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header --no-annotate --quiet \
 		$(PACKAGES:%=--no-emit-package %) --output-file requirements.txt
-	@for name in $(FOREIGN); do $(BIN)/uv pip compile tests/foreign/$$name.in --universal \
+	@for name in $(FOREIGN); do $(BIN)/uv pip compile tests/e2e/foreign/$$name.in --universal \
 		--python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		--no-annotate --quiet --output-file tests/foreign/$$name.txt; done
+		--no-annotate --quiet --output-file tests/e2e/foreign/$$name.txt; done
 
 clean: ## Remove everything that the other targets created.
 	@rm -rf .venv .meltano .pytest_cache .mypy_cache .ruff_cache .hypothesis output

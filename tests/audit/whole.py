@@ -31,8 +31,8 @@ def findings(root: Path) -> Iterator[str]:
     yield from _of("pyproject.toml", of_projects(root, lock))
     folders = {name: root / name for name in OURS}
     yield from _of(".venv", of_environment(root / ".venv", lock, folders))
-    for path in sorted((root / "tests" / "foreign").glob("*.txt")):
-        name = f"tests/foreign/{path.name}"
+    for path in sorted((root / "tests" / "e2e" / "foreign").glob("*.txt")):
+        name = f"tests/e2e/foreign/{path.name}"
         pins, wrong = read_lock(path.read_text(encoding="utf-8"))
         yield from _of(name, wrong)
         home = root / ".venv" / "foreign" / path.stem

@@ -7,11 +7,10 @@ import signal
 import subprocess
 from typing import TYPE_CHECKING, Any, Self
 
-from meltano_project import declared_mapping
-from running import BIN
-
 from chaos.model import VIP
 from chaos.processes import vitals
+from support.meltano import declared_mapping
+from support.plugins import BIN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
-from meltano_project import copy_project
 
 from chaos.model import VIP, differences
 from chaos.storm import A_DAY_AND_AN_HOUR, EXPORT, Storm
 from sandbox import Options, Sandbox
+from support.meltano import copy_project
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from meltano_project import MeltanoProject
-    from running import Run
+    from support.meltano import MeltanoProject
+    from support.plugins import Run
 
 # Exits as records from a ledger, or by ACTIVATE_VERSION without one.
 EXITS: Mapping[str, Mapping[str, str]] = {

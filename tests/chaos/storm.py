@@ -16,10 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from meltano_project import MeltanoProject
-
     from chaos.blows import Blow
     from sandbox import Sandbox
+    from support.meltano import MeltanoProject
 
 # --force, as a killed Meltano leaves a lock behind that only time would lift.
 EXPORT = ("run", "--force", "tap-lytics", "target-bigcommerce")

@@ -14,7 +14,7 @@ from .registry import CLEAN, add
 if TYPE_CHECKING:
     from .stage import Stage
 
-CORPUS = Path(__file__).parents[1] / "corpus"
+CORPUS = Path(__file__).parents[1] / "integration" / "corpus"
 NOTE = re.compile(rb"# ([A-Z][a-z ]+): (.*)")
 LYTICS = {"members": 25, "others": 5, "newsletter": 5}
 EXITS = {"emit_exits": True}

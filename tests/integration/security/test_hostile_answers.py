@@ -6,8 +6,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from plain_log import assert_plain
-from running import run_tap, run_target
+
+from support.log_lines import assert_plain
+from support.plugins import run_tap, run_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -51,8 +52,8 @@ def test_no_body_of_an_error_breaks_the_target(
     run = run_target(config, [SCHEMA])
 
     assert run.status == 1
-    assert len(run.complaints) == 1
-    assert str(status) in run.complaints[0]
+    assert len(run.errors) == 1
+    assert str(status) in run.errors[0]
     assert_plain(run)
 
 
@@ -72,7 +73,7 @@ def test_definitions_that_are_none_end_the_run(
     run = run_target(config, [SCHEMA])
 
     assert run.status == 1
-    assert len(run.complaints) == 1
+    assert len(run.errors) == 1
     assert_plain(run)
 
 

@@ -7,9 +7,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from plain_log import assert_plain
-from running import run_target
-from store_views import contents, writes_of
+
+from support.log_lines import assert_plain
+from support.plugins import run_target
+from support.store import contents, writes_of
 
 if TYPE_CHECKING:
     from sandbox import Sandbox
@@ -44,7 +45,7 @@ def test_deep_json_ends_the_run_in_one_line(sandbox: Sandbox, line: str) -> None
     run = run_target(sandbox.target_config(id_field="id"), [SCHEMA, line])
 
     assert run.status == 1
-    assert len(run.complaints) == 1
+    assert len(run.errors) == 1
     assert_plain(run)
     assert contents(sandbox) == before
 
@@ -71,7 +72,7 @@ def test_a_number_that_no_parser_reads_ends_the_run_in_one_line(
     run = run_target(sandbox.target_config(id_field="id"), [SCHEMA, huge])
 
     assert run.status == 1
-    assert len(run.complaints) == 1
+    assert len(run.errors) == 1
     assert_plain(run)
     assert not writes_of(sandbox)
 

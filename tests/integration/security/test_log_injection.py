@@ -6,8 +6,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from plain_log import ESCAPES, FORGED, assert_plain
-from running import run_tap, run_target
+
+from support.log_lines import ESCAPES, FORGED, assert_plain
+from support.plugins import run_tap, run_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,7 +81,7 @@ def test_bigcommerces_words_forge_no_line(
     run = run_target(config, [_schema("vip", "id")])
 
     assert run.status == 1
-    assert len(run.complaints) == 1
+    assert len(run.errors) == 1
     assert_plain(run)
 
 

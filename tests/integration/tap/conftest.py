@@ -2,110 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import signal
-import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from garbling import GarbledLytics, Jobs
-from running import BIN, SECRETS
 
 from sandbox import Options, Sandbox
+from support.corrupted import GarbledLytics, Jobs
+from support.live_tap import VIP, RunningTap, StartTap
 
-VIP = "vip_customers"
-
-
-class RunningTap:
-    """A tap under way; its stdout is read line by line, its stderr is a file."""
-
-    def __init__(
-        self,
-        folder: Path,
-        config: Mapping[str, Any],
-        state: Mapping[str, Any] | None,
-        *,
-        through: Sequence[str] = (),
-    ) -> None:
-        self._config = config
-        self._errors = folder / "stderr"
-        args = [*through, str(BIN / "tap-lytics")]
-        for name, value in (("config", config), ("state", state)):
-            if value is not None:
-                path = folder / f"{name}.json"
-                path.write_text(json.dumps(value), encoding="utf-8")
-                args += [f"--{name}", str(path)]
-        with self._errors.open("w") as stderr:
-            self.process = subprocess.Popen(
-                args, stdout=subprocess.PIPE, stderr=stderr, encoding="utf-8"
-            )
-        self.messages: list[dict[str, Any]] = []
-
-    def read(self, kind: str | None = None, number: int = 1) -> dict[str, Any]:
-        """Read until so many messages of a kind came; gives the last."""
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            if not line.endswith("\n"):
-                break  # Cut by a kill.
-            message = json.loads(line)
-            self.messages.append(message)
-            number -= message["type"] == kind
-            if not number:
-                return message
-        assert kind is None, f"the tap ended: {self.stderr}"
-        return {}
-
-    def end(self, number: int = signal.SIGTERM) -> int:
-        """Send a signal and read what is left; gives the exit status."""
-        self.process.send_signal(number)
-        return self.finish()
-
-    def finish(self) -> int:
-        """Read to the end; gives the exit status."""
-        self.read()
-        status = self.process.wait(timeout=30)
-        for name in SECRETS:
-            assert str(self._config.get(name, "\0")) not in self.stderr
-        return status
-
-    @property
-    def stderr(self) -> str:
-        """What was logged so far."""
-        return self._errors.read_text(encoding="utf-8")
-
-    @property
-    def records(self) -> list[dict[str, Any]]:
-        """The records read so far."""
-        return [m["record"] for m in self.messages if m["type"] == "RECORD"]
-
-    @property
-    def state(self) -> dict[str, Any]:
-        """The last state read so far."""
-        return self.states[-1]
-
-    @property
-    def states(self) -> list[dict[str, Any]]:
-        """All of them, in order."""
-        return [m["value"] for m in self.messages if m["type"] == "STATE"]
-
-    @property
-    def complaints(self) -> list[str]:
-        """What it said at ERROR, a line each."""
-        lines = [line.split(" | ", 3) for line in self.stderr.splitlines()]
-        return [parts[-1] for parts in lines if parts[1:2] == ["ERROR   "]]
-
-    @property
-    def covered(self) -> list[dict[str, Any]]:
-        """The records before the last state."""
-        kinds = [m["type"] for m in self.messages]
-        last = len(kinds) - 1 - kinds[::-1].index("STATE") if "STATE" in kinds else 0
-        return [m["record"] for m in self.messages[:last] if m["type"] == "RECORD"]
-
-
-StartTap = Callable[..., RunningTap]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 
 @pytest.fixture

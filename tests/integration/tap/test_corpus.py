@@ -6,13 +6,14 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from corpus.cases import Case, cases
-from garbling.canned import canned
-from garbling.plans import FOREVER
+
+from support.corpus import Case, cases
+from support.corrupted.canned import canned
+from support.corrupted.plans import FOREVER
 
 if TYPE_CHECKING:
-    from garbling import Jobs
-    from tap_in_process import Ended
+    from support.corrupted import Jobs
+    from support.tap_in_process import Ended
 
 
 def run(case: Case, jobs: Jobs) -> Ended:

@@ -6,9 +6,8 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
-from running import run_tap
-
 from sandbox import Fault
+from support.plugins import run_tap
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from running import Run, run_tap
+
+from support.plugins import Run, run_tap
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from running import BIN, run_tap
+
+from support.plugins import BIN, run_tap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -65,7 +66,7 @@ def config(box: Sandbox, config_of: Config, tmp_path: Path) -> dict[str, Any]:
 
 
 def assert_told(tap: Any, config: dict[str, Any], cure: str) -> None:  # noqa: ANN401 - of the conftest
-    [line] = tap.complaints
+    [line] = tap.errors
     assert "ledger_path" in line
     assert config["ledger_path"] in line
     assert cure in line

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sandbox import Sandbox
-
-    from .conftest import RunningTap, StartTap
+    from support.live_tap import RunningTap, StartTap
 
     Config = Callable[..., dict[str, Any]]
 

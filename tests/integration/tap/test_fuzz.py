@@ -6,23 +6,23 @@ import json
 from typing import Any
 
 import pytest
-from garbling import KINDS, WAYS, Jobs, Spoil
-from garbling.claims import (
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sandbox import Options
+from support.corrupted import KINDS, WAYS, Jobs, Spoil
+from support.corrupted.claims import (
     assert_nobody_left,
     assert_orderly,
     assert_singer,
     assert_state_behind_records,
 )
-from garbling.jobs import JOBS
-from garbling.plans import FOREVER, Garbled
-from garbling.server import Served
-from garbling.wire import Asked, Wire, status_line
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from running import run_tap
-from tap_in_process import Ended
-
-from sandbox import Options
+from support.corrupted.jobs import JOBS
+from support.corrupted.plans import FOREVER, Garbled
+from support.corrupted.server import Served
+from support.corrupted.wire import Asked, Wire, status_line
+from support.plugins import run_tap
+from support.tap_in_process import Ended
 
 MANY = 20_000
 TOKEN = Options().lytics_token
@@ -84,7 +84,7 @@ def test_a_process_of_its_own_ends_in_order(
     run = run_tap(jobs.settings("whole", url), timeout=60)
 
     assert run.status == status, run.stderr
-    assert len(run.complaints) == status
+    assert len(run.errors) == status
     assert "Traceback" not in run.stderr
     assert_singer(run.stdout.encode())
 

@@ -6,7 +6,8 @@ import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from running import run_tap
+
+from support.plugins import run_tap
 
 if TYPE_CHECKING:
     from collections.abc import Callable

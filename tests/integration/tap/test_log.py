@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from running import run_tap
+from support.plugins import run_tap
 
 if TYPE_CHECKING:
     from collections.abc import Callable

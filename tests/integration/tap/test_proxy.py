@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from running import run_tap
+from support.plugins import run_tap
 
 if TYPE_CHECKING:
     from sandbox import Sandbox

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from running import run_tap
+
+from support.plugins import run_tap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +45,7 @@ def test_a_rename_is_told_when_the_audience_is_named_by_its_id(
     assert run.status == 1
     assert not run.records
     assert all(given == state for given in run.states)
-    [error] = run.complaints
+    [error] = run.errors
     assert f"{VIP} was renamed to {NEW}" in error
     assert "rename the part of stream" in error
 

@@ -7,7 +7,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from running import run_tap
+
+from support.plugins import run_tap
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from running import Run, run_target
+
+from sandbox import Clock
+from support.plugins import Run, RunTarget, run_target
+from support.store_client import START as NOW
+from support.store_client import Connect, Edge, connecting
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from singer_lines import Message
-
     from sandbox import Sandbox
-
-RunTarget = Callable[..., Run]
-MakeBox = Callable[..., "Sandbox"]
+    from support.singer import Message
+    from support.store import MakeBox
 
 
 @pytest.fixture
@@ -69,3 +70,31 @@ def run(config: dict[str, Any]) -> RunTarget:
         return run_target({**config, **settings}, lines)
 
     return over
+
+
+@pytest.fixture
+def connect() -> Iterator[Connect]:
+    """Connect API clients; all are closed when the test ends."""
+    with connecting() as connect:
+        yield connect
+
+
+@pytest.fixture
+def edge(make_sandbox: Callable[..., Sandbox], connect: Connect) -> Edge:
+    """A store of some thirty customers that works normally."""
+    return connect(make_sandbox(members=30, clock=Clock.still(NOW)))
+
+
+@pytest.fixture
+def open_store(
+    make_sandbox: Callable[..., Sandbox], connect: Connect
+) -> Callable[..., Edge]:
+    """A store of a hundred customers and more, with options."""
+
+    def make(**options: object) -> Edge:
+        box = make_sandbox(
+            **{"members": 120, "quota": 100_000, **options}, clock=Clock.still(NOW)
+        )
+        return connect(box)
+
+    return make

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from running import to_text
-from singer_lines import record, schema
-from store_views import companies_of, values_of
-from target_in_process import read_all
 
 from sandbox import Fault, Options, Sandbox
+from support.plugins import to_text
+from support.singer import record, schema
+from support.store import companies_of, values_of
+from support.target_in_process import read_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from singer_lines import Message
+    from support.singer import Message
 
 CUSTOMERS = 24
 TAKEN = "taken@example.com"

@@ -8,16 +8,17 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from running import ADDRESS, BIN, Run
-from singer_lines import record, schema, state
-from store_views import put_values, writes_of
+
+from support.plugins import ADDRESS, BIN, Run
+from support.singer import record, schema, state
+from support.store import put_values, writes_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from sandbox import Sandbox
-
-    from .conftest import MakeBox, RunTarget
+    from support.plugins import RunTarget
+    from support.store import MakeBox
 
 SECRET = "s3cret-that-no-log-may-show"
 PERSON = "jane.doe@example.com"
@@ -27,7 +28,7 @@ GOOD = (schema(), record(1001, company="New", email=PERSON), state(1))
 def assert_refused(run: Run, box: Sandbox, *words: str) -> None:
     """Status 1, one line that has these words, no write, no STATE."""
     assert run.status == 1, run.stderr
-    [complaint] = run.complaints
+    [complaint] = run.errors
     for word in words:
         assert word in complaint
     assert not ADDRESS.search(complaint)
@@ -188,7 +189,7 @@ def test_a_read_only_token_is_refused_at_the_first_write(
     got = run(*GOOD, **box.target_config())
 
     assert got.status == 1
-    [complaint] = got.complaints
+    [complaint] = got.errors
     assert "403" in complaint
     assert "read-only" in complaint
     assert box.store.diff()["customers"]["updated"] == {}
@@ -224,7 +225,7 @@ def test_a_second_stream_onto_the_same_attribute_is_refused_at_its_schema(
     got = run(*GOOD, *second, state(2), audience_attribute="Audience")
 
     assert got.status == 1
-    [complaint] = got.complaints
+    [complaint] = got.errors
     assert "vip and two would both write" in complaint
     assert box.store.customers[1002]["company"] != "Second"
     assert got.state in (None, {"n": 1})
@@ -246,7 +247,7 @@ def test_several_wrong_settings_are_told_a_line_each(run: RunTarget) -> None:
     got = run(*GOOD, store_hash=None, access_token=None, batch_size_rows=0)
 
     assert got.status == 1
-    assert len(got.complaints) == 3
+    assert len(got.errors) == 3
 
 
 @pytest.mark.parametrize(
@@ -268,7 +269,7 @@ def test_a_configuration_that_is_no_json_object_is_refused(
 
     got = Run(status=done.returncode, stdout=done.stdout, stderr=done.stderr)
     assert got.status == 1
-    [complaint] = got.complaints
+    [complaint] = got.errors
     assert complaint.startswith("Configuration file")
     assert "does not hold a JSON object" in complaint
     assert "Traceback" not in got.stderr
@@ -305,7 +306,7 @@ def test_wrong_settings_from_the_environment_are_told_the_same_way(
 
     got = Run(status=done.returncode, stdout=done.stdout, stderr=done.stderr)
     assert got.status == 1
-    [complaint] = got.complaints
+    [complaint] = got.errors
     assert complaint.startswith(line)
     assert "Traceback" not in got.stderr
     assert SECRET not in got.stderr

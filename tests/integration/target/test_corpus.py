@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from corpus.cases import Case, cases
-from plain_log import assert_plain
-from running import run_target
-from store_views import companies_of, put_values, values_of
-from target_in_process import read_all
+
+from support.corpus import CORPUS, Case, cases
+from support.log_lines import assert_plain
+from support.plugins import run_target
+from support.store import companies_of, put_values, values_of
+from support.target_in_process import read_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sandbox import Sandbox
-
-    from .conftest import MakeBox
+    from support.store import MakeBox
 
 CASES = cases("target")
 IN_PROCESS = [case for case in CASES if not case.get("Process")]
@@ -61,7 +60,7 @@ def test_what_once_broke_a_process_ends_as_it_should(
     run = run_target(config, case.content.decode().splitlines())
 
     assert run.status == case.ends, run.stderr
-    assert case.says in "".join(run.complaints)
+    assert case.says in "".join(run.errors)
     assert_plain(run)
 
 
@@ -80,7 +79,7 @@ def test_a_refusal_writes_nothing(
 
 @pytest.mark.parametrize("side", ["tap", "target"])
 def test_every_file_of_the_corpus_is_a_case(side: str) -> None:
-    folder = Path(__file__).parents[2] / "corpus" / side
+    folder = CORPUS / side
 
     assert {path.suffix for path in folder.iterdir()} == {".case"}
     assert json.dumps([case.notes for case in cases(side)])

@@ -5,18 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from singer_lines import activate, left, record, schema, state
-from store_views import attribute_names, put_values, values_of, writes_of
+
+from support.singer import activate, left, record, schema, state
+from support.store import attribute_names, put_values, values_of, writes_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from running import Run
-    from singer_lines import Message
-
     from sandbox import Sandbox
-
-    from .conftest import MakeBox, RunTarget
+    from support.plugins import Run, RunTarget
+    from support.singer import Message
+    from support.store import MakeBox
 
 CLEAR = {"on_exit": "clear"}
 VALUES = dict.fromkeys(range(1001, 1006), "vip")
@@ -244,7 +243,7 @@ def crowd(make_box: MakeBox) -> Sandbox:
 def assert_stopped(got: Run, *words: str) -> None:
     """Status 1, with the figures and the way to allow it."""
     assert got.status == 1
-    [complaint] = got.complaints
+    [complaint] = got.errors
     for word in (*words, "max_clear_percent 20", "run once with max_clear_percent"):
         assert word in complaint
 

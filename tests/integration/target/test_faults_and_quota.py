@@ -8,19 +8,19 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
-from running import run_target
-from singer_lines import companies, record, schema, state
-from store_views import companies_of, values_of
 
 from sandbox import Fault
+from support.plugins import run_target
+from support.singer import companies, record, schema, state
+from support.store import companies_of, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
     from sandbox import Sandbox
-
-    from .conftest import MakeBox, RunTarget
+    from support.plugins import RunTarget
+    from support.store import MakeBox
 
     ConfigOf = Callable[[Sandbox], dict[str, Any]]
 
@@ -173,7 +173,7 @@ def test_a_store_that_never_answers_well_ends_the_run_behind_its_state(
     got = run(schema(), *companies(0, 5), batch_size_rows=2, quota_share_percent=100)
 
     assert got.status == 1
-    [complaint] = got.complaints
+    [complaint] = got.errors
     assert "403" in complaint
     assert got.state is None
     assert got.summary is not None
@@ -217,7 +217,7 @@ def test_a_redirect_to_nowhere_is_told_as_one(run: RunTarget, box: Sandbox) -> N
     got = run(schema(), record(1001, company="New"), state(1))
 
     assert got.status == 1
-    [complaint] = got.complaints
+    [complaint] = got.errors
     assert "302" in complaint
 
 
@@ -232,7 +232,7 @@ def test_a_redirect_to_another_host_gets_no_token(
 
     assert came == []
     assert got.status == 1
-    [complaint] = got.complaints
+    [complaint] = got.errors
     assert "302" in complaint
     assert "api_url" in complaint
     assert companies_of(box)[1001] != "New"

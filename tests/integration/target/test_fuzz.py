@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from singer_lines import activate, left, record, schema, state
-from target_in_process import read_all
 
 from sandbox import Options, Sandbox
+from support.singer import activate, left, record, schema, state
+from support.target_in_process import read_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,20 +7,19 @@ import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from running import run_target
-from singer_lines import left, record, schema, state
-from store_views import contents, put_values
-from target_process import LiveTarget
+
+from support.live_target import LiveTarget
+from support.plugins import run_target
+from support.singer import left, record, schema, state
+from support.store import contents, put_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from singer_lines import Message
-
     from sandbox import Sandbox
-
-    from .conftest import MakeBox
+    from support.singer import Message
+    from support.store import MakeBox
 
 MAPPED = {
     "batch_size_rows": 4,

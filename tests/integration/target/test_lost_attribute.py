@@ -5,19 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from singer_lines import record, schema, state
-from store_views import attribute_names, values_of
-from target_process import LiveTarget
 
 from sandbox.faults import Fault
+from support.live_target import LiveTarget
+from support.singer import record, schema, state
+from support.store import attribute_names, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from running import Run
-
     from sandbox import Sandbox
+    from support.plugins import Run
 
 VALUES = "PUT /customers/attribute-values"
 
@@ -41,7 +40,7 @@ def test_no_record_is_rejected_for_an_attribute_that_was_deleted(
     assert ended.rejects == ()
     assert (
         "The attribute 'LyticsAudience_vip' was deleted from the store"
-        in ended.complaints[0]
+        in ended.errors[0]
     )
 
 
@@ -69,7 +68,7 @@ def test_no_customer_is_rejected_whose_creation_names_a_deleted_attribute(
     assert ended.rejects == ()
     assert (
         "The attribute 'LyticsAudience_vip' was deleted from the store"
-        in ended.complaints[0]
+        in ended.errors[0]
     )
 
 

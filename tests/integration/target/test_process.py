@@ -11,19 +11,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from running import BIN, Run, examine, run_target, to_text
-from singer_lines import companies, record, schema, state
-from store_views import companies_of, values_of
-from target_process import LiveTarget, await_call
 
 from sandbox import Fault
+from support.live_target import LiveTarget, await_call
+from support.plugins import BIN, Run, examine, run_target, to_text
+from support.singer import companies, record, schema, state
+from support.store import companies_of, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from sandbox import Sandbox
-
-    from .conftest import MakeBox, RunTarget
+    from support.plugins import RunTarget
+    from support.store import MakeBox
 
 NO_LISTENER = "http://127.0.0.1:9"  # Nothing listens there.
 CREATE = {
@@ -118,7 +118,7 @@ def test_the_rejects_in_use_are_no_input_by_name_either(
     got = run_with(config, "--input", config["rejects_path"])
 
     assert got.status == 1
-    assert "mv rejects.jsonl replay.jsonl" in got.complaints[0]
+    assert "mv rejects.jsonl replay.jsonl" in got.errors[0]
 
 
 def test_an_output_that_nobody_reads_ends_the_run_in_one_line(
@@ -133,7 +133,7 @@ def test_an_output_that_nobody_reads_ends_the_run_in_one_line(
     os.close(writer)
 
     assert got.status == 1
-    [complaint] = got.complaints
+    [complaint] = got.errors
     assert "STATE could not be printed" in complaint
 
 
@@ -147,7 +147,7 @@ def test_without_an_output_nothing_is_written(
     got = run_with(config, "--input", str(path), through=closing)
 
     assert got.status == 1
-    [complaint] = got.complaints
+    [complaint] = got.errors
     assert "Standard output is closed" in complaint
     assert len(box.journal) == 0
 

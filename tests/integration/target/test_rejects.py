@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from running import BIN, Run
-from singer_lines import record, schema, state
-from store_views import companies_of, values_of, writes_of
-from target_process import LiveTarget
 
 from sandbox import Fault
+from support.live_target import LiveTarget
+from support.plugins import BIN, Run
+from support.singer import record, schema, state
+from support.store import companies_of, values_of, writes_of
 
 if TYPE_CHECKING:
     from sandbox import Sandbox
-
-    from .conftest import MakeBox, RunTarget
+    from support.plugins import RunTarget
+    from support.store import MakeBox
 
 LONG = "x" * 256
 TAKEN = [{"from": "email", "to": "email"}]
@@ -117,7 +117,7 @@ def test_the_rejects_in_use_are_no_input(
 
     got = Run(status=done.returncode, stdout=done.stdout, stderr=done.stderr)
     assert got.status == 1
-    [complaint] = got.complaints
+    [complaint] = got.errors
     assert "mv rejects.jsonl replay.jsonl" in complaint
     assert Path(config["rejects_path"]).read_bytes() == before
 
@@ -138,7 +138,7 @@ def test_more_rejects_than_allowed_end_the_run_after_the_drain(
     got = run(schema(), *lines, max_rejects=3, batch_size_rows=4)
 
     assert got.status == 1
-    [complaint] = got.complaints
+    [complaint] = got.errors
     assert "max_rejects 3" in complaint
     assert got.outcomes == {"updated": 4, "rejected": 4}
     assert got.state == {"n": 6}
@@ -173,7 +173,7 @@ def test_rejects_that_cannot_be_kept_end_the_run(run: RunTarget, box: Sandbox) -
     got = run(schema(), *lines, rejects_path="/dev/full")
 
     assert got.status == 1
-    [complaint] = got.complaints
+    [complaint] = got.errors
     assert "rejects_path cannot be written" in complaint
     assert got.summary is not None
     assert got.summary["left"] == 2

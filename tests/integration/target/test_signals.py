@@ -8,21 +8,19 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from singer_lines import companies, record, schema, state
-from store_views import companies_of
-from target_process import LiveTarget, await_call
 
 from sandbox import Fault
+from support.live_target import LiveTarget, await_call
+from support.singer import companies, record, schema, state
+from support.store import companies_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from running import Run
-
     from sandbox import Sandbox
-
-    from .conftest import MakeBox
+    from support.plugins import Run
+    from support.store import MakeBox
 
 SOON = 15.0  # Seconds; the waits that are cut short would take 20 and more.
 LONG_WAIT = {"fault_seconds": 50.0}
@@ -39,7 +37,7 @@ def assert_ended(got: Run, box: Sandbox, number: int, sent: int) -> None:
     assert got.summary is not None
     assert got.summary["records"] >= covered
     assert got.summary["records"] + got.summary["left"] <= sent
-    assert got.complaints == []
+    assert got.errors == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

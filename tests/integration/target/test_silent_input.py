@@ -6,9 +6,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from singer_lines import record, schema, state
-from store_views import companies_of, values_of, writes_of
-from target_process import LiveTarget, await_call
+
+from support.live_target import LiveTarget, await_call
+from support.singer import record, schema, state
+from support.store import companies_of, values_of, writes_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from singer_lines import record, schema, state
-from store_views import companies_of, values_of, writes_of
+
+from support.singer import record, schema, state
+from support.store import companies_of, values_of, writes_of
 
 if TYPE_CHECKING:
     from sandbox import Sandbox
-
-    from .conftest import RunTarget
+    from support.plugins import RunTarget
 
 GOOD = (schema(), record(1001, company="New"), state(1))
 
@@ -38,7 +38,7 @@ def test_maps_that_are_none_are_told_as_a_setting(
     got = run(*GOOD, stream_maps={"vip": rule})
 
     assert got.status == 1
-    [complaint] = got.complaints
+    [complaint] = got.errors
     assert "stream_maps" in complaint
     assert "vip" in complaint
     assert "defect" not in complaint

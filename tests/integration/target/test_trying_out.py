@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from singer_lines import activate, companies, left, record, schema, state
-from store_views import (
+
+from support.singer import activate, companies, left, record, schema, state
+from support.store import (
     AUDIENCE,
     attribute_names,
     companies_of,
@@ -20,8 +21,7 @@ from store_views import (
 
 if TYPE_CHECKING:
     from sandbox import Sandbox
-
-    from .conftest import RunTarget
+    from support.plugins import RunTarget
 
 EMAIL = [{"from": "email", "to": "email"}]
 
@@ -215,7 +215,7 @@ def test_a_file_that_cannot_be_written_is_told_before_anything_is(
     got = run(*lines, **{setting: str(tmp_path / "no" / "folder")})
 
     assert got.status == 1
-    [complaint] = got.complaints
+    [complaint] = got.errors
     assert f"{setting} cannot be written: No such file or directory" in complaint
     assert got.state is None
     assert writes_of(box) == []

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from singer_lines import record, schema, state
-from store_views import companies_of, put_values, values_of, writes_of
+
+from support.singer import record, schema, state
+from support.store import companies_of, put_values, values_of, writes_of
 
 if TYPE_CHECKING:
     from sandbox import Sandbox
-
-    from .conftest import RunTarget
+    from support.plugins import RunTarget
 
 NAMES = ("email", "first_name", "last_name", "company", "phone")
 ALL = {

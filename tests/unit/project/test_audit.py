@@ -175,7 +175,7 @@ def test_a_machines_own_authority_may_stand_behind_the_others(project: Project) 
 
 
 def test_other_peoples_plugins_are_held_to_their_own_lock(project: Project) -> None:
-    project.write("tests/foreign/tap-x.txt", f"tap-x==1.0{HASH}\n")
+    project.write("tests/e2e/foreign/tap-x.txt", f"tap-x==1.0{HASH}\n")
     home = project.root / ".venv/foreign/tap-x"
     (home / "bin").mkdir(parents=True)
     (home / "lib/python3/site-packages").mkdir(parents=True)
@@ -185,7 +185,9 @@ def test_other_peoples_plugins_are_held_to_their_own_lock(project: Project) -> N
     [found] = project.found()
 
     assert before == []
-    assert found.startswith("tests/foreign/tap-x.txt: tap-x 1.0 is in the lock and not")
+    assert found.startswith(
+        "tests/e2e/foreign/tap-x.txt: tap-x 1.0 is in the lock and not"
+    )
 
 
 @pytest.mark.parametrize(("spoil", "status"), [(None, 0), (altered, 1), (missing, 1)])

@@ -9,9 +9,9 @@ import pytest
 import yaml
 from documents.blocks import ROOT
 from documents.declared import PLUGINS, about, settings_of
-from meltano_project import declared_project
-from target_settings import validate
 
+from support.meltano import declared_project
+from support.target_settings import validate
 from target_bigcommerce.mapping import map_record
 from target_bigcommerce.settings import DECLARED, ENTRY_KEYS, Settings
 from target_bigcommerce.summary import OUTCOMES, RunStats

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
 
 from sandbox import Clock, Options, Sandbox
 
+if TYPE_CHECKING:
+    from support.store import MakeBox
+
 NOW = 1_780_000_000.0  # 2026-05-28T20:26:40Z
-MakeBox = Callable[..., Sandbox]
 
 
 @pytest.fixture

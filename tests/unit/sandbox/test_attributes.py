@@ -11,11 +11,8 @@ from hypothesis import strategies as st
 from sandbox import Options, Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sandbox.http import Response
-
-    MakeBox = Callable[..., Sandbox]
+    from support.store import MakeBox
 
 DEFINITIONS = "/customers/attributes"
 VALUES = "/customers/attribute-values"

@@ -11,8 +11,7 @@ if TYPE_CHECKING:
 
     from sandbox import Sandbox
     from sandbox.http import Response
-
-    MakeBox = Callable[..., Sandbox]
+    from support.store import MakeBox
 
 MISSING = "JSON data is missing or invalid"
 NEW = {"email": "new@example.com", "first_name": "New", "last_name": "Person"}

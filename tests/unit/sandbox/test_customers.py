@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sandbox.http import Response
-
-    MakeBox = Callable[..., Sandbox]
+    from support.store import MakeBox
 
 
 def read(box: Sandbox, **query: object) -> Response:

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from sandbox import Options, Sandbox
 from sandbox.demo import DemoError, check_first_run, count_changes
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    MakeBox = Callable[..., Sandbox]
 
 SUMMARY: dict[str, Any] = {
     "records": 1000,

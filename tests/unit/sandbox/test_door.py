@@ -7,11 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sandbox import Sandbox
-
-    MakeBox = Callable[..., Sandbox]
+    from support.store import MakeBox
 
 CUSTOMERS = "/stores/sandbox1/v3/customers"
 NO_SCOPE = "You don't have a required scope to access the endpoint"

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
     from sandbox import Sandbox
     from sandbox.http import Response
-
-    MakeBox = Callable[..., Sandbox]
+    from support.store import MakeBox
 
 ROW = {"id": 1001, "company": "Written"}
 SCAN = "/api/segment/vip_customers/scan"

@@ -5,12 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sandbox import Sandbox
     from sandbox.journal import Entry
-
-    MakeBox = Callable[..., Sandbox]
+    from support.store import MakeBox
 
 
 def test_rows_are_those_sent_or_returned(box: Sandbox) -> None:

@@ -13,9 +13,7 @@ from sandbox import Kind, Options, Sandbox
 from sandbox.people import REFUSED, People
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    MakeBox = Callable[..., Sandbox]
+    from support.store import MakeBox
 
 SHARES = st.floats(0, 0.25)
 

@@ -11,11 +11,8 @@ from sandbox import Clock, Options, Sandbox
 from sandbox.http import to_request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sandbox.http import Call
-
-    MakeBox = Callable[..., Sandbox]
+    from support.store import MakeBox
 
 PATH = "/stores/sandbox1/v3/customers"
 

@@ -7,11 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sandbox import Sandbox
-
-    MakeBox = Callable[..., Sandbox]
+    from support.store import MakeBox
 
 SCAN = "/api/segment/vip_customers/scan"
 CHANGED = 'FILTER AND (INCLUDE vip_customers, _modified >= "now-1h") FROM user'

@@ -16,16 +16,16 @@ from tap_lytics.ledger import Ledger, LedgerClaim, LedgerRow, ledger_errors, ope
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from support.tap_job import Collected, Job
+
     MakeJob = Callable[..., Any]
 
-Job = Any  # Both of the conftest, which no module can import.
-Output = Any
 ID = "bigcommerce_customer_id"
 FULL = 2  # As SQLite numbers it: every commit waits until the disk has it.
 NO_CLAIM = LedgerClaim(ids=(), generation=0, audiences=())
 
 
-def applied(output: Output, store: set[str]) -> set[str]:
+def applied(output: Collected, store: set[str]) -> set[str]:
     """Give the customers of a store to which an output's records were written."""
     customers = set(store)
     for record in output.records:

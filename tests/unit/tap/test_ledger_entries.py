@@ -9,9 +9,9 @@ if TYPE_CHECKING:
 
     import pytest
 
-    MakeJob = Callable[..., Any]
+    from support.tap_job import Job
 
-Job = Any  # Of the conftest, which no module can import.
+    MakeJob = Callable[..., Any]
 
 
 def test_nobody_who_was_there_at_the_start_is_sent(job: Job) -> None:

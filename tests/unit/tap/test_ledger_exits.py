@@ -6,16 +6,16 @@ import sqlite3
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from lytics_in_process import ID, is_scan
+
+from support.lytics import ID, is_scan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from support.tap_job import Job
     from tap_lytics.transport import ApiRequest
 
     MakeJob = Callable[..., Any]
-
-Job = Any  # Of the conftest, which no module can import.
 
 
 def test_who_left_is_told_by_the_key_the_values_and_the_time(job: Job) -> None:

@@ -15,9 +15,9 @@ from tap_lytics.ledger import open_ledger
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    MakeJob = Callable[..., Any]
+    from support.tap_job import Job
 
-Job = Any  # Of the conftest, which no module can import.
+    MakeJob = Callable[..., Any]
 
 
 @pytest.mark.parametrize("loss", ["lost", "damaged", "emptied", "older"])

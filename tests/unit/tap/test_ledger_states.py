@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lytics_in_process import ID
+from support.lytics import ID
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    MakeJob = Callable[..., Any]
+    from support.tap_job import Job
 
-Job = Any  # Of the conftest, which no module can import.
+    MakeJob = Callable[..., Any]
 
 
 def test_what_a_killed_target_never_wrote_comes_again(full_job: Job) -> None:

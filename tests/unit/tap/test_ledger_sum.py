@@ -6,16 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from lytics_in_process import ID
+
+from support.lytics import ID
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import pytest
 
+    from support.tap_job import Job
+
     MakeJob = Callable[..., Any]
 
-Job = Any  # Of the conftest, which no module can import.
 
 STEPS = st.lists(
     st.tuples(

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from lytics_in_process import is_scan
+
+from support.lytics import is_scan
 
 if TYPE_CHECKING:
     from collections.abc import Callable

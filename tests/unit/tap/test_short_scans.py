@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from lytics_in_process import is_scan
-from twisted_scans import Twisted, ends_at
 
 from singer_kit.errors import ShutdownRequestedError
+from support.lytics import Twisted, ends_at, is_scan
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,18 +12,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from support.tap_job import Collected, Job
     from tap_lytics.transport import ApiRequest
 
     MakeJob = Callable[..., Any]
 
-Job = Any  # Both of the conftest, which no module can import.
-Output = Any
 ID = "bigcommerce_customer_id"
 EVERYBODY = 25
 PAGES = 3  # Of five members.
 
 
-def cut_off(job: Job, output: Output, *, loses_page: bool = False) -> None:
+def cut_off(job: Job, output: Collected, *, loses_page: bool = False) -> None:
     """Run until three pages are written; the next may be fetched, but not written."""
     asked: list[ApiRequest] = []
 

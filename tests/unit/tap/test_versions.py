@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from lytics_in_process import is_scan
 
+from support.lytics import is_scan
 from tap_lytics.errors import AudienceError
 
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import signal
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,11 +16,8 @@ from target_bigcommerce.summary import run_to_status
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Job
-
     from sandbox import Sandbox
-
-MakeJob = Callable[..., "Job"]
+    from support.target_job import MakeJob
 OWN = {
     each
     for each in {**vars(kit), **vars(errors)}.values()

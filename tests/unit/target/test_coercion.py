@@ -6,10 +6,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from any_json import JSON
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support.strategies import JSON
 from target_bigcommerce.errors import RejectCode
 from target_bigcommerce.fields import (
     CUSTOMER_FIELDS,

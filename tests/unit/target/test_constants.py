@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from target_settings import validate
 
+from support.target_settings import validate
 from target_bigcommerce.errors import RecordRejectedError
 from target_bigcommerce.mapping import map_record
 from target_bigcommerce.settings import Settings

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from audience_members import NAMES, TIER, VIP, person, put
-from target_jobs import rejects_in
 
+from support.customers import NAMES, TIER, VIP, person, put
+from support.target_job import MakeJob, rejects_in
 from target_bigcommerce.errors import AttributeConflictError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Job
-
     from sandbox import Sandbox
-
-MakeJob = Callable[..., "Job"]
 
 
 def test_a_member_gets_fields_values_and_the_slug(

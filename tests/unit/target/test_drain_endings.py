@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
-from audience_members import NAMES, VIP, put
 
 from sandbox import Fault, Sandbox
 from singer_kit.errors import RetriesExhaustedError
+from support.customers import NAMES, VIP, put
+from support.target_job import MakeJob
 from target_bigcommerce.errors import LimitReachedError, TooManyRejectsError
 
 if TYPE_CHECKING:
-    from conftest import Job
-
-MakeJob = Callable[..., "Job"]
+    from sandbox import Sandbox
+    from support.target_job import MakeJob
 
 
 def test_a_drain_that_fails_counts_nothing_and_can_be_repeated(

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from audience_members import NAMES, VIP, person, put
 
 from sandbox import Fault, Sandbox
+from support.customers import NAMES, VIP, person, put
 from target_bigcommerce.errors import AttributeConflictError
 
 if TYPE_CHECKING:
-    from conftest import Job
+    from support.store import MakeBox
+    from support.target_job import MakeJob
 
-MakeBox = Callable[..., Sandbox]
-MakeJob = Callable[..., "Job"]
 SLUG = {17: VIP}
 TIER = {"from": "tier", "to": "Tier"}
 

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
-from audience_members import NAMES, TIER, VIP, person, put
-from target_jobs import rejects_in
 
 from sandbox import Fault, Sandbox
+from support.customers import NAMES, TIER, VIP, person, put
+from support.target_job import MakeJob, rejects_in
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from conftest import Job
-
-MakeJob = Callable[..., "Job"]
 
 
 def test_a_record_without_an_id_is_skipped(box: Sandbox, make_job: MakeJob) -> None:

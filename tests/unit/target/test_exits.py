@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from audience_members import NAMES, VIP, Record, leaver, member, put
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from target_jobs import clearing
 
-from sandbox import Sandbox
+from support.customers import NAMES, VIP, Record, leaver, member, put
+from support.target_job import MakeJob, clearing
 
 if TYPE_CHECKING:
-    from conftest import Job
+    from collections.abc import Callable
 
-MakeBox = Callable[..., Sandbox]
-MakeJob = Callable[..., "Job"]
+    from sandbox import Sandbox
+    from support.store import MakeBox
 
 
 def test_who_left_is_cleared(audience: Sandbox, make_job: MakeJob) -> None:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
-from audience_members import NAMES, VIP, Record, leaver, member, put
-from target_jobs import clearing
+
+from support.customers import NAMES, VIP, Record, leaver, member, put
+from support.target_job import MakeJob, clearing
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Job
-
     from sandbox import Sandbox
-
-MakeJob = Callable[..., "Job"]
 
 
 def test_who_was_not_seen_under_the_version_is_cleared(

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
-from audience_members import leaver, member, put
-from target_jobs import clearing
 
+from support.customers import leaver, member, put
+from support.target_job import MakeJob, clearing
 from target_bigcommerce.errors import TooManyClearsError
 
 if TYPE_CHECKING:
-    from conftest import Job
-
     from sandbox import Sandbox
-
-MakeJob = Callable[..., "Job"]
 
 
 def test_too_many_exits_clear_no_more_and_count_nothing(

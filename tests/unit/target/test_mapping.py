@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from mapped_records import Entry, attributes_of, fields_of, mapping, rejection
 
+from support.mapping import Entry, attributes_of, fields_of, mapping, rejection
 from target_bigcommerce.errors import RejectCode
 from target_bigcommerce.mapping import ABSENT, DesiredValue, map_record
 

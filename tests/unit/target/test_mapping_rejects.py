@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from any_json import JSON
 from hypothesis import given
 from hypothesis import strategies as st
-from mapped_records import attributes_of, fields_of, mapping, rejection
 
+from support.mapping import attributes_of, fields_of, mapping, rejection
+from support.strategies import JSON
 from target_bigcommerce.errors import RecordRejectedError, RejectCode
 from target_bigcommerce.mapping import map_record
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from retold import retold
 
 from singer_kit.errors import UnexpectedResponseError
+from support.reworded import retold
 
 if TYPE_CHECKING:
-    from conftest import Job
+    from collections.abc import Callable
 
     from sandbox import Sandbox
-
-MakeJob = Callable[..., "Job"]
+    from support.target_job import MakeJob
 NAMES = ("email", "first_name", "last_name", "company")
 MAPPING = {
     "map_standard_fields": [{"from": name, "to": name} for name in NAMES],

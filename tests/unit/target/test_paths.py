@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from target_bigcommerce.mapping import ABSENT, read_path
 
 if TYPE_CHECKING:
-    from mapped_records import Record
+    from support.mapping import Record
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ import select
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from target_settings import validate
 
 from singer_kit.errors import ConfigError
+from support.target_settings import validate
 from target_bigcommerce.files import check_writable
 from target_bigcommerce.settings import Settings
 

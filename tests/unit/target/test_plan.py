@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from any_desired import CUSTOMER, DESIRED, TEXTS
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support.strategies import CUSTOMER, DESIRED, TEXTS
 from target_bigcommerce.fields import CUSTOMER_FIELDS
 from target_bigcommerce.mapping import DesiredCustomer, DesiredValue
 from target_bigcommerce.plan import Change, plan_fields, to_update

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from any_desired import CUSTOMER, SLUG
-
+from support.strategies import CUSTOMER, SLUG
 from target_bigcommerce.mapping import DesiredCustomer, DesiredValue
 from target_bigcommerce.plan import (
     MAX_INLINE_ATTRIBUTES,

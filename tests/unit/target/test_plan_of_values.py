@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from any_desired import CUSTOMER, DESIRED, NUMBERS, SLUG
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support.strategies import CUSTOMER, DESIRED, NUMBERS, SLUG
 from target_bigcommerce.api.models import AttributeValue, StoredValue
 from target_bigcommerce.fields import ATTRIBUTE_TYPES
 from target_bigcommerce.mapping import DesiredCustomer, DesiredValue

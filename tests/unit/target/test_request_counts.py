@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Job
+    from collections.abc import Sequence
 
     from sandbox import Sandbox
+    from support.store import MakeBox
+    from support.target_job import Job, MakeJob
 
 Record = dict[str, Any]
-MakeBox = Callable[..., "Sandbox"]
-MakeJob = Callable[..., "Job"]
 DEFINITIONS = "/customers/attributes"
 READS = ("GET /customers", "GET /customers/attribute-values")
 MEMBERS = 1000

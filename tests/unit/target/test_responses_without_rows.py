@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from retold import NOTHING, retold
 
 from singer_kit.errors import RetriesExhaustedError
+from support.reworded import NOTHING, retold
 
 if TYPE_CHECKING:
-    from conftest import Job
+    from collections.abc import Callable
 
     from sandbox import Sandbox
-
-MakeJob = Callable[..., "Job"]
+    from support.target_job import MakeJob
 AUDIENCE = "LyticsAudience_vip_customers"
 NAMES = ("email", "first_name", "last_name", "company", "form_fields")
 MAPPING = {

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from running import to_text
-from singer_lines import record
+
+from support.plugins import to_text
+from support.singer import record
 
 if TYPE_CHECKING:
-    from conftest import Job
-
     from sandbox import Sandbox
+    from support.target_job import Job, MakeJob
 
 Message = dict[str, Any]
-MakeJob = Callable[..., "Job"]
 BY_EMAIL = [{"from": "email", "to": "email"}]
 LONGEST_STREAM = 240
 

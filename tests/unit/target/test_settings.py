@@ -6,12 +6,12 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 import pytest
-from target_settings import NEEDED, PROPERTIES, settings
 
+from support.target_settings import NEEDED, PROPERTIES, settings
 from target_bigcommerce.settings import DECLARED, Settings
 
 if TYPE_CHECKING:
-    from target_settings import Config
+    from support.target_settings import Config
 
 # What the typed settings call otherwise.
 READ_AS = {"map_standard_fields": "standard", "map_custom_attributes": "attributes"}

@@ -8,8 +8,15 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from target_settings import NEEDED, PROPERTIES, Config, config, settings, validate
 
+from support.target_settings import (
+    NEEDED,
+    PROPERTIES,
+    Config,
+    config,
+    settings,
+    validate,
+)
 from target_bigcommerce.settings import Settings
 
 

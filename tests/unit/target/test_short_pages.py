@@ -6,16 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from retold import retold
 
 from singer_kit.errors import RetriesExhaustedError, UnexpectedResponseError
+from support.reworded import retold
 
 if TYPE_CHECKING:
-    from conftest import Job
-
     from sandbox import Sandbox
-
-MakeJob = Callable[..., "Job"]
+    from support.target_job import MakeJob
 Pagination = Mapping[str, Any]
 AUDIENCE = "LyticsAudience_vip_customers"
 PAGE_ROWS = 20

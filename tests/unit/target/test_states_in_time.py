@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from running import to_text
-from singer_lines import record, schema, state
 from typing_extensions import override
 
-if TYPE_CHECKING:
-    from conftest import Job
+from support.plugins import to_text
+from support.singer import record, schema, state
 
+if TYPE_CHECKING:
     from sandbox import Clock, Sandbox
+    from support.target_job import MakeJob
 
 Message = dict[str, Any]
-MakeJob = Callable[..., "Job"]
 STATES = 12
 
 

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Job
-
     from sandbox import Sandbox
+    from support.target_job import Job, MakeJob
 
 Message = dict[str, Any]
 Config = Mapping[str, Any]
-MakeJob = Callable[..., "Job"]
 VIP = "vip_customers"
 INTEGER = {"type": "integer"}
 

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
-from audience_members import VIP, Record, leaver, member, put
-from target_jobs import clearing
 
+from support.customers import VIP, Record, leaver, member, put
+from support.target_job import MakeJob, clearing
 from target_bigcommerce.errors import InputError
 
 if TYPE_CHECKING:
-    from conftest import Job
-
     from sandbox import Sandbox
-
-MakeJob = Callable[..., "Job"]
 
 
 def test_two_audiences_have_an_attribute_each(box: Sandbox, make_job: MakeJob) -> None:

@@ -1,0 +1,84 @@
+"""The main job by `meltano run`: as a pipe does it, and again from its own state."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sandbox import Options, Sandbox
+from support.meltano import MeltanoProject, copy_project, declared_mapping
+from support.plugins import Run, run_pipe, run_tap
+from support.store import contents
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.timeout(300)  # Meltano starts slowly on a busy machine.
+
+MEMBERS = 250
+JOB = ("run", "tap-lytics", "target-bigcommerce")
+STATE_ID = "sandbox:tap-lytics-to-target-bigcommerce"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstRun:
+    """A sandbox into which Meltano has run the main job once."""
+
+    box: Sandbox
+    project: MeltanoProject
+    run: Run
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FirstRun]:
+    with Sandbox(Options(members=MEMBERS)) as box:
+        project = copy_project(tmp_path_factory.mktemp("project"), box.env())
+        run = project.run(*JOB)
+        assert run.status == 0, run.stderr
+        assert taken(box)
+        yield FirstRun(box=box, project=project, run=run)
+
+
+def taken(box: Sandbox) -> list[int]:
+    """Number the writes that the store took; one that it refuses comes every time."""
+    written = (e for e in box.journal if e.side == "store" and e.method != "GET")
+    return [entry.n for entry in written if entry.status < 300]
+
+
+def test_pipe_and_meltano_leave_the_same_store(first: FirstRun) -> None:
+    with Sandbox(Options(members=MEMBERS)) as piped:
+        untouched = contents(piped)
+        tap = piped.tap_config(audiences=["vip_customers"], existing_users=True)
+        catalog = json.loads(run_tap(tap, args=["--discover"]).stdout)
+        target = piped.target_config(**declared_mapping())
+
+        runs = run_pipe(tap, target, catalog=catalog)
+
+        assert [run.status for run in runs] == [0, 0]
+        assert contents(piped) == contents(first.box) != untouched
+
+
+def test_meltano_looks_nothing_up_at_its_hub(first: FirstRun) -> None:
+    assert "hub" not in first.run.stderr.lower()
+
+
+def test_meltano_keeps_the_state_that_the_target_printed(first: FirstRun) -> None:
+    told = first.project.run("state", "get", STATE_ID)
+
+    bookmark = json.loads(told.stdout)["singer_state"]["bookmarks"]["vip_customers"]
+    assert bookmark["bookmark"]
+    assert bookmark["scan_cursor"] is None
+    assert not any(isinstance(value, dict) for value in bookmark.values())
+
+
+@pytest.mark.parametrize("option", [[], ["--full-refresh"]])
+def test_a_further_run_writes_nothing(option: list[str], first: FirstRun) -> None:
+    before = taken(first.box)
+
+    again = first.project.run(JOB[0], *option, *JOB[1:])
+
+    assert again.status == 0, again.stderr
+    assert taken(first.box) == before

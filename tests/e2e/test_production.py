@@ -1,0 +1,98 @@
+"""The environment `production` of meltano.yml, with the sandbox for an account."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.meltano import declared_project
+from support.store import contents, values_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sandbox import Sandbox
+    from support.meltano import MeltanoProject
+
+pytestmark = pytest.mark.timeout(300)  # Meltano starts slowly on a busy machine.
+
+VIP = "vip_customers"
+ATTRIBUTE = f"LyticsAudience_{VIP}"
+RUN = ("--environment=production", "run", "vip-customers")
+
+
+def test_who_enters_after_the_first_production_run_is_exported_alone(
+    make_sandbox: Callable[..., Sandbox],
+    make_project: Callable[[Sandbox], MeltanoProject],
+) -> None:
+    box = make_sandbox(members=40)
+    project = make_project(box)
+    untouched = contents(box)
+    first = project.run(*RUN)
+    after_first = contents(box)
+    newcomer = min(set(box.lytics.members("newsletter_readers")) - set(range(40)))
+    box.lytics.enter(newcomer, VIP)
+
+    second = project.run(*RUN)
+
+    assert (first.status, second.status) == (0, 0), first.stderr + second.stderr
+    assert untouched == after_first
+    customer = int(box.lytics.member(newcomer)["bigcommerce_customer_id"])
+    assert values_of(box, ATTRIBUTE) == {customer: VIP}
+
+
+def test_production_asks_only_for_customers_and_keeps_them_in_a_ledger(
+    make_sandbox: Callable[..., Sandbox],
+    make_project: Callable[[Sandbox], MeltanoProject],
+) -> None:
+    box = make_sandbox(members=40)
+    project = make_project(box)
+
+    run = project.run(*RUN, TAP_LYTICS_EXISTING_USERS="true")
+
+    assert run.status == 0, run.stderr
+    assert "skipped" not in run.stderr, "somebody without an id was asked for"
+    assert len(values_of(box, ATTRIBUTE)) > 30
+    ledger = project.folder / "vip-customers.ledger"
+    assert stat.S_IMODE(ledger.stat().st_mode) == 0o600
+    with sqlite3.connect(ledger) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    connection.close()
+
+
+@pytest.mark.parametrize("environment", ["sandbox", "production"])
+def test_no_secret_but_the_sandboxs_own_stands_in_the_project(environment: str) -> None:
+    [declared] = [
+        row for row in declared_project()["environments"] if row["name"] == environment
+    ]
+    plugins = declared["config"]["plugins"]
+    given = [row["config"] for rows in plugins.values() for row in rows]
+
+    secrets = {
+        value
+        for config in given
+        for name, value in config.items()
+        if name.endswith("_token")
+    }
+
+    assert all(secret.startswith("sandbox-") for secret in secrets)
+    assert bool(secrets) == (environment == "sandbox")
+
+
+def test_the_sandboxs_environment_reaches_loopback_alone() -> None:
+    [declared] = [
+        row for row in declared_project()["environments"] if row["name"] == "sandbox"
+    ]
+    plugins = declared["config"]["plugins"]
+
+    urls = {
+        row["name"]: row["config"]["api_url"]
+        for rows in plugins.values()
+        for row in rows
+    }
+
+    assert set(urls) == {"tap-lytics", "target-bigcommerce"}
+    assert all(url.startswith("http://127.0.0.1:") for url in urls.values())

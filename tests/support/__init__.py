@@ -1,0 +1,1 @@
+"""Code that tests share, imported by name: `from support.plugins import run_tap`."""

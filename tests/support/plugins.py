@@ -1,0 +1,252 @@
+"""Run a plugin as a process and read what it wrote."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+
+BIN = Path(sys.executable).parent
+SECRETS = ("api_token", "access_token")
+ADDRESS = re.compile(r"[^\s@*\"']+@[\w-]+\.[a-z]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What a finished process left behind; the last two are a target's."""
+
+    status: int
+    stdout: str
+    stderr: str
+    summary: dict[str, Any] | None = None
+    rejects: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        """Every line of stdout as JSON."""
+        return [json.loads(line) for line in self.stdout.splitlines()]
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """The records of a tap's output, of all streams, in order."""
+        return [m["record"] for m in self.messages if m["type"] == "RECORD"]
+
+    @property
+    def state(self) -> dict[str, Any] | None:
+        """The last state: of a tap's STATE messages, or of a target's bare lines."""
+        return self.states[-1] if self.states else None
+
+    @property
+    def states(self) -> list[dict[str, Any]]:
+        """All of them, in order."""
+        return [m.get("value", m) for m in self.messages if _is_state(m)]
+
+    @property
+    def outcomes(self) -> dict[str, int]:
+        """What became of a target's records; outcomes of none are left out."""
+        assert self.summary is not None, self.stderr
+        return {name: n for name, n in self.summary["outcomes"].items() if n}
+
+    @property
+    def errors(self) -> list[str]:
+        """What it said at ERROR, a line each."""
+        lines = [line.split(" | ", 3) for line in self.stderr.splitlines()]
+        return [
+            parts[-1] for parts in lines if len(parts) > 1 and parts[1] == "ERROR   "
+        ]
+
+
+RunTarget = Callable[..., Run]  # A fixture: messages, then settings by keyword.
+
+
+def run_tap(
+    config: Mapping[str, Any],
+    *,
+    catalog: Mapping[str, Any] | None = None,
+    state: Mapping[str, Any] | None = None,
+    args: Sequence[str] = (),
+    env: Mapping[str, str] | None = None,
+    timeout: float = 100,
+) -> Run:
+    """Run tap-lytics to its end."""
+    given = {"--config": config, "--catalog": catalog, "--state": state}
+    return _run("tap-lytics", given, args=args, env=env, timeout=timeout)
+
+
+def run_target(
+    config: Mapping[str, Any],
+    lines: Iterable[Mapping[str, Any] | str],
+    *,
+    args: Sequence[str] = (),
+    env: Mapping[str, str] | None = None,
+    timeout: float = 100,
+) -> Run:
+    """Run target-bigcommerce over Singer messages (or raw lines) to its end.
+
+    Whatever a test is about, `examine` must find nothing wrong.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        full = with_files(config, Path(folder))
+        run = _run(
+            "target-bigcommerce",
+            {"--config": full},
+            args=args,
+            env=env,
+            stdin=to_text(lines),
+            timeout=timeout,
+        )
+        return examine(run, full, env)
+
+
+def to_text(lines: Iterable[Mapping[str, Any] | str]) -> str:
+    """Write messages as lines; a text is a line as it is."""
+    texts = (line if isinstance(line, str) else json.dumps(line) for line in lines)
+    return "".join(text + "\n" for text in texts)
+
+
+def with_files(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Let a target's files lie in the folder, unless the test put them elsewhere."""
+    return {
+        "rejects_path": str(folder / "rejects.jsonl"),
+        "summary_path": str(folder / "summary.json"),
+        **config,
+    }
+
+
+def examine(run: Run, config: Mapping[str, Any], env: Mapping[str, str] | None) -> Run:
+    """Find what no run of a target may do, and add what its files say.
+
+    Outcomes add up to the records; no token stands anywhere; no address and no
+    traceback is logged, unless for debugging.
+    """
+    texts = [_read(config.get(name)) for name in ("rejects_path", "summary_path")]
+    assert_no_secret((run.stdout, run.stderr, *texts), config)
+    if not {"DEBUG"} & {v for k, v in (env or {}).items() if k.endswith("LOGLEVEL")}:
+        assert not ADDRESS.findall(run.stderr), run.stderr
+        assert "Traceback" not in run.stderr, run.stderr
+    rejects, summary = texts
+    if summary:
+        assert_sums(json.loads(summary))
+    return replace(
+        run,
+        summary=json.loads(summary) if summary else None,
+        rejects=tuple(json.loads(line) for line in rejects.splitlines()),
+    )
+
+
+def _read(path: Any) -> str:  # noqa: ANN401 - a setting
+    is_there = isinstance(path, str) and Path(path).is_file()
+    return Path(path).read_text(encoding="utf-8") if is_there else ""
+
+
+def run_pipe(
+    tap_config: Mapping[str, Any],
+    target_config: Mapping[str, Any],
+    *,
+    catalog: Mapping[str, Any] | None = None,
+    state: Mapping[str, Any] | None = None,
+    timeout: float = 100,
+) -> tuple[Run, Run]:
+    """Run `tap-lytics … | target-bigcommerce …` as a shell would.
+
+    Without a catalog the tap discovers what it needs by itself.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        given = {"--config": tap_config, "--catalog": catalog, "--state": state}
+        full = with_files(target_config, folder)
+        tap = _open("tap-lytics", _write(folder, given), folder / "tap.err")
+        target = _open(
+            "target-bigcommerce",
+            _write(folder, {"--config": full}, prefix="target-"),
+            folder / "target.err",
+            stdin=tap.stdout,
+        )
+        assert tap.stdout is not None
+        tap.stdout.close()  # The target holds the only reading end now.
+        stdout, _ = target.communicate(timeout=timeout)
+        tap.wait(timeout=timeout)
+        errors = [(folder / f"{side}.err").read_text() for side in ("tap", "target")]
+        loaded = Run(status=target.returncode, stdout=stdout, stderr=errors[1])
+        loaded = examine(loaded, full, None)
+    assert_no_secret((stdout, *errors), tap_config)
+    return Run(status=tap.returncode, stdout="", stderr=errors[0]), loaded
+
+
+def assert_sums(summary: Mapping[str, Any]) -> None:
+    """Every record is accounted for by exactly one outcome, or comes again."""
+    assert sum(summary["outcomes"].values()) == summary["records"], summary
+    assert summary["left"] >= 0, summary
+    assert summary["left"] == 0 or summary["exit_status"], summary
+
+
+def assert_no_secret(texts: Iterable[str], config: Mapping[str, Any]) -> None:
+    """No token of the configuration stands in any of the texts."""
+    secrets = [config[key] for key in SECRETS if isinstance(config.get(key), str)]
+    for secret in secrets:
+        assert not any(secret in text for text in texts if secret), "a token leaked"
+
+
+def _run(
+    executable: str,
+    files: Mapping[str, Mapping[str, Any] | None],
+    *,
+    args: Sequence[str],
+    env: Mapping[str, str] | None,
+    timeout: float,
+    stdin: str = "",
+) -> Run:
+    with tempfile.TemporaryDirectory() as folder:
+        options = _write(Path(folder), files)
+        done = subprocess.run(
+            [str(BIN / executable), *options, *args],
+            input=stdin,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=timeout,
+            check=False,
+            env=None if env is None else dict(env),
+        )
+    assert_no_secret((done.stdout, done.stderr), files["--config"] or {})
+    return Run(status=done.returncode, stdout=done.stdout, stderr=done.stderr)
+
+
+def _write(
+    folder: Path, files: Mapping[str, Mapping[str, Any] | None], *, prefix: str = ""
+) -> list[str]:
+    """Put each given value into a file; the options that name them."""
+    options = []
+    for option, value in files.items():
+        if value is not None:
+            path = folder / f"{prefix}{option.strip('-')}.json"
+            path.write_text(json.dumps(value), encoding="utf-8")
+            options += [option, str(path)]
+    return options
+
+
+def _open(
+    executable: str, options: Sequence[str], errors: Path, stdin: IO[str] | None = None
+) -> subprocess.Popen[str]:
+    with errors.open("w") as stderr:
+        return subprocess.Popen(
+            [str(BIN / executable), *options],
+            stdin=stdin or subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            encoding="utf-8",
+        )
+
+
+def _is_state(message: Mapping[str, Any]) -> bool:
+    kind: str = message.get("type", "STATE")
+    return kind == "STATE"

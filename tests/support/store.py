@@ -1,0 +1,73 @@
+"""Views of the sandbox's store and journal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sandbox import Sandbox
+
+
+AUDIENCE = "LyticsAudience_vip"
+MakeBox = Callable[..., "Sandbox"]  # Opens a sandbox by its options.
+
+
+def attribute_names(box: Sandbox) -> set[str]:
+    """Name the attributes that the store has."""
+    return {row["name"] for row in box.store.attributes.values()}
+
+
+def values_of(box: Sandbox, attribute: str = AUDIENCE) -> dict[int, str]:
+    """Read the values of one attribute, by customer."""
+    numbers = {
+        number
+        for number, row in box.store.attributes.items()
+        if row["name"] == attribute
+    }
+    return {
+        customer: row["attribute_value"]
+        for (customer, number), row in sorted(box.store.values.items())
+        if number in numbers
+    }
+
+
+def put_values(box: Sandbox, values: dict[int, str], attribute: str = AUDIENCE) -> int:
+    """Let the store have had these values before the run; gives the attribute's id."""
+    number = box.store.add_attribute(attribute)
+    for customer, text in values.items():
+        box.store.values[customer, number] = text
+    return number
+
+
+def companies_of(box: Sandbox) -> dict[int, str]:
+    """Read every customer's company."""
+    return {number: _peek(box, number)["company"] for number in box.store.customers}
+
+
+def writes_of(box: Sandbox) -> list[str]:
+    """List the calls that could have written, those that were refused among them."""
+    store = [entry for entry in box.journal if entry.side == "store"]
+    return [entry.endpoint for entry in store if entry.method != "GET"]
+
+
+def contents(box: Sandbox) -> dict[str, Any]:
+    """Everything that the store holds, but for times and the values' own ids."""
+    names = {number: row["name"] for number, row in box.store.attributes.items()}
+    return {
+        "customers": {
+            number: {k: v for k, v in _peek(box, number).items() if "date" not in k}
+            for number in box.store.customers
+        },
+        "attributes": sorted(names.values()),
+        "values": {
+            (customer, names[number]): row["attribute_value"]
+            for (customer, number), row in box.store.values.items()
+        },
+    }
+
+
+def _peek(box: Sandbox, number: int) -> dict[str, Any]:
+    row = box.store.customers.peek(number)
+    assert row is not None
+    return row
