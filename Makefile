@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test nightly scenarios check audit format bench chaos soak load simulate sandbox docs lock clean
+.PHONY: help setup demo test nightly guarantees scenarios check audit format bench chaos soak load simulate sandbox docs lock clean
 
 help: ## List the targets.
 	@grep -Eh '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,6 +49,9 @@ test: $(READY) $(FOREIGN:%=.venv/foreign/%/.ready) ## Run the tests.
 nightly: $(READY) $(FOREIGN:%=.venv/foreign/%/.ready) ## Run the tests, including the long ones, with random examples.
 	@HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest --quiet --numprocesses auto \
 		--dist loadfile --timeout 7200 -m "nightly or not nightly"
+
+guarantees: $(READY) ## List each guarantee with the tests that hold it.
+	@$(BIN)/python -m pytest --quiet --guarantees
 
 scenarios: $(READY) ## Compare the behaviour of both plugins with the recorded behaviour.
 	@cd tests && ../$(BIN)/python -m scenarios compare

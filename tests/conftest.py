@@ -21,6 +21,33 @@ settings.register_profile("nightly", max_examples=10_000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--guarantees`, which lists the tests of each guarantee and runs none."""
+    parser.addoption("--guarantees", action="store_true", help="list the guarantees")
+
+
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Print the tests of each guarantee instead of running any, if asked."""
+    if not config.getoption("guarantees"):
+        return
+    found: dict[str, list[str]] = {}
+    for item in items:
+        for mark in item.iter_markers("guarantee"):
+            name, _, _ = item.nodeid.partition("[")
+            found.setdefault(mark.args[0], []).append(name)
+    for guarantee, names in sorted(found.items()):
+        print(guarantee, *dict.fromkeys(names), sep="\n  ")  # noqa: T201 - a listing
+    items.clear()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A listing that runs no test has not failed."""
+    if session.config.getoption("guarantees"):
+        session.exitstatus = pytest.ExitCode.OK
+
+
 @pytest.fixture
 def make_sandbox() -> Iterator[MakeSandbox]:
     """Open sandboxes by their options; all are closed when the test ends."""

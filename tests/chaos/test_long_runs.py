@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from chaos.load import run_load
 from chaos.runs import run_chaos
 from chaos.soak import run_soak
@@ -11,6 +13,7 @@ def quietly(_: str) -> None:
     """Tell nobody."""
 
 
+@pytest.mark.guarantee("killed-runs-converge")
 def test_runs_that_are_hit_end_with_the_store_equal_to_the_audience() -> None:
     wrong = run_chaos(2, seed=23, members=100, tell=quietly)
 

@@ -74,6 +74,7 @@ def test_meltano_keeps_the_state_that_the_target_printed(first: FirstRun) -> Non
     assert not any(isinstance(value, dict) for value in bookmark.values())
 
 
+@pytest.mark.guarantee("writes-only-differences")
 @pytest.mark.parametrize("option", [[], ["--full-refresh"]])
 def test_a_further_run_writes_nothing(option: list[str], first: FirstRun) -> None:
     before = taken(first.box)

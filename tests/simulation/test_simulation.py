@@ -21,6 +21,8 @@ def most_at_once(seed: int) -> int:
     return simulation.wire.most_at_once
 
 
+@pytest.mark.guarantee("outcomes-add-up")
+@pytest.mark.guarantee("state-never-ahead")
 @pytest.mark.parametrize("part", range(PARTS))
 def test_nothing_is_lost_whatever_goes_wrong(seeds: range, part: int) -> None:
     for seed in seeds[part::PARTS]:

@@ -31,6 +31,7 @@ def _config(api_url: str, **more: object) -> Mapping[str, Any]:
     }
 
 
+@pytest.mark.guarantee("hostile-responses")
 @pytest.mark.parametrize("status", [403, 422])
 @pytest.mark.parametrize(
     "body",
@@ -57,6 +58,7 @@ def test_no_body_of_an_error_breaks_the_target(
     assert_plain(run)
 
 
+@pytest.mark.guarantee("hostile-responses")
 @pytest.mark.parametrize(
     "rows",
     [
@@ -77,6 +79,7 @@ def test_definitions_that_are_none_end_the_run(
     assert_plain(run)
 
 
+@pytest.mark.guarantee("no-token-leaks")
 def test_an_answer_that_repeats_the_token_does_not_bring_it_into_the_log(
     hostile: Callable[..., str],
 ) -> None:
@@ -89,6 +92,7 @@ def test_an_answer_that_repeats_the_token_does_not_bring_it_into_the_log(
     assert TOKEN not in run.stderr
 
 
+@pytest.mark.guarantee("hostile-responses")
 def test_an_answer_of_lytics_is_not_quoted(hostile: Callable[..., str]) -> None:
     body = json.dumps({"message": f"ann@example.com {TOKEN}", "status": 403})
     config = {"api_url": hostile(403, body), "api_token": TOKEN, "audiences": ["x"]}
@@ -101,6 +105,7 @@ def test_an_answer_of_lytics_is_not_quoted(hostile: Callable[..., str]) -> None:
     assert_plain(run)
 
 
+@pytest.mark.guarantee("hostile-responses")
 @pytest.mark.parametrize("body", ["[" * 200_000, '{"data":' * 50_000])
 def test_no_depth_of_an_answer_breaks_the_tap(
     hostile: Callable[..., str], body: str

@@ -27,6 +27,7 @@ def _record(**fields: object) -> dict[str, Any]:
     return {"type": "RECORD", "stream": "vip", "record": fields}
 
 
+@pytest.mark.guarantee("hostile-input")
 @pytest.mark.parametrize(
     "line",
     [
@@ -50,6 +51,7 @@ def test_deep_json_ends_the_run_in_one_line(sandbox: Sandbox, line: str) -> None
     assert contents(sandbox) == before
 
 
+@pytest.mark.guarantee("hostile-input")
 @pytest.mark.parametrize("number", ["1" + "0" * 4000, "1e400", "-1e400", "1e-400"])
 def test_a_huge_number_is_no_id_and_costs_only_its_record(
     sandbox: Sandbox, number: str
@@ -64,6 +66,7 @@ def test_a_huge_number_is_no_id_and_costs_only_its_record(
     assert_plain(run)
 
 
+@pytest.mark.guarantee("hostile-input")
 def test_a_number_that_no_parser_reads_ends_the_run_in_one_line(
     sandbox: Sandbox,
 ) -> None:
@@ -77,6 +80,7 @@ def test_a_number_that_no_parser_reads_ends_the_run_in_one_line(
     assert not writes_of(sandbox)
 
 
+@pytest.mark.guarantee("hostile-input")
 def test_a_huge_value_is_rejected_and_never_cut(sandbox: Sandbox) -> None:
     config = sandbox.target_config(
         id_field="id", map_standard_fields=[{"from": "company", "to": "company"}]
@@ -88,6 +92,7 @@ def test_a_huge_value_is_rejected_and_never_cut(sandbox: Sandbox) -> None:
     assert not writes_of(sandbox)
 
 
+@pytest.mark.guarantee("quoted-names")
 @pytest.mark.parametrize(
     "email",
     [
@@ -112,6 +117,7 @@ def test_an_address_stays_a_value_of_the_query(sandbox: Sandbox, email: str) -> 
     assert not writes_of(sandbox)
 
 
+@pytest.mark.guarantee("offline-schemas")
 def test_a_pattern_that_backtracks_costs_no_time(sandbox: Sandbox) -> None:
     schema = json.loads(json.dumps(SCHEMA))
     schema["schema"]["properties"]["company"] = {"pattern": "^(a+)+$"}
@@ -124,6 +130,7 @@ def test_a_pattern_that_backtracks_costs_no_time(sandbox: Sandbox) -> None:
     assert run.outcomes == {"rejected": 1}
 
 
+@pytest.mark.guarantee("offline-schemas")
 def test_a_schema_makes_the_target_fetch_nothing(sandbox: Sandbox) -> None:
     schema = json.loads(json.dumps(SCHEMA))
     schema["schema"]["properties"]["company"] = {"$ref": f"{sandbox.url}/_sandbox/x"}

@@ -27,6 +27,7 @@ def _schema(stream: str, *fields: str, keys: tuple[str, ...] = ()) -> dict[str, 
     }
 
 
+@pytest.mark.guarantee("log-injection")
 @pytest.mark.parametrize("name", [FORGED, ESCAPES], ids=["line", "escapes"])
 @pytest.mark.parametrize(
     "lines_of",
@@ -53,6 +54,7 @@ def test_a_taps_names_forge_no_line_of_the_target(
     assert_plain(run)
 
 
+@pytest.mark.guarantee("log-injection")
 @pytest.mark.parametrize("name", [FORGED, ESCAPES], ids=["line", "escapes"])
 def test_settings_forge_no_line(sandbox: Sandbox, name: str) -> None:
     config = sandbox.target_config(
@@ -65,6 +67,7 @@ def test_settings_forge_no_line(sandbox: Sandbox, name: str) -> None:
     assert_plain(run)
 
 
+@pytest.mark.guarantee("log-injection")
 @pytest.mark.parametrize("words", [FORGED, ESCAPES], ids=["line", "escapes"])
 @pytest.mark.parametrize("status", [302, 403, 422])
 def test_bigcommerces_words_forge_no_line(
@@ -85,6 +88,7 @@ def test_bigcommerces_words_forge_no_line(
     assert_plain(run)
 
 
+@pytest.mark.guarantee("log-injection")
 @pytest.mark.parametrize("words", [FORGED, ESCAPES], ids=["line", "escapes"])
 def test_lytics_names_forge_no_line_of_the_tap(
     hostile: Callable[..., str], words: str

@@ -29,6 +29,7 @@ def run(case: Case, jobs: Jobs) -> Ended:
     return jobs.run(job, [answers], place=case.get("Place"))
 
 
+@pytest.mark.guarantee("corrupted-responses")
 @pytest.mark.parametrize("case", cases("tap"), ids=lambda case: case.name)
 def test_what_once_broke_ends_as_it_should(case: Case, jobs: Jobs) -> None:
     ended = run(case, jobs)

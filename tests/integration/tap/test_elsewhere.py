@@ -6,6 +6,8 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from sandbox import Fault
 from support.plugins import run_tap
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     Config = Callable[..., dict[str, Any]]
 
 
+@pytest.mark.guarantee("token-stays-on-host")
 def test_a_redirect_to_another_host_gets_no_token(
     make_sandbox: Callable[..., Sandbox], config_of: Config
 ) -> None:
@@ -31,6 +34,7 @@ def test_a_redirect_to_another_host_gets_no_token(
     assert not run.records
 
 
+@pytest.mark.guarantee("token-stays-on-host")
 def test_no_netrc_puts_its_own_credentials_in_the_tokens_place(
     sandbox: Sandbox, config_of: Config, tmp_path: Path
 ) -> None:
@@ -43,6 +47,7 @@ def test_no_netrc_puts_its_own_credentials_in_the_tokens_place(
     assert len(run.records) == sandbox.options.members
 
 
+@pytest.mark.guarantee("private-files")
 def test_the_state_names_no_person(
     make_sandbox: Callable[..., Sandbox], config_of: Config, tmp_path: Path
 ) -> None:

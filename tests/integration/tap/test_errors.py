@@ -133,6 +133,7 @@ def test_an_audience_that_is_not_what_it_was_ends_the_run(
     assert expected in error
 
 
+@pytest.mark.guarantee("no-token-leaks")
 def test_settings_of_the_wrong_type_are_named_and_never_quoted(
     sandbox: Sandbox, config_of: Config
 ) -> None:

@@ -96,6 +96,7 @@ def rows_covered(config: dict[str, Any], state: dict[str, Any]) -> int:
     return int(rows)
 
 
+@pytest.mark.guarantee("full-disk")
 def test_a_whole_scan_that_fills_the_disk_goes_on_once_there_is_room(
     box: Sandbox, config: dict[str, Any], start_tap: Start
 ) -> None:
@@ -124,6 +125,7 @@ def test_the_state_goes_no_further_than_what_a_full_ledger_kept(
     assert rows_covered(config, tap.state) == len(tap.covered)
 
 
+@pytest.mark.guarantee("full-disk")
 def test_a_change_pass_that_fills_the_disk_loses_nobody_and_tells_no_false_exit(
     box: Sandbox, config: dict[str, Any], start_tap: Start
 ) -> None:
@@ -184,6 +186,7 @@ def test_an_output_that_fills_its_disk_is_told(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.guarantee("full-disk")
 @pytest.mark.parametrize(
     ("of_the_folder", "of_the_file"),
     [(0o700, 0o400), (0o500, 0o600), (0o600, 0o600)],

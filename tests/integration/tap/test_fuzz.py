@@ -42,6 +42,7 @@ def test_good_answers_are_no_errors(job: str, jobs: Jobs) -> None:
     assert jobs.run(job).status == 0
 
 
+@pytest.mark.guarantee("corrupted-responses")
 @pytest.mark.parametrize("way", WAYS)
 def test_every_way_goes_through_every_call(way: str, jobs: Jobs) -> None:
     spoil = Spoil(way=way, times=FOREVER, seed=7)
@@ -50,6 +51,7 @@ def test_every_way_goes_through_every_call(way: str, jobs: Jobs) -> None:
         jobs.run(job, [spoil])
 
 
+@pytest.mark.guarantee("corrupted-responses")
 @settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(job=st.sampled_from(list(JOBS)), plan=plans)
 def test_garbled_answers_end_in_order(job: str, plan: list[Spoil], jobs: Jobs) -> None:

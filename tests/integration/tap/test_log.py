@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from support.plugins import run_tap
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ def test_a_start_date_in_the_future_is_only_a_warning(
     assert "start_date is in the future" in warnings[0]
 
 
+@pytest.mark.guarantee("no-token-leaks")
 def test_nothing_secret_is_logged_even_at_debug(
     sandbox: Sandbox, config_of: Config
 ) -> None:
@@ -36,6 +39,7 @@ def test_nothing_secret_is_logged_even_at_debug(
     assert sandbox.options.lytics_token not in run.stderr
 
 
+@pytest.mark.guarantee("private-files")
 def test_no_persons_data_is_logged(
     make_sandbox: Callable[..., Sandbox], config_of: Config
 ) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+import pytest
+
 from support.plugins import run_tap
 
 if TYPE_CHECKING:
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 DEAD_PROXY = "http://127.0.0.1:9"  # Nothing listens there: a call through it fails.
 
 
+@pytest.mark.guarantee("token-stays-on-host")
 def test_a_loopback_address_is_not_asked_through_a_proxy(sandbox: Sandbox) -> None:
     config = sandbox.tap_config(audiences=["vip_customers"], existing_users=True)
     inherited = {k: v for k, v in os.environ.items() if k.lower() != "no_proxy"}

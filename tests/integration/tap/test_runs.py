@@ -83,6 +83,7 @@ def test_several_audiences_have_a_stream_and_a_place_each(
     assert set(run.state["bookmarks"]) == {VIP, "newsletter_readers", "nobody_yet"}
 
 
+@pytest.mark.guarantee("tap-resumes-after-kill")
 @pytest.mark.parametrize("seed", range(KILLS))
 def test_a_killed_scan_goes_on_behind_the_last_page_that_the_state_covers(
     seed: int,

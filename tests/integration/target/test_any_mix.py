@@ -172,6 +172,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("mix")
 
 
+@pytest.mark.guarantee("one-bad-record-one-reject")
 @settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow])
 @given(kinds=KINDS, readings=READINGS, faults=FAULTS)
 def test_good_records_are_written_and_bad_ones_come_back_mended(

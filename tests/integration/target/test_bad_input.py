@@ -120,6 +120,8 @@ def test_settings_that_cannot_work_are_refused(
     assert_refused(got, box, *words)
 
 
+@pytest.mark.guarantee("hostile-input")
+@pytest.mark.guarantee("invalid-input-writes-nothing")
 @pytest.mark.parametrize(
     ("lines", "words"),
     [

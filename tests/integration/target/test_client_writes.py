@@ -116,6 +116,7 @@ def test_creation_rejects_bad_rows_without_duplicates(
     assert {f"new{n}@example.com" for n in written.done if n != 13} <= set(emails)
 
 
+@pytest.mark.guarantee("no-duplicate-customer")
 @pytest.mark.parametrize(
     "kind", ["500", "503_after", "cut", "cut_after", "truncated", "not_json", "429"]
 )

@@ -28,6 +28,7 @@ def by_number(values: dict[str, str]) -> dict[int, str]:
     return {int(number): value for number, value in values.items()}
 
 
+@pytest.mark.guarantee("invalid-input-writes-nothing")
 @pytest.mark.parametrize("case", IN_PROCESS, ids=lambda case: case.name)
 def test_what_once_broke_ends_as_it_should(
     case: Case,

@@ -132,6 +132,7 @@ def test_who_was_not_seen_under_the_version_loses_the_value(
     assert got.state == {"n": 3}
 
 
+@pytest.mark.guarantee("no-false-exit")
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
@@ -212,6 +213,7 @@ def test_a_matched_member_counts_as_seen(members: Sandbox, run: RunTarget) -> No
     assert got.outcomes == {"unchanged": 2}
 
 
+@pytest.mark.guarantee("schema-change")
 def test_a_new_schema_in_the_middle_forgets_nobody(
     members: Sandbox, run: RunTarget
 ) -> None:
@@ -248,6 +250,7 @@ def assert_stopped(got: Run, *words: str) -> None:
         assert word in complaint
 
 
+@pytest.mark.guarantee("mass-clear-guard")
 def test_a_version_that_would_clear_too_many_clears_nobody(
     crowd: Sandbox, run: RunTarget, config_of: Callable[[Sandbox], dict[str, Any]]
 ) -> None:

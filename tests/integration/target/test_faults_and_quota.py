@@ -61,6 +61,7 @@ def test_a_small_quota_is_waited_for(make_box: MakeBox, config_of: ConfigOf) -> 
     assert "for the store's quota" in got.stderr
 
 
+@pytest.mark.guarantee("quota-share")
 def test_a_quota_that_others_eat_is_shared(
     make_box: MakeBox, config_of: ConfigOf
 ) -> None:
@@ -150,6 +151,7 @@ def check_faults(
     assert [entry for entry in box.journal if entry.extra_keys] == []
 
 
+@pytest.mark.guarantee("bounded-retries")
 def test_faults_of_every_kind_end_with_the_right_store(
     make_box: MakeBox, config_of: ConfigOf
 ) -> None:
@@ -165,6 +167,7 @@ def test_many_faults_of_every_kind_end_with_the_right_store(
     check_faults(seed, 0.02, make_box, config_of)
 
 
+@pytest.mark.guarantee("bounded-retries")
 def test_a_store_that_never_answers_well_ends_the_run_behind_its_state(
     run: RunTarget, box: Sandbox
 ) -> None:
@@ -221,6 +224,7 @@ def test_a_redirect_to_nowhere_is_told_as_one(run: RunTarget, box: Sandbox) -> N
     assert "302" in complaint
 
 
+@pytest.mark.guarantee("token-stays-on-host")
 @pytest.mark.parametrize("match", ["GET /customers/attributes", "PUT /customers"])
 def test_a_redirect_to_another_host_gets_no_token(
     match: str, run: RunTarget, box: Sandbox

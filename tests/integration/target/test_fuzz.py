@@ -195,6 +195,7 @@ def test_very_many_altered_lines_end_in_order(
     read_all(text, config)
 
 
+@pytest.mark.guarantee("invalid-input-writes-nothing")
 @settings(max_examples=60)
 @given(text=st.binary(max_size=300) | st.text(max_size=200).map(str.encode))
 def test_any_bytes_end_in_order(text: bytes, config: dict[str, Any]) -> None:

@@ -113,6 +113,7 @@ def _people(found: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+@pytest.mark.guarantee("state-never-ahead")
 def test_a_killed_run_ends_as_if_it_had_not_been(
     make_box: MakeBox,
     config_of: Callable[[Sandbox], dict[str, Any]],

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 VALUES = "PUT /customers/attribute-values"
 
 
+@pytest.mark.guarantee("deleted-attribute")
 @pytest.mark.parametrize("fault", ["", "empty_body", "not_json"])
 def test_no_record_is_rejected_for_an_attribute_that_was_deleted(
     box: Sandbox, config: dict[str, Any], tmp_path: Path, fault: str

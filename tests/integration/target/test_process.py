@@ -59,6 +59,7 @@ def run_with(
 # Secrets.
 
 
+@pytest.mark.guarantee("no-token-leaks")
 def test_even_for_debugging_no_token_is_told(
     config: dict[str, Any], box: Sandbox
 ) -> None:
@@ -71,6 +72,7 @@ def test_even_for_debugging_no_token_is_told(
     assert "DEBUG" in got.stderr
 
 
+@pytest.mark.guarantee("token-stays-on-host")
 def test_a_proxy_of_the_environment_gets_nothing_meant_for_this_machine(
     config: dict[str, Any], box: Sandbox
 ) -> None:

@@ -57,6 +57,7 @@ def test_mended_rejects_complete_the_store(
     assert values_of(box).keys() == {1001, 1002, 1003, 1004, 1005}
 
 
+@pytest.mark.guarantee("private-files")
 def test_a_reject_is_a_singer_line_with_its_reason_for_its_owner_alone(
     config: dict[str, Any], run: RunTarget
 ) -> None:
@@ -74,6 +75,7 @@ def test_a_reject_is_a_singer_line_with_its_reason_for_its_owner_alone(
     assert Path(config["rejects_path"]).stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.guarantee("schema-change")
 def test_each_reject_stands_below_the_schema_that_it_came_under(
     run: RunTarget,
 ) -> None:
@@ -167,6 +169,7 @@ def test_no_state_comes_before_its_rejects_are_kept(
     assert '"no. 1"' in kept
 
 
+@pytest.mark.guarantee("full-disk")
 def test_rejects_that_cannot_be_kept_end_the_run(run: RunTarget, box: Sandbox) -> None:
     lines = [record(1001, company="New"), state(1), record("no. 2"), state(2)]
 
@@ -263,6 +266,7 @@ def test_an_id_that_the_store_cannot_even_read_is_nobodys(
     assert got.rejects[1]["reject"]["code"] == "unknown_customer"
 
 
+@pytest.mark.guarantee("unconfirmed-is-not-written")
 def test_a_row_that_is_never_confirmed_is_not_taken_for_written(
     run: RunTarget, box: Sandbox
 ) -> None:

@@ -177,6 +177,7 @@ def check_moments(
         assert_ended(got, box, number, sent=30)
 
 
+@pytest.mark.guarantee("graceful-shutdown")
 def test_whatever_the_moment_state_covers_only_what_is_written(
     make_box: MakeBox,
     config_of: Callable[[Sandbox], dict[str, Any]],

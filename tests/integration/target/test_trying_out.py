@@ -206,6 +206,7 @@ def test_a_created_customer_is_in_the_changes_with_the_new_id(
     }
 
 
+@pytest.mark.guarantee("unwritable-file-found-first")
 @pytest.mark.parametrize("setting", ["rejects_path", "changes_path", "summary_path"])
 def test_a_file_that_cannot_be_written_is_told_before_anything_is(
     setting: str, run: RunTarget, box: Sandbox, tmp_path: Path

@@ -180,6 +180,7 @@ def test_two_members_with_one_id_are_warned_about(run: RunTarget) -> None:
     assert "same customer id" in got.stderr
 
 
+@pytest.mark.guarantee("writes-only-differences")
 def test_a_second_run_of_the_same_records_writes_nothing(
     box: Sandbox, run: RunTarget
 ) -> None:

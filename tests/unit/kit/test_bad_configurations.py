@@ -101,6 +101,7 @@ TABLE: list[tuple[str, object, str]] = [
 ]
 
 
+@pytest.mark.guarantee("token-stays-on-host")
 @both
 @pytest.mark.parametrize(("name", "value", "start"), TABLE)
 def test_bad_setting_is_refused(

@@ -152,6 +152,7 @@ def test_no_cookie_is_kept(session: HttpSession, server: Server) -> None:
     assert all("Cookie" not in headers for _, _, headers, _ in server.requests)
 
 
+@pytest.mark.guarantee("token-stays-on-host")
 def test_netrc_and_proxy_are_not_used(
     server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -18,6 +18,7 @@ def record(text: str, *args: object) -> EscapedLogRecord:
     return EscapedLogRecord("x", logging.INFO, "file", 1, text, args, None)
 
 
+@pytest.mark.guarantee("log-injection")
 @given(text=st.text())
 @example(text="a\nb\x1b[2J\u202e\u2028\ud800")
 def test_message_is_one_printable_line(text: str) -> None:

@@ -121,6 +121,7 @@ def without_a_licence(project: Project) -> None:
     project.install("idna", "3.10", "Summary: none")
 
 
+@pytest.mark.guarantee("pinned-dependencies")
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
@@ -209,6 +210,7 @@ def test_the_status_tells_whether_anything_was_found(
     assert len(done.stdout.splitlines()) == status
 
 
+@pytest.mark.guarantee("pinned-dependencies")
 def test_this_project_declares_what_it_imports_and_locks_what_it_declares() -> None:
     lock, wrong = read_lock((ROOT / "requirements.txt").read_text(encoding="utf-8"))
 

@@ -8,6 +8,7 @@ from audit.lock import read_lock
 from sound_project import HASH, LOCK
 
 
+@pytest.mark.guarantee("pinned-dependencies")
 @pytest.mark.parametrize(
     "line",
     [

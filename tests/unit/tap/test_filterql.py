@@ -42,6 +42,7 @@ def test_a_time_is_in_utc_and_rounded_down() -> None:
     assert client.time_literal(AT.astimezone(zone)) == '"2026-11-23T07:00:00Z"'
 
 
+@pytest.mark.guarantee("quoted-names")
 @pytest.mark.parametrize(
     "slug", ["", "a b", "a'b", 'a"b', "a`b", "VIP", "a)", "a\n", "é"]
 )
@@ -61,6 +62,7 @@ def test_a_field_that_could_end_its_quotes_is_refused(name: str) -> None:
         client.members_filter("vip", required=[name])
 
 
+@pytest.mark.guarantee("quoted-names")
 @given(name=st.text(min_size=1, max_size=30))
 def test_a_field_means_itself_or_is_refused(name: str) -> None:
     try:

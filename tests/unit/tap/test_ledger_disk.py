@@ -42,6 +42,7 @@ def copy_of(path: str, name: str) -> Path:
     return copy
 
 
+@pytest.mark.guarantee("tap-resumes-after-kill")
 def test_no_commit_is_taken_back_by_a_power_cut(path: str) -> None:
     connection = open_file(path, NO_CLAIM)
     [synchronous] = connection.execute("PRAGMA synchronous").fetchone()
@@ -51,6 +52,7 @@ def test_no_commit_is_taken_back_by_a_power_cut(path: str) -> None:
     assert (synchronous, journal) == (FULL, "wal")
 
 
+@pytest.mark.guarantee("tap-resumes-after-kill")
 def test_a_state_is_written_when_the_ledger_has_what_it_covers(
     full_job: Job, path: str, collected: type[Any]
 ) -> None:
@@ -105,6 +107,7 @@ def test_a_page_of_which_nothing_is_new_costs_no_wait_for_the_disk(
     assert len(set(sizes)) == 1
 
 
+@pytest.mark.guarantee("tap-resumes-after-kill")
 @pytest.mark.parametrize("written", [0.0, 0.1, 0.5, 0.9, 1.0])
 @pytest.mark.parametrize("at_write", [2, 3, 6])
 def test_a_commit_that_the_power_cut_in_two_loses_nobody(

@@ -111,6 +111,7 @@ def test_a_folder_that_is_missing_is_told(make_job: MakeJob, tmp_path: Path) -> 
         job.run()
 
 
+@pytest.mark.guarantee("private-files")
 def test_only_the_owner_can_read_the_ledger(job: Job, path: str) -> None:
     job.run()
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from support.lytics import ID
 
 if TYPE_CHECKING:
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     MakeJob = Callable[..., Any]
 
 
+@pytest.mark.guarantee("tap-resumes-after-kill")
 def test_what_a_killed_target_never_wrote_comes_again(full_job: Job) -> None:
     full_job.run()
     kept = full_job.state  # The last state that the target printed.

@@ -24,6 +24,7 @@ def warnings_in(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [r.getMessage() for r in caplog.records if "Lytics counts" in r.getMessage()]
 
 
+@pytest.mark.guarantee("incomplete-scan-repeated")
 def test_a_scan_that_is_short_is_told_and_made_once_more(
     make_job: MakeJob, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -91,6 +92,7 @@ def test_nobody_has_left_because_a_count_fell_to_nothing(
     assert not job.run().sent()
 
 
+@pytest.mark.guarantee("incomplete-scan-repeated")
 def test_a_page_that_was_lost_behind_a_cursor_that_stays_the_same_is_missed(
     make_job: MakeJob, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -105,6 +107,7 @@ def test_a_page_that_was_lost_behind_a_cursor_that_stays_the_same_is_missed(
     assert len(second) == EVERYBODY
 
 
+@pytest.mark.guarantee("incomplete-scan-repeated")
 @pytest.mark.parametrize("interval", [0, 24])
 def test_a_total_that_always_lies_does_not_make_every_pass_a_whole_scan(
     interval: int, make_job: MakeJob, caplog: pytest.LogCaptureFixture

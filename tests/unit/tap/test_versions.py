@@ -42,6 +42,7 @@ def test_changes_between_scans_bear_the_version_of_the_last_one(
     assert not output.activated
 
 
+@pytest.mark.guarantee("no-false-exit")
 @pytest.mark.parametrize("spoil", ["row_missing", "empty_page"])
 def test_a_scan_that_answers_short_activates_nothing(
     spoil: str, make_job: MakeJob
@@ -73,6 +74,7 @@ def test_an_audience_that_turns_invalid_while_it_is_scanned_activates_nothing(
     assert not output.activated
 
 
+@pytest.mark.guarantee("no-false-exit")
 @pytest.mark.parametrize(("cursor_is_known", "activates"), [(True, 0), (False, 1)])
 def test_a_resumed_scan_activates_nothing_unless_it_began_afresh(
     cursor_is_known: bool,  # noqa: FBT001 - a table

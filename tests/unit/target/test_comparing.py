@@ -12,6 +12,7 @@ from target_bigcommerce.fields import ATTRIBUTE_TYPES, CUSTOMER_FIELDS, has_fiel
 from target_bigcommerce.plan import needs_write
 
 
+@pytest.mark.guarantee("writes-only-differences")
 @pytest.mark.parametrize(
     ("name", "old", "new", "is_same"),
     [

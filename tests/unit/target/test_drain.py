@@ -171,6 +171,7 @@ def test_a_record_waits_no_longer_than_its_limit(
 # A dry run.
 
 
+@pytest.mark.guarantee("dry-run-writes-nothing")
 def test_a_dry_run_writes_nothing_at_all(
     box: Sandbox,
     make_job: MakeJob,

@@ -49,6 +49,7 @@ def test_unreadable_body_leaves_the_status(body: bytes) -> None:
     assert read_error_details(413, body) == ErrorDetails(status=413)
 
 
+@pytest.mark.guarantee("hostile-responses")
 @given(st.binary() | st.recursive(st.none() | st.text(), st.lists).map(json.dumps))
 def test_no_body_breaks_reading(body: bytes | str) -> None:
     text = body if isinstance(body, bytes) else body.encode()

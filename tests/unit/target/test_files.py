@@ -40,6 +40,7 @@ def test_lines_are_appended_one_below_the_other(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.guarantee("private-files")
 def test_only_the_owner_can_read_it(tmp_path: Path) -> None:
     path = tmp_path / "lines"
 
@@ -95,6 +96,7 @@ def test_a_pipe_can_take_the_lines(tmp_path: Path) -> None:
     os.close(reader)
 
 
+@pytest.mark.guarantee("full-disk")
 @needs_full
 def test_a_full_disk_is_an_error_that_names_the_setting() -> None:
     with pytest.raises(OutputError) as caught:

@@ -172,6 +172,7 @@ def test_greedy_app_does_not_starve_this_one(other: int) -> None:
     assert simulation.used >= min(0.49, 0.98 - other / QUOTA) * 5 * QUOTA
 
 
+@pytest.mark.guarantee("quota-share")
 @pytest.mark.parametrize("other", [0, 20, 75])
 @pytest.mark.parametrize("share", [0.5, 0.25, 0.1])
 @pytest.mark.parametrize("spread", [True, False])

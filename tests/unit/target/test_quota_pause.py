@@ -138,6 +138,7 @@ states = st.builds(
 )
 
 
+@pytest.mark.guarantee("quota-share")
 @given(states)
 def test_no_request_exceeds_the_share_or_the_reserve(state: QuotaState) -> None:
     may_start = pause_before_request(state) == 0.0 and state.remaining > 0

@@ -72,6 +72,7 @@ def test_date_out_of_range_counts_as_absent() -> None:
     assert read_rate_limits({"Date": beyond, "Retry-After": beyond}) == RateLimits()
 
 
+@pytest.mark.guarantee("hostile-responses")
 def test_wait_is_capped_at_15_minutes() -> None:
     limits = read_rate_limits(
         {"Retry-After": "999999", "X-Rate-Limit-Time-Reset-Ms": "9e9"}

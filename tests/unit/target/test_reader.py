@@ -84,6 +84,7 @@ def test_a_duplicate_key_counts_the_last_time() -> None:
     assert read_message(b'{"type":"A","v":1,"v":2}') == {"type": "A", "v": 2}
 
 
+@pytest.mark.guarantee("hostile-input")
 def test_a_line_without_an_end_is_refused_before_it_fills_the_memory() -> None:
     listener = Listener()
 

@@ -148,6 +148,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.guarantee("no-token-leaks")
 @given(changed=st.dictionaries(st.sampled_from(sorted(PROPERTIES)), VALUES, min_size=1))
 def test_any_configuration_works_or_has_unquoted_errors(
     changed: Config,

@@ -136,6 +136,7 @@ def without_a_row(page: int) -> Callable[[str, Any], Any]:
     return tell
 
 
+@pytest.mark.guarantee("unconfirmed-is-not-written")
 @pytest.mark.parametrize("page", [1, 2])
 @pytest.mark.parametrize(
     "stated", [{}, {"total_pages": None}, {"per_page": None}], ids=str
