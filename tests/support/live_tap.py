@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from support.plugins import BIN, SECRETS
+from support.processes import PluginProcess
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,23 +30,30 @@ class RunningTap:
     ) -> None:
         self._config = config
         self._errors = folder / "stderr"
-        args = [*through, str(BIN / "tap-lytics")]
+        args = []
         for name, value in (("config", config), ("state", state)):
             if value is not None:
                 path = folder / f"{name}.json"
                 path.write_text(json.dumps(value), encoding="utf-8")
                 args += [f"--{name}", str(path)]
         with self._errors.open("w") as stderr:
-            self.process = subprocess.Popen(
-                args, stdout=subprocess.PIPE, stderr=stderr, encoding="utf-8"
+            self.process: PluginProcess | subprocess.Popen[bytes] = (
+                subprocess.Popen(
+                    [*through, str(BIN / "tap-lytics"), *args],
+                    stdout=subprocess.PIPE,
+                    stderr=stderr,
+                )
+                if through
+                else PluginProcess("tap-lytics", args, stderr=stderr)
             )
+        assert self.process.stdout is not None
+        self._lines = open(self.process.stdout.fileno(), "rb", closefd=False)  # noqa: SIM115 - a descriptor
         self.messages: list[dict[str, Any]] = []
 
     def read(self, kind: str | None = None, number: int = 1) -> dict[str, Any]:
         """Read until so many messages of a kind came; gives the last."""
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            if not line.endswith("\n"):
+        for line in self._lines:
+            if not line.endswith(b"\n"):
                 break  # Cut by a kill.
             message: dict[str, Any] = json.loads(line)
             self.messages.append(message)

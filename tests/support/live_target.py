@@ -10,7 +10,8 @@ import subprocess
 import threading
 from typing import TYPE_CHECKING, Any, Self
 
-from support.plugins import BIN, Run, examine, to_text, with_files
+from support.plugins import Run, examine, to_text, with_files
+from support.processes import PluginProcess
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,13 +39,12 @@ class LiveTarget:
         path.write_text(json.dumps(self._config), encoding="utf-8")
         self._errors = folder / "target.err"
         with self._errors.open("wb") as errors:
-            self._process = subprocess.Popen(
-                [str(BIN / "target-bigcommerce"), "--config", str(path)],
+            self._process = PluginProcess(
+                "target-bigcommerce",
+                ["--config", str(path)],
                 stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
                 stderr=errors,
-                env={**os.environ, "PYTHONFAULTHANDLER": "1", **(env or {})},
-                bufsize=0,
+                env={**os.environ, **(env or {})},
             )
         self._printed = b""
 
@@ -92,7 +92,6 @@ class LiveTarget:
 
     def state(self) -> dict[str, Any]:
         """Wait for the next STATE."""
-        assert self._process.stdout is not None
         while b"\n" not in self._printed:
             ready, _, _ = select.select([self._process.stdout], [], [], PATIENCE)
             assert ready, "no STATE came"
@@ -105,7 +104,6 @@ class LiveTarget:
 
     def end(self, timeout: float = PATIENCE) -> Run:
         """Wait until it ends, its input open or not; what it left behind."""
-        assert self._process.stdout is not None
         status = self._wait(timeout)
         stdout = (self._printed + self._process.stdout.read()).decode()
         run = Run(

@@ -7,10 +7,14 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
+
+from support.processes import PluginProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -165,22 +169,22 @@ def run_pipe(
         folder = Path(name)
         given = {"--config": tap_config, "--catalog": catalog, "--state": state}
         full = with_files(target_config, folder)
-        tap = _open("tap-lytics", _write(folder, given), folder / "tap.err")
-        target = _open(
-            "target-bigcommerce",
-            _write(folder, {"--config": full}, prefix="target-"),
-            folder / "target.err",
-            stdin=tap.stdout,
-        )
-        assert tap.stdout is not None
-        tap.stdout.close()  # The target holds the only reading end now.
-        stdout, _ = target.communicate(timeout=timeout)
-        tap.wait(timeout=timeout)
+        with (folder / "tap.err").open("w") as stderr:
+            tap = PluginProcess("tap-lytics", _write(folder, given), stderr=stderr)
+        with (folder / "target.err").open("w") as stderr, tap.stdout as records:
+            target = PluginProcess(
+                "target-bigcommerce",
+                _write(folder, {"--config": full}, prefix="target-"),
+                stdin=records,
+                stderr=stderr,
+            )
+        status, stdout = _finish(target, timeout)
+        tap_status = tap.wait(timeout)
         errors = [(folder / f"{side}.err").read_text() for side in ("tap", "target")]
-        loaded = Run(status=target.returncode, stdout=stdout, stderr=errors[1])
+        loaded = Run(status=status, stdout=stdout, stderr=errors[1])
         loaded = examine(loaded, full, None)
     assert_no_secret((stdout, *errors), tap_config)
-    return Run(status=tap.returncode, stdout="", stderr=errors[0]), loaded
+    return Run(status=tap_status, stdout="", stderr=errors[0]), loaded
 
 
 def assert_sums(summary: Mapping[str, Any]) -> None:
@@ -206,19 +210,41 @@ def _run(
     timeout: float,
     stdin: str = "",
 ) -> Run:
-    with tempfile.TemporaryDirectory() as folder:
-        options = _write(Path(folder), files)
-        done = subprocess.run(
-            [str(BIN / executable), *options, *args],
-            input=stdin,
-            capture_output=True,
-            encoding="utf-8",
-            timeout=timeout,
-            check=False,
-            env=None if env is None else dict(env),
-        )
-    assert_no_secret((done.stdout, done.stderr), files["--config"] or {})
-    return Run(status=done.returncode, stdout=done.stdout, stderr=done.stderr)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        options = [*_write(folder, files), *args]
+        with (folder / "stderr").open("w+b") as stderr:
+            process = PluginProcess(
+                executable, options, stdin=subprocess.PIPE, stderr=stderr, env=env
+            )
+            writer = threading.Thread(target=_feed, args=(process.stdin, stdin))
+            writer.start()
+            status, stdout = _finish(process, timeout)
+            writer.join()
+            stderr.seek(0)
+            run = Run(status=status, stdout=stdout, stderr=stderr.read().decode())
+    assert_no_secret((run.stdout, run.stderr), files["--config"] or {})
+    return run
+
+
+def _feed(pipe: IO[bytes], text: str) -> None:
+    # A plugin may exit before it has read everything.
+    with suppress(BrokenPipeError), pipe:
+        rest = memoryview(text.encode())
+        while rest:
+            rest = rest[pipe.write(rest) :]
+
+
+def _finish(process: PluginProcess, timeout: float) -> tuple[int, str]:
+    """Read to the end and wait; a plugin that does not end in time is killed."""
+    timer = threading.Timer(timeout, process.kill)
+    timer.start()
+    try:
+        with process.stdout:
+            stdout = process.stdout.read().decode()
+        return process.wait(), stdout
+    finally:
+        timer.cancel()
 
 
 def _write(
@@ -232,19 +258,6 @@ def _write(
             path.write_text(json.dumps(value), encoding="utf-8")
             options += [option, str(path)]
     return options
-
-
-def _open(
-    executable: str, options: Sequence[str], errors: Path, stdin: IO[str] | None = None
-) -> subprocess.Popen[str]:
-    with errors.open("w") as stderr:
-        return subprocess.Popen(
-            [str(BIN / executable), *options],
-            stdin=stdin or subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            encoding="utf-8",
-        )
 
 
 def _is_state(message: Mapping[str, Any]) -> bool:
