@@ -31,7 +31,9 @@ def test_a_killed_full_refresh_leaves_nothing_out(
     make_sandbox: Callable[..., Sandbox],
     make_project: Callable[[Sandbox], MeltanoProject],
 ) -> None:
-    box = make_sandbox(members=MEMBERS, without_id=0, unknown_id=0, refused=0)
+    box = make_sandbox(
+        members=MEMBERS, without_id=0, unknown_id=0, refused=0, quota=10_000
+    )
     project = make_project(box)
     finished = project.run("run", *JOB)
     whole = values_of(box, f"LyticsAudience_{VIP}")
