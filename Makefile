@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test nightly guarantees scenarios check audit format bench chaos soak load simulate sandbox docs lock clean
+.PHONY: help setup demo test nightly guarantees scenarios check audit format bench soak simulate sandbox docs lock clean
 
 help: ## List the targets.
 	@grep -Eh '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -73,20 +73,8 @@ format: $(READY) ## Format the sources.
 bench: $(READY) ## Measure speed relative to reference implementations.
 	@$(BIN)/python -m bench
 
-# Optional arguments: RUNS=3, EXITS=versions, MINUTES=2, MEMBERS=10000, SEED=7.
-SEEDED = $(if $(SEED),--seed $(SEED))
-
-chaos: $(READY) ## Kill Meltano runs at random, then compare store and audience.
-	@cd tests && ../$(BIN)/python -m chaos runs $(if $(RUNS),--runs $(RUNS)) \
-		$(if $(EXITS),--exits $(EXITS)) $(SEEDED)
-
-soak: $(READY) ## Run both plugins under faults for 30 minutes; draws docs/soak.svg.
-	@cd tests && ../$(BIN)/python -m chaos soak $(if $(MINUTES),--minutes $(MINUTES)) \
-		--svg ../docs/soak.svg $(SEEDED)
-
-load: $(READY) ## Export 10,000, 100,000 and 1,000,000 members (slow).
-	@cd tests && ../$(BIN)/python -m chaos load $(if $(MEMBERS),--members $(MEMBERS)) \
-		$(SEEDED)
+soak: $(READY) ## Run both plugins for an hour under kills and faults.
+	@$(BIN)/python -m pytest --quiet --timeout 7200 -m nightly tests/e2e/test_kills_and_soak.py
 
 simulate: $(READY) ## Simulate 10,000 seeds of faults and crashes; SEED=N replays one.
 	@cd tests && ../$(BIN)/python -m simulation $(if $(SEED),--seed $(SEED))

@@ -1,1 +1,0 @@
-"""Long runs of both plugins on bad days: `make chaos`, `make soak`, `make load`."""
