@@ -1,7 +1,7 @@
-"""Every field of the hosted job's form has its equal; a test names each.
+"""Every field of the hosted job's form has a counterpart, tested field by field.
 
-The form is filled in three times: as it comes, with everything in it that has a
-default, and with Existing Users left unticked.
+The form is filled in three times: with defaults, with every optional field, and with
+Existing Users unticked.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ NEW = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Export:
-    """A sandbox, and what the exports into it said."""
+    """A sandbox and the runs that exported into it."""
 
     box: Sandbox
     runs: list[Run]
 
     @property
     def customer(self) -> int:
-        """Whose profile is NEW."""
+        """The id of the customer whose profile is NEW."""
         return int(self.box.lytics.member(0)["bigcommerce_customer_id"])
 
     def run(
@@ -48,7 +48,7 @@ class Export:
         target: Mapping[str, Any],
         state: Mapping[str, Any] | None = None,
     ) -> None:
-        """Run the pipe; both sides must end well."""
+        """Run the pipe; both plugins must succeed."""
         extracted, loaded = run_pipe(
             self.box.tap_config(**tap),
             self.box.target_config(id_field="bigcommerce_customer_id", **target),
@@ -60,8 +60,8 @@ class Export:
 
 
 @pytest.fixture(scope="module")
-def as_it_comes() -> Iterator[Export]:
-    """Export with nothing filled in but what must be, and one custom attribute."""
+def defaults() -> Iterator[Export]:
+    """Export with the required settings and one custom attribute."""
     with Sandbox(Options(members=12, newsletter=5, **CLEAN)) as box:  # type: ignore[arg-type]  # these are shares
         box.lytics.change(0, NEW)
         box.lytics.put_member(NO_ID)
@@ -75,8 +75,8 @@ def as_it_comes() -> Iterator[Export]:
 
 
 @pytest.fixture(scope="module")
-def filled_in() -> Iterator[Export]:
-    """Export with the audience's attribute named, and other standard fields mapped."""
+def all_fields() -> Iterator[Export]:
+    """Export with a named audience attribute and another standard field."""
     with Sandbox(Options(members=12, newsletter=5, **CLEAN)) as box:  # type: ignore[arg-type]  # these are shares
         box.lytics.change(0, {**NEW, "company": "By mapping alone"})
         box.lytics.enter(0, NEWSLETTER)
@@ -91,7 +91,7 @@ def filled_in() -> Iterator[Export]:
 
 @pytest.fixture(scope="module")
 def unticked() -> Iterator[Export]:
-    """Export without Existing Users, twice: somebody enters between the two."""
+    """Export twice without Existing Users; a member enters in between."""
     with Sandbox(Options(members=12, newsletter=5, **CLEAN)) as box:  # type: ignore[arg-type]  # these are shares
         export = Export(box=box, runs=[])
         export.run({"audiences": [VIP]}, {"job_id": "summer_sale"})
@@ -103,8 +103,8 @@ def unticked() -> Iterator[Export]:
         yield export
 
 
-def test_authorization_is_one_token_a_side_and_the_stores_hash(
-    as_it_comes: Export,
+def test_authorization_is_two_tokens_and_a_store_hash(
+    defaults: Export,
 ) -> None:
     expected = {
         "TAP_LYTICS_API_TOKEN",
@@ -112,13 +112,13 @@ def test_authorization_is_one_token_a_side_and_the_stores_hash(
         "TARGET_BIGCOMMERCE_ACCESS_TOKEN",
     }
 
-    given = set(as_it_comes.box.env())
+    given = set(defaults.box.env())
 
     assert {name for name in given if not name.endswith("API_URL")} == expected
-    assert {entry.status for entry in as_it_comes.box.journal} <= {200, 204}
+    assert {entry.status for entry in defaults.box.journal} <= {200, 204}
 
 
-def test_label_and_description_are_a_jobs_and_job_id_names_it_in_the_store(
+def test_job_id_names_the_audience_attribute(
     unticked: Export,
 ) -> None:
     jobs = {job["name"] for job in declared_project()["jobs"]}
@@ -127,65 +127,65 @@ def test_label_and_description_are_a_jobs_and_job_id_names_it_in_the_store(
     assert attribute_names(unticked.box) == {"LyticsAudience_summer_sale"}
 
 
-def test_audience_chooses_who_is_exported(filled_in: Export) -> None:
+def test_audiences_selects_the_members(all_fields: Export) -> None:
     readers = {
-        int(filled_in.box.lytics.member(index)["bigcommerce_customer_id"])
-        for index in filled_in.box.lytics.members(NEWSLETTER)
+        int(all_fields.box.lytics.member(index)["bigcommerce_customer_id"])
+        for index in all_fields.box.lytics.members(NEWSLETTER)
     }
 
-    assert set(values_of(filled_in.box, "Our audience")) == readers
+    assert set(values_of(all_fields.box, "Our audience")) == readers
 
 
-def test_id_field_names_the_customer(as_it_comes: Export) -> None:
-    row = as_it_comes.box.store.customers[as_it_comes.customer]
+def test_id_field_identifies_the_customer(defaults: Export) -> None:
+    row = defaults.box.store.customers[defaults.customer]
 
     assert row["email"] == NEW["email"]
 
 
-def test_audience_attribute_field_holds_the_slug(filled_in: Export) -> None:
-    values = values_of(filled_in.box, "Our audience")
+def test_audience_attribute_field_holds_the_slug(all_fields: Export) -> None:
+    values = values_of(all_fields.box, "Our audience")
 
     assert set(values.values()) == {NEWSLETTER}
-    assert attribute_names(filled_in.box) == {"Our audience"}
+    assert attribute_names(all_fields.box) == {"Our audience"}
 
 
-def test_without_an_audience_attribute_field_one_is_created(
-    as_it_comes: Export,
+def test_audience_attribute_is_created_by_default(
+    defaults: Export,
 ) -> None:
-    values = values_of(as_it_comes.box, f"LyticsAudience_{VIP}")
+    values = values_of(defaults.box, f"LyticsAudience_{VIP}")
 
     assert len(values) == 12
     assert set(values.values()) == {VIP}
 
 
-def test_map_standard_fields_defaults_to_the_email(as_it_comes: Export) -> None:
-    changed = as_it_comes.box.store.diff()["customers"]["fields"]
+def test_map_standard_fields_defaults_to_the_email(defaults: Export) -> None:
+    changed = defaults.box.store.diff()["customers"]["fields"]
 
     assert set(changed) == {"email"}
 
 
-def test_map_standard_fields_writes_what_it_names_and_nothing_else(
-    filled_in: Export,
+def test_map_standard_fields_writes_only_mapped_fields(
+    all_fields: Export,
 ) -> None:
-    row = filled_in.box.store.customers[filled_in.customer]
+    row = all_fields.box.store.customers[all_fields.customer]
 
     assert row["company"] == "By mapping alone"
-    assert set(filled_in.box.store.diff()["customers"]["fields"]) == {"company"}
+    assert set(all_fields.box.store.diff()["customers"]["fields"]) == {"company"}
 
 
-def test_map_custom_attributes_creates_and_sets_them(as_it_comes: Export) -> None:
-    values = values_of(as_it_comes.box, "Loyalty tier")
+def test_map_custom_attributes_creates_attributes(defaults: Export) -> None:
+    values = values_of(defaults.box, "Loyalty tier")
 
-    assert values[as_it_comes.customer] == NEW["loyalty_tier"]
+    assert values[defaults.customer] == NEW["loyalty_tier"]
 
 
-def test_existing_users_ticked_exports_who_is_there(as_it_comes: Export) -> None:
-    [run] = as_it_comes.runs
+def test_existing_users_exports_present_members(defaults: Export) -> None:
+    [run] = defaults.runs
 
     assert run.outcomes == {"updated": 12, "skipped": 1}
 
 
-def test_existing_users_unticked_exports_who_enters_later_alone(
+def test_no_existing_users_exports_later_entrants(
     unticked: Export,
 ) -> None:
     first, second = unticked.runs
@@ -195,7 +195,7 @@ def test_existing_users_unticked_exports_who_enters_later_alone(
     assert len(values_of(unticked.box, "LyticsAudience_summer_sale")) == 1
 
 
-def test_the_continuous_job_looks_and_writes_every_minute_or_at_100() -> None:
+def test_continuous_job_has_the_hosted_intervals() -> None:
     project = declared_project()
     jobs = {job["name"]: job["tasks"] for job in project["jobs"]}
     taps = {tap["name"]: tap["config"] for tap in project["plugins"]["extractors"]}
@@ -212,11 +212,11 @@ def test_the_continuous_job_looks_and_writes_every_minute_or_at_100() -> None:
     assert settings["batch_size_rows"] == 100
 
 
-def test_users_without_a_customer_id_are_skipped_and_never_sent(
-    as_it_comes: Export,
+def test_members_without_customer_id_are_never_sent(
+    defaults: Export,
 ) -> None:
-    sent = json.dumps([entry.body for entry in as_it_comes.box.journal], default=str)
+    sent = json.dumps([entry.body for entry in defaults.box.journal], default=str)
 
-    assert as_it_comes.runs[0].outcomes["skipped"] == 1
+    assert defaults.runs[0].outcomes["skipped"] == 1
     assert NEW["email"] in sent
     assert NO_ID["email"] not in sent

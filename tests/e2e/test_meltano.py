@@ -1,4 +1,4 @@
-"""The main job by `meltano run`: as a pipe does it, and again from its own state."""
+"""`meltano run tap-lytics target-bigcommerce`, compared with a pipe and repeated."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STATE_ID = "sandbox:tap-lytics-to-target-bigcommerce"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirstRun:
-    """A sandbox into which Meltano has run the main job once."""
+    """A sandbox and the first run of the main job into it."""
 
     box: Sandbox
     project: MeltanoProject
@@ -38,12 +38,12 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FirstRun]:
         project = copy_project(tmp_path_factory.mktemp("project"), box.env())
         run = project.run(*JOB)
         assert run.status == 0, run.stderr
-        assert taken(box)
+        assert accepted_writes(box)
         yield FirstRun(box=box, project=project, run=run)
 
 
-def taken(box: Sandbox) -> list[int]:
-    """Number the writes that the store took; one that it refuses comes every time."""
+def accepted_writes(box: Sandbox) -> list[int]:
+    """Number the writes that the store accepted; every run resends rejected rows."""
     written = (e for e in box.journal if e.side == "store" and e.method != "GET")
     return [entry.n for entry in written if entry.status < 300]
 
@@ -61,14 +61,14 @@ def test_pipe_and_meltano_leave_the_same_store(first: FirstRun) -> None:
         assert contents(piped) == contents(first.box) != untouched
 
 
-def test_meltano_looks_nothing_up_at_its_hub(first: FirstRun) -> None:
+def test_meltano_run_does_not_contact_the_hub(first: FirstRun) -> None:
     assert "hub" not in first.run.stderr.lower()
 
 
-def test_meltano_keeps_the_state_that_the_target_printed(first: FirstRun) -> None:
-    told = first.project.run("state", "get", STATE_ID)
+def test_meltano_stores_the_state_of_the_target(first: FirstRun) -> None:
+    output = first.project.run("state", "get", STATE_ID)
 
-    bookmark = json.loads(told.stdout)["singer_state"]["bookmarks"]["vip_customers"]
+    bookmark = json.loads(output.stdout)["singer_state"]["bookmarks"]["vip_customers"]
     assert bookmark["bookmark"]
     assert bookmark["scan_cursor"] is None
     assert not any(isinstance(value, dict) for value in bookmark.values())
@@ -76,10 +76,10 @@ def test_meltano_keeps_the_state_that_the_target_printed(first: FirstRun) -> Non
 
 @pytest.mark.guarantee("writes-only-differences")
 @pytest.mark.parametrize("option", [[], ["--full-refresh"]])
-def test_a_further_run_writes_nothing(option: list[str], first: FirstRun) -> None:
-    before = taken(first.box)
+def test_further_run_writes_nothing(option: list[str], first: FirstRun) -> None:
+    before = accepted_writes(first.box)
 
-    again = first.project.run(JOB[0], *option, *JOB[1:])
+    run = first.project.run(JOB[0], *option, *JOB[1:])
 
-    assert again.status == 0, again.stderr
-    assert taken(first.box) == before
+    assert run.status == 0, run.stderr
+    assert accepted_writes(first.box) == before

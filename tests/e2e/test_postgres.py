@@ -1,4 +1,4 @@
-"""Every field type of the tap, through somebody else's target into PostgreSQL."""
+"""Every field type of the tap, through target-postgres into PostgreSQL."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ USER = "postgres"
 
 
 def server_programs() -> Path:
-    """Find PostgreSQL's server, which Debian keeps away from PATH."""
+    """Find PostgreSQL's server programs, which Debian does not put on PATH."""
     places = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     on_path = shutil.which("initdb")
     if on_path:
@@ -41,7 +41,7 @@ def server_programs() -> Path:
 
 
 def as_server(command: Sequence[str], folder: Path) -> None:
-    """Run a program as a user whom PostgreSQL accepts, which root is not."""
+    """Run a program as a user that PostgreSQL accepts, as it refuses root."""
     is_root = os.geteuid() == 0
     prefix = ["runuser", "-u", USER, "--"] if is_root else []
     subprocess.run(
@@ -78,7 +78,7 @@ def port() -> Iterator[int]:
 
 
 def load(lines: str, port: int, folder: Path) -> list[dict[str, Any]]:
-    """Feed the target; gives the table's rows."""
+    """Feed the target and return the rows of its table."""
     config = folder / "config.json"
     config.write_text(
         json.dumps(
@@ -105,24 +105,24 @@ def load(lines: str, port: int, folder: Path) -> list[dict[str, Any]]:
     assert done.returncode == 0, done.stderr
     query = f"SELECT row_to_json(t) FROM {STREAM} t"  # noqa: S608 - a constant
     address = ["--host=127.0.0.1", f"--port={port}", f"--username={USER}"]
-    told = subprocess.run(
+    output = subprocess.run(
         ["psql", *address, "--no-align", "--tuples-only", "--command", query],  # noqa: S607 - found on PATH
         check=True,
         encoding="utf-8",
         capture_output=True,
     )
-    return [json.loads(line) for line in told.stdout.splitlines()]
+    return [json.loads(line) for line in output.stdout.splitlines()]
 
 
-def moment(text: str | None) -> datetime | None:
-    """Read a time; one without a zone is UTC, as the target writes them."""
+def parse_time(text: str | None) -> datetime | None:
+    """Parse a time; one without a zone is UTC, as target-postgres writes it."""
     if text is None:
         return None
     found = msgspec.convert(text, datetime)  # Any number of fraction digits.
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def test_target_postgres_gets_every_value_of_every_field_type(
+def test_target_postgres_gets_every_field_type(
     sandbox: Sandbox, tap_config: dict[str, Any], port: int, tmp_path: Path
 ) -> None:
     tap = run_tap(tap_config)
@@ -141,6 +141,6 @@ def test_target_postgres_gets_every_value_of_every_field_type(
         expected = sent[row["_member_id"]]
         for name, value in row.items():
             if name in times:
-                assert moment(value) == moment(expected[name]), name
+                assert parse_time(value) == parse_time(expected[name]), name
             else:
                 assert value == expected.get(name), name

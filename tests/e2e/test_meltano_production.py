@@ -1,4 +1,4 @@
-"""The environment `production` of meltano.yml, with the sandbox for an account."""
+"""The `production` environment of meltano.yml, run against the sandbox."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ ATTRIBUTE = f"LyticsAudience_{VIP}"
 RUN = ("--environment=production", "run", "vip-customers")
 
 
-def test_who_enters_after_the_first_production_run_is_exported_alone(
+def test_production_exports_only_later_entrants(
     make_sandbox: Callable[..., Sandbox],
     make_project: Callable[[Sandbox], MeltanoProject],
 ) -> None:
     box = make_sandbox(members=40)
     project = make_project(box)
-    untouched = contents(box)
+    before = contents(box)
     first = project.run(*RUN)
     after_first = contents(box)
-    newcomer = min(set(box.lytics.members("newsletter_readers")) - set(range(40)))
-    box.lytics.enter(newcomer, VIP)
+    entrant = min(set(box.lytics.members("newsletter_readers")) - set(range(40)))
+    box.lytics.enter(entrant, VIP)
 
     second = project.run(*RUN)
 
     assert (first.status, second.status) == (0, 0), first.stderr + second.stderr
-    assert untouched == after_first
-    customer = int(box.lytics.member(newcomer)["bigcommerce_customer_id"])
+    assert before == after_first
+    customer = int(box.lytics.member(entrant)["bigcommerce_customer_id"])
     assert values_of(box, ATTRIBUTE) == {customer: VIP}
 
 
-def test_production_asks_only_for_customers_and_keeps_them_in_a_ledger(
+def test_production_uses_required_fields_and_a_ledger(
     make_sandbox: Callable[..., Sandbox],
     make_project: Callable[[Sandbox], MeltanoProject],
 ) -> None:
@@ -54,7 +54,7 @@ def test_production_asks_only_for_customers_and_keeps_them_in_a_ledger(
     run = project.run(*RUN, TAP_LYTICS_EXISTING_USERS="true")
 
     assert run.status == 0, run.stderr
-    assert "skipped" not in run.stderr, "somebody without an id was asked for"
+    assert "skipped" not in run.stderr, "a member without an id was requested"
     assert len(values_of(box, ATTRIBUTE)) > 30
     ledger = project.folder / "vip-customers.ledger"
     assert stat.S_IMODE(ledger.stat().st_mode) == 0o600
@@ -64,7 +64,7 @@ def test_production_asks_only_for_customers_and_keeps_them_in_a_ledger(
 
 
 @pytest.mark.parametrize("environment", ["sandbox", "production"])
-def test_no_secret_but_the_sandboxs_own_stands_in_the_project(environment: str) -> None:
+def test_project_contains_only_sandbox_secrets(environment: str) -> None:
     [declared] = [
         row for row in declared_project()["environments"] if row["name"] == environment
     ]
@@ -82,7 +82,7 @@ def test_no_secret_but_the_sandboxs_own_stands_in_the_project(environment: str) 
     assert bool(secrets) == (environment == "sandbox")
 
 
-def test_the_sandboxs_environment_reaches_loopback_alone() -> None:
+def test_sandbox_environment_uses_loopback_only() -> None:
     [declared] = [
         row for row in declared_project()["environments"] if row["name"] == "sandbox"
     ]

@@ -1,4 +1,4 @@
-"""A full refresh that is killed amid its scan, and the normal run after it."""
+"""A full refresh that is killed during its scan, and the normal run after it."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ VIP = "vip_customers"
 MEMBERS = 400
 JOB = ("tap-lytics", "target-bigcommerce")
 PATIENCE = 60.0
-DRAIN = 100  # Customers; the state of a page is kept once the next one is written.
-MIDWAY = 75  # Calls of ten values, three values a customer: amid the third drain.
+DRAIN = 100  # Customers.
+MIDWAY = 75  # Calls of ten values, three a customer: during the third drain.
 
 
-def test_a_killed_full_refresh_leaves_nothing_out(
+def test_killed_full_refresh_loses_no_member(
     make_sandbox: Callable[..., Sandbox],
     make_project: Callable[[Sandbox], MeltanoProject],
 ) -> None:
@@ -37,21 +37,21 @@ def test_a_killed_full_refresh_leaves_nothing_out(
     project = make_project(box)
     finished = project.run("run", *JOB)
     whole = values_of(box, f"LyticsAudience_{VIP}")
-    box.store.values.clear()  # So that a member who is left out is seen to be.
+    box.store.values.clear()  # A lost member then shows.
     box.latency_ms = 100
     is_midway = await_call(box, "PUT /customers/attribute-values", nth=MIDWAY)
     refresh = project.start("run", "--full-refresh", *JOB)
-    came_so_far = is_midway.wait(PATIENCE)
+    was_midway = is_midway.wait(PATIENCE)
     os.killpg(refresh.pid, signal.SIGKILL)
     refresh.wait(PATIENCE)
     written = len(values_of(box, f"LyticsAudience_{VIP}"))
     box.latency_ms = 0
 
-    # The lock of the killed run still stands; only its owner's user can know that.
+    # The killed run left its lock behind, which --force ignores.
     normal = project.run("run", "--force", *JOB)
 
     assert finished.status == normal.status == 0, normal.stderr
-    assert came_so_far
+    assert was_midway
     assert 2 * DRAIN < written < len(whole)
     assert "Traceback" not in normal.stderr
     assert values_of(box, f"LyticsAudience_{VIP}") == whole

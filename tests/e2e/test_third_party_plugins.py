@@ -1,4 +1,4 @@
-"""Our tap into targets of other people, a tap of other people into our target."""
+"""The tap with third-party targets, and the target with a third-party tap."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 FOREIGN = ROOT / ".venv" / "foreign"
 
 
-def foreign(environment: str, executable: str) -> str:
+def third_party(environment: str, executable: str) -> str:
     path = FOREIGN / environment / "bin" / executable
     if not path.exists():
         pytest.skip(f"{executable} is not installed; `make test` installs it")
@@ -28,7 +28,7 @@ def foreign(environment: str, executable: str) -> str:
 
 
 def feed(command: str, config: dict[str, Any], lines: str, folder: Path) -> Path:
-    """Run somebody else's plugin over the lines; its output folder."""
+    """Run a third-party target over the lines; return its output folder."""
     config_path = folder / "config.json"
     config_path.write_text(json.dumps(config), encoding="utf-8")
     subprocess.run(
@@ -48,7 +48,7 @@ def test_target_csv_gets_every_member(
     tap = run_tap(tap_config)
 
     feed(
-        foreign("targets", "target-csv"),
+        third_party("targets", "target-csv"),
         {"output_path": str(tmp_path)},
         tap.stdout,
         tmp_path,
@@ -68,7 +68,7 @@ def test_target_jsonl_gets_every_member(
     tap = run_tap(tap_config)
 
     feed(
-        foreign("target-jsonl", "target-jsonl"),
+        third_party("target-jsonl", "target-jsonl"),
         {"destination_path": str(tmp_path), "do_timestamp_file": False},
         tap.stdout,
         tmp_path,
@@ -89,7 +89,7 @@ def test_tap_jsonl_fills_the_store(sandbox: Sandbox, tmp_path: Path) -> None:
         encoding="utf-8",
     )
     tap = subprocess.run(
-        [foreign("tap-jsonl", "tap-jsonl"), "--config", str(config)],
+        [third_party("tap-jsonl", "tap-jsonl"), "--config", str(config)],
         capture_output=True,
         encoding="utf-8",
         check=True,

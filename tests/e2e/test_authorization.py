@@ -1,4 +1,4 @@
-"""A side that is not let in: a line that says so, and a store left alone."""
+"""Wrong credentials end the run with one line, and nothing is written."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 WRONG = "not-the-token-of-anything"
 
 
-def test_a_wrong_lytics_token_ends_the_pipe_with_nothing_written(
+def test_wrong_lytics_token_stops_the_pipe(
     sandbox: Sandbox, tap_config: dict[str, Any], target_config: dict[str, Any]
 ) -> None:
     tap, target = run_pipe({**tap_config, "api_token": WRONG}, target_config)
@@ -35,7 +35,7 @@ def test_a_wrong_lytics_token_ends_the_pipe_with_nothing_written(
 @pytest.mark.parametrize(
     ("setting", "value"), [("access_token", WRONG), ("store_hash", "another")]
 )
-def test_a_wrong_key_to_the_store_ends_the_pipe_with_nothing_written(
+def test_wrong_store_credentials_stop_the_pipe(
     setting: str,
     value: str,
     sandbox: Sandbox,
@@ -47,7 +47,7 @@ def test_a_wrong_key_to_the_store_ends_the_pipe_with_nothing_written(
     assert target.status == 1
     [line] = target.errors
     assert setting in line
-    assert target.stdout == "", "a state went beyond what was written"
+    assert target.stdout == "", "STATE covers unwritten records"
     assert not writes_of(sandbox)
 
 
@@ -58,7 +58,7 @@ def test_a_wrong_key_to_the_store_ends_the_pipe_with_nothing_written(
         ("TARGET_BIGCOMMERCE_ACCESS_TOKEN", "target-bigcommerce", "access_token"),
     ],
 )
-def test_a_wrong_token_ends_the_meltano_run_with_nothing_written(
+def test_wrong_token_stops_the_meltano_run(
     variable: str,
     plugin: str,
     setting: str,
@@ -70,12 +70,12 @@ def test_a_wrong_token_ends_the_meltano_run_with_nothing_written(
 
     run = project.run("run", "tap-lytics", "target-bigcommerce", **wrong)
 
-    said = [line for line in run.stderr.splitlines() if f"] {plugin} " in line]
-    [line] = [line for line in said if "[error" in line]
+    lines = [line for line in run.stderr.splitlines() if f"] {plugin} " in line]
+    [line] = [line for line in lines if "[error" in line]
     assert run.status != 0
     assert setting in line
     assert WRONG not in run.stderr
-    # Of the plugin's lines alone: Meltano adds a traceback of its own where it was
-    # still writing to a loader that had ended.
-    assert not any("Traceback" in line for line in said)
+    # Only the plugin's lines: Meltano prints a traceback of its own if it was still
+    # writing to a loader that had exited.
+    assert not any("Traceback" in line for line in lines)
     assert not writes_of(sandbox)

@@ -1,4 +1,4 @@
-"""The hosted job's equal: it stays up, sees who enters, and writes in time."""
+"""The continuous job, which polls and writes as the hosted job does."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ QUICK = {
 }
 
 
-def test_who_enters_while_the_continuous_job_runs_is_exported(
+def test_continuous_job_exports_an_entrant(
     make_sandbox: Callable[..., Sandbox],
     make_project: Callable[[Sandbox], MeltanoProject],
 ) -> None:
     box = make_sandbox(members=12, newsletter=5)
-    newcomer = min(set(box.lytics.members("newsletter_readers")) - set(range(12)))
-    has_looked = await_call(box, "POST /api/segment/scan")
+    entrant = min(set(box.lytics.members("newsletter_readers")) - set(range(12)))
+    has_polled = await_call(box, "POST /api/segment/scan")
     has_written = await_call(box, "PUT /customers/attribute-values")
 
     job = make_project(box).start("run", "vip-customers-continuous", **QUICK)
     try:
-        assert has_looked.wait(PATIENCE), "the job never looked for changes"
+        assert has_polled.wait(PATIENCE), "the job never polled"
         assert not has_written.is_set()
-        box.lytics.enter(newcomer, VIP)
-        assert has_written.wait(PATIENCE), "who entered was not written"
+        box.lytics.enter(entrant, VIP)
+        assert has_written.wait(PATIENCE), "the entrant was not written"
     finally:
         os.killpg(job.pid, signal.SIGTERM)
         job.wait(PATIENCE)
 
-    customer = int(box.lytics.member(newcomer)["bigcommerce_customer_id"])
+    customer = int(box.lytics.member(entrant)["bigcommerce_customer_id"])
     assert values_of(box, f"LyticsAudience_{VIP}") == {customer: VIP}
