@@ -9,13 +9,13 @@ PACKAGES := sandbox singer-kit tap-lytics target-bigcommerce
 # Third-party plugins that the pipeline tests run with ours. Each has its own
 # environment, because their dependencies conflict.
 FOREIGN := tap-jsonl target-jsonl targets
-SOURCES := sandbox singer-kit tap-lytics target-bigcommerce tests bench
+SOURCES := $(PACKAGES) tests bench
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test nightly guarantees scenarios check audit format bench soak simulate sandbox docs lock clean
+.PHONY: help setup demo test nightly guarantees scenarios check format bench soak simulate sandbox docs lock clean
 
 help: ## List the targets.
 	@grep -Eh '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -56,15 +56,13 @@ guarantees: $(READY) ## List each guarantee with the tests that hold it.
 scenarios: $(READY) ## Compare the behaviour of both plugins with the recorded behaviour.
 	@cd tests && ../$(BIN)/python -m scenarios compare
 
-check: $(READY) ## Run the linters, the type checker and the audit.
+check: $(READY) ## Check code style, types, imports and dependencies.
 	@$(BIN)/ruff check $(SOURCES)
 	@$(BIN)/ruff format --check $(SOURCES)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
-	@$(MAKE) --no-print-directory audit
-
-audit: $(READY) ## Check installed packages and docs against the lock file, offline.
-	@cd tests && ../$(BIN)/python -m audit
+	@for name in $(PACKAGES); do (cd $$name && ../$(BIN)/deptry --no-ansi .) || exit 1; done
+	@$(BIN)/python -m pip check
 
 format: $(READY) ## Format the sources.
 	@$(BIN)/ruff check --fix --select I $(SOURCES)

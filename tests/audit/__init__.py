@@ -1,1 +1,0 @@
-"""Dependencies held to what the lock and the documents say of them: `make audit`."""
