@@ -9,13 +9,15 @@ PACKAGES := sandbox singer-kit tap-lytics target-bigcommerce
 # Third-party plugins that the pipeline tests run with ours. Each has its own
 # environment, because their dependencies conflict.
 FOREIGN := tap-jsonl target-jsonl targets
-SOURCES := $(PACKAGES) tests bench
+SOURCES := $(PACKAGES) tests bench docs
+# The files with blocks that `make generate` writes.
+GENERATED := meltano.yml tap-lytics/README.md target-bigcommerce/README.md
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test nightly guarantees scenarios check format bench soak simulate sandbox docs lock clean
+.PHONY: help setup demo test nightly guarantees scenarios check format bench soak simulate sandbox generate lock clean
 
 help: ## List the targets.
 	@grep -Eh '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -56,12 +58,14 @@ guarantees: $(READY) ## List each guarantee with the tests that hold it.
 scenarios: $(READY) ## Compare the behaviour of both plugins with the recorded behaviour.
 	@cd tests && ../$(BIN)/python -m scenarios compare
 
-check: $(READY) ## Check code style, types, imports and dependencies.
+check: $(READY) ## Check code style, types, imports, dependencies and generated blocks.
 	@$(BIN)/ruff check $(SOURCES)
 	@$(BIN)/ruff format --check $(SOURCES)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@for name in $(PACKAGES); do (cd $$name && ../$(BIN)/deptry --no-ansi .) || exit 1; done
+	@$(BIN)/cog --check --diff --verbosity=1 --check-fail-msg='Run: make generate' \
+		-I docs $(GENERATED)
 	@$(BIN)/python -m pip check
 
 format: $(READY) ## Format the sources.
@@ -80,8 +84,8 @@ simulate: $(READY) ## Simulate 10,000 seeds of faults and crashes; SEED=N replay
 sandbox: $(READY) ## Serve a local Lytics and BigCommerce until Ctrl-C.
 	@$(BIN)/python -m sandbox serve
 
-docs: $(READY) ## Regenerate the blocks in the docs that come from the code.
-	@cd tests && ../$(BIN)/python -m documents
+generate: $(READY) ## Regenerate the blocks in the documents that come from the code.
+	@$(BIN)/cog -r --verbosity=1 -I docs $(GENERATED)
 
 lock: $(READY) ## Compile the pinned and hashed requirements.
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
-from documents.blocks import ROOT
-from documents.declared import PLUGINS, about, settings_of
 
+from reference import PLUGINS, capabilities_of, settings_of
 from support.meltano import declared_project
 from support.target_settings import validate
 from target_bigcommerce.mapping import map_record
 from target_bigcommerce.settings import DECLARED, ENTRY_KEYS, Settings
 from target_bigcommerce.summary import OUTCOMES, RunStats
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+ROOT = Path(__file__).parents[3]
 DOCUMENTS = sorted(
     [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md")]
 )
@@ -190,4 +188,4 @@ def test_meltano_knows_the_capabilities_that_the_plugin_has(plugin: str) -> None
         if each["name"] == plugin
     ]
 
-    assert set(row["capabilities"]) == set(about(plugin)["capabilities"])
+    assert set(row["capabilities"]) == capabilities_of(plugin)
