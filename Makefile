@@ -18,7 +18,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test nightly guarantees scenarios check format bench soak simulate sandbox generate dist lock clean
+.PHONY: help setup demo test nightly guarantees scenarios check deptry cog format bench soak simulate sandbox generate dist lock clean
 
 help: ## List the targets.
 	@grep -Eh '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -64,10 +64,16 @@ check: $(READY) ## Check code style, types, imports, dependencies and generated 
 	@$(BIN)/ruff format --check $(SOURCES)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+	@$(MAKE) --no-print-directory deptry cog
+	@$(BIN)/python -m pip check
+
+# Parts of `make check` that the pre-commit hooks also run.
+deptry: $(READY)
 	@for name in $(PACKAGES); do (cd $$name && ../$(BIN)/deptry --no-ansi .) || exit 1; done
+
+cog: $(READY)
 	@$(BIN)/cog --check --diff --verbosity=1 --check-fail-msg='Run: make generate' \
 		-I docs $(GENERATED)
-	@$(BIN)/python -m pip check
 
 format: $(READY) ## Format the sources.
 	@$(BIN)/ruff check --fix --select I $(SOURCES)
