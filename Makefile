@@ -45,13 +45,14 @@ demo: $(READY) ## Run the main job three times against the sandbox and show the 
 	@$(@D)/bin/pip install --quiet --require-hashes --requirement $<
 	@touch $@
 
-# Distributed by file, because the tests of a file share sandboxes and runs.
+# By file, because the tests of a file share sandboxes and runs; the slow
+# end-to-end files start first.
 test: $(READY) $(FOREIGN:%=.venv/foreign/%/.ready) ## Run the tests.
-	@$(BIN)/python -m pytest --quiet --numprocesses auto --dist loadfile
+	@$(BIN)/python -m pytest --quiet --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 nightly: $(READY) $(FOREIGN:%=.venv/foreign/%/.ready) ## Run the tests, including the long ones, with random examples.
 	@HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest --quiet --numprocesses auto \
-		--dist loadfile --timeout 7200 -m "not dist"
+		--dist loadfile --no-loadscope-reorder --timeout 7200 -m "not dist"
 
 guarantees: $(READY) ## List each guarantee with the tests that hold it.
 	@$(BIN)/python -m pytest --quiet --guarantees
