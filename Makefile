@@ -99,7 +99,7 @@ generate: $(READY) ## Regenerate the blocks in the documents that come from the 
 dist: $(READY) ## Build wheels and source distributions into dist/, and test them.
 	@rm -rf dist
 	@for name in $(PUBLISHED); do \
-		$(BIN)/python -m build --quiet --no-isolation --outdir dist $$name || exit 1; done
+		$(BIN)/python -m build -qq --no-isolation --outdir dist $$name || exit 1; done
 	@$(BIN)/twine check --strict dist/*
 	@$(BIN)/python -m pytest --quiet -m dist tests/e2e/test_distributions.py
 
