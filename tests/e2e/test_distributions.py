@@ -16,6 +16,8 @@ import pytest
 from support.store import companies_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sandbox import Sandbox
 
 pytestmark = [pytest.mark.dist, pytest.mark.timeout(600)]
@@ -52,7 +54,7 @@ def test_wheel_has_license_and_types(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_sdist_has_only_the_package_and_its_papers(name: str) -> None:
+def test_sdist_has_only_package_and_metadata(name: str) -> None:
     [path] = DIST.glob(f"{name}-*.tar.gz")
     with tarfile.open(path) as sdist:
         top = {member.name.split("/")[1] for member in sdist.getmembers()}
@@ -62,8 +64,8 @@ def test_sdist_has_only_the_package_and_its_papers(name: str) -> None:
         assert content is not None
         assert content.read() == LICENSE
     # hatchling always adds .gitignore.
-    papers = {".gitignore", "LICENSE", "PKG-INFO", "README.md", "pyproject.toml"}
-    assert top == {name, *papers}
+    metadata = {".gitignore", "LICENSE", "PKG-INFO", "README.md", "pyproject.toml"}
+    assert top == {name, *metadata}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -80,13 +82,12 @@ def test_command_and_module_print_the_version(bin_folder: Path, command: str) ->
 
 
 def test_pipe_updates_the_customers(
-    bin_folder: Path, tmp_path: Path, clean_sandbox: Sandbox
+    bin_folder: Path, tmp_path: Path, make_sandbox: Callable[..., Sandbox]
 ) -> None:
+    box = make_sandbox(members=12, without_id=0, unknown_id=0, refused=0, shared_id=0)
     tap, target = tmp_path / "tap.json", tmp_path / "target.json"
-    tap_config = clean_sandbox.tap_config(
-        audiences=["vip_customers"], existing_users=True
-    )
-    target_config = clean_sandbox.target_config(
+    tap_config = box.tap_config(audiences=["vip_customers"], existing_users=True)
+    target_config = box.target_config(
         id_field="bigcommerce_customer_id",
         map_standard_fields=[{"value": "Installed", "to": "company"}],
     )
@@ -98,6 +99,6 @@ def test_pipe_updates_the_customers(
     with subprocess.Popen(read, stdout=subprocess.PIPE, cwd=tmp_path) as reader:
         subprocess.run(write, stdin=reader.stdout, cwd=tmp_path, check=True)
 
-    companies = list(companies_of(clean_sandbox).values())
+    companies = list(companies_of(box).values())
     assert reader.returncode == 0
     assert companies.count("Installed") == 12
