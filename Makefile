@@ -7,7 +7,7 @@ READY := .venv/.ready
 NEEDS_311 := import sys; sys.exit(sys.version_info < (3, 11))
 PUBLISHED := singer-kit tap-lytics target-bigcommerce
 PACKAGES := sandbox $(PUBLISHED)
-# Third-party plugins that the pipeline tests run with ours. Each has its own
+# Third-party plugins that the end-to-end tests run. Each has its own
 # environment, because their dependencies conflict.
 FOREIGN := tap-jsonl target-jsonl targets
 SOURCES := $(PACKAGES) tests bench docs
