@@ -1,60 +1,38 @@
-"""A Lytics account in this process, and syncs of it without any HTTP."""
+"""Jobs with a ledger, over a Lytics account in this process."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from singer_kit.shutdown import ShutdownSignal
-from support.lytics import ID
-from support.tap_job import Collected, Job, MakeJob
+from support.tap_job import ID, Job
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
 
-@pytest.fixture(scope="session")
-def make_job() -> MakeJob:
-    """Make jobs by their settings; `options` are the sandbox's."""
-
-    def make(
-        *,
-        options: Mapping[str, Any] | None = None,
-        **config: Any,  # noqa: ANN401 - settings
-    ) -> Job:
-        return Job(options=options or {}, **config)
-
-    return make
-
-
-@pytest.fixture(scope="session")
-def collected() -> type[Collected]:
-    """Give the output that collects, for a test that cuts a run off."""
-    return Collected
-
-
 @pytest.fixture
-def path(tmp_path: Path) -> str:
-    """Name a file that may become a ledger."""
+def ledger_path(tmp_path: Path) -> str:
+    """The path of a ledger that does not exist yet."""
     return str(tmp_path / "members.ledger")
 
 
 @pytest.fixture
-def job(make_job: MakeJob, path: str) -> Job:
-    """A job that reports exits and starts with who enters from now on."""
-    return make_job(ledger_path=path, require_fields=[ID], emit_exits=True)
+def job(ledger_path: str) -> Job:
+    """A job that reports exits and takes the first members as its baseline."""
+    return Job(ledger_path=ledger_path, require_fields=[ID], emit_exits=True)
 
 
 @pytest.fixture
 def full_job(job: Job) -> Job:
-    """A job that reports exits and sends everybody first."""
+    """A job that reports exits and sends all members first."""
     job.config["existing_users"] = True
     return job
 
 
 @pytest.fixture
 def shutdown() -> ShutdownSignal:
-    """Take signals as a run does."""
+    """The shutdown signal of a run."""
     return ShutdownSignal()

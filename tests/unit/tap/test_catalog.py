@@ -1,4 +1,4 @@
-"""A catalog carries what a sync needs to know of Lytics."""
+"""The catalog carries what a sync needs to know of the account."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import pytest
 
 from singer_kit.errors import ConfigError
 from tap_lytics import catalog as catalogs
-from tap_lytics.catalog import AudienceEntry
+from tap_lytics.catalog import AudienceEntry, list_slugs, unknown_audience
+from tap_lytics.client import to_audience
 from tap_lytics.records import Field
 
 EMAIL = Field(name="email", type="string", is_identity=True)
@@ -18,7 +19,7 @@ ENTRY = AudienceEntry(slug="vip", audience_id="abc", fields=(USER, EMAIL, AGE))
 
 
 def plain_catalog() -> dict[str, Any]:
-    """Write a catalog as the SDK does, its fields in another order."""
+    """Return a catalog as the SDK writes it, with its fields in another order."""
     names = ["age", "_member_id", "email", "user_id"]
     rows = [{"breadcrumb": ["properties", name], "metadata": {}} for name in names]
     return {
@@ -32,7 +33,7 @@ def plain_catalog() -> dict[str, Any]:
     }
 
 
-def test_what_is_noted_is_read_back() -> None:
+def test_annotated_entry_round_trips() -> None:
     [entry] = catalogs.read_entries(catalogs.annotate(plain_catalog(), [ENTRY]))
 
     assert entry == ENTRY
@@ -40,13 +41,13 @@ def test_what_is_noted_is_read_back() -> None:
     assert entry.is_typed
 
 
-def test_notes_leave_the_other_metadata_alone() -> None:
+def test_annotating_keeps_other_metadata() -> None:
     catalog = catalogs.annotate(plain_catalog(), [ENTRY])
 
     assert catalog["streams"][0]["metadata"][0]["metadata"]["selected"] is True
 
 
-def test_types_that_a_catalog_lacks_come_from_the_account() -> None:
+def test_missing_types_come_from_account() -> None:
     [bare] = catalogs.read_entries(plain_catalog())
 
     entry = catalogs.add_types(bare, [USER, EMAIL, AGE, Field(name="new", type="int")])
@@ -61,14 +62,14 @@ def test_types_that_a_catalog_lacks_come_from_the_account() -> None:
 
 
 @pytest.mark.parametrize("name", ["vip", "abc"])
-def test_audiences_choose_streams_by_slug_or_id(name: str) -> None:
+def test_audiences_select_streams(name: str) -> None:
     other = AudienceEntry(slug="other", audience_id="def", fields=())
 
     assert catalogs.select_entries([other, ENTRY], [name, name]) == (ENTRY,)
     assert catalogs.select_entries([other, ENTRY], []) == (other, ENTRY)
 
 
-def test_an_audience_that_the_catalog_lacks_is_told() -> None:
+def test_audience_without_stream_is_refused() -> None:
     with pytest.raises(ConfigError, match="no stream for new"):
         catalogs.select_entries([ENTRY], ["vip", "new"])
 
@@ -76,6 +77,26 @@ def test_an_audience_that_the_catalog_lacks_is_told() -> None:
 @pytest.mark.parametrize(
     "catalog", [{}, {"streams": None}, {"streams": [1]}, {"streams": [{"schema": {}}]}]
 )
-def test_what_is_no_catalog_is_told(catalog: dict[str, Any]) -> None:
+def test_invalid_catalog_is_refused(catalog: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="--discover"):
         catalogs.read_entries(catalog)
+
+
+def test_unknown_audience_error_suggests_nearest() -> None:
+    audiences = [
+        to_audience({"id": s, "slug_name": s}) for s in ("vip_customers", "new")
+    ]
+
+    error = unknown_audience("vip_custmers", audiences)
+
+    assert "vip_custmers" in str(error)
+    assert "vip_customers" in str(error)
+
+
+def test_error_lists_at_most_100_audiences() -> None:
+    audiences = [
+        to_audience({"id": f"{n}", "slug_name": f"a{n:03}"}) for n in range(110)
+    ]
+
+    assert list_slugs(audiences).endswith("a099 and 10 more")
+    assert list_slugs([]) == "none"

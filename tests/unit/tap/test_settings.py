@@ -30,12 +30,12 @@ def errors_of(**config: Any) -> list[str]:  # noqa: ANN401 - settings
 
 
 def settings_of(**config: Any) -> Settings:  # noqa: ANN401 - settings
-    whole = {**GOOD, **config}
-    assert errors_in(whole) == []
-    return Settings.from_config(whole)
+    config = {**GOOD, **config}
+    assert errors_in(config) == []
+    return Settings.from_config(config)
 
 
-def test_a_token_is_all_that_is_needed() -> None:
+def test_token_is_the_only_required_setting() -> None:
     settings = settings_of()
 
     assert settings.overlap == timedelta(minutes=30)
@@ -44,17 +44,17 @@ def test_a_token_is_all_that_is_needed() -> None:
     assert settings.page_size == 100
 
 
-def test_a_setting_that_is_null_is_not_set() -> None:
+def test_null_setting_is_unset() -> None:
     assert settings_of(ledger_path=None, start_date=None).ledger_path is None
 
 
-def test_a_date_is_read_as_a_time_in_utc() -> None:
+def test_start_date_is_utc_midnight() -> None:
     settings = settings_of(start_date="2026-01-31")
 
     assert settings.start_date == datetime(2026, 1, 31, tzinfo=UTC)
 
 
-def test_names_are_kept_once_and_in_order() -> None:
+def test_audiences_are_deduplicated_in_order() -> None:
     assert settings_of(audiences=["b", "a", "b"]).audiences == ("b", "a")
 
 
@@ -95,7 +95,7 @@ def test_names_are_kept_once_and_in_order() -> None:
         ({"emit_changes": False}, "emit_changes false needs ledger_path"),
     ],
 )
-def test_what_is_wrong_is_told_in_one_line(
+def test_invalid_setting_has_one_line_error(
     config: dict[str, Any], expected: str
 ) -> None:
     found = errors_of(**config)
@@ -109,7 +109,7 @@ def test_what_is_wrong_is_told_in_one_line(
     "url",
     ["http://127.0.0.1:80", "http://localhost:1", "http://[::1]:1", "https://x.io"],
 )
-def test_plain_http_is_for_loopback_alone(url: str) -> None:
+def test_plain_http_is_allowed_on_loopback(url: str) -> None:
     assert errors_of(api_url=url) == []
 
 
@@ -127,11 +127,11 @@ def test_plain_http_is_for_loopback_alone(url: str) -> None:
         {"emit_changes": False, "ledger_path": "l"},
     ],
 )
-def test_what_fits_together_is_taken(config: dict[str, Any]) -> None:
+def test_valid_combination_is_accepted(config: dict[str, Any]) -> None:
     assert errors_of(**config) == []
 
 
-def test_no_value_is_ever_quoted() -> None:
+def test_errors_quote_no_value() -> None:
     secret = "s3cret value"
 
     errors = errors_of(api_token=secret, start_date=secret, api_url=secret)
@@ -140,7 +140,7 @@ def test_no_value_is_ever_quoted() -> None:
     assert not any(secret in line for line in errors)
 
 
-def test_an_unknown_setting_is_told_with_the_one_that_was_meant() -> None:
+def test_unknown_setting_suggests_nearest() -> None:
     lines = unknown_settings({"audience": ["vip"]}, DECLARED)
 
     assert lines == ["Unknown setting audience is ignored. Did you mean audiences?"]
@@ -160,25 +160,25 @@ NOW = datetime(2026, 1, 31, 8, tzinfo=UTC)
         ({}, 0),
     ],
 )
-def test_a_start_date_in_the_future_is_doubted(
+def test_future_start_date_is_warned_about(
     config: dict[str, Any], expected: int
 ) -> None:
-    whole = {**GOOD, **config}
-    assert errors_in(whole) == []
+    config = {**GOOD, **config}
+    assert errors_in(config) == []
 
-    lines = list(settings_warnings(whole, NOW))
+    lines = list(settings_warnings(config, NOW))
 
     assert len(lines) == expected
     assert all("start_date" in line for line in lines)
 
 
-def test_every_setting_is_described() -> None:
+def test_every_setting_has_title_and_description() -> None:
     for name, setting in DECLARED["properties"].items():
         assert setting["title"], name
         assert setting["description"].endswith("."), name
 
 
-def test_only_the_token_is_secret() -> None:
+def test_only_token_is_secret() -> None:
     secret = {n for n, s in DECLARED["properties"].items() if s.get("secret")}
 
     assert secret == {"api_token"}

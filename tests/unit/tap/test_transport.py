@@ -1,80 +1,73 @@
-"""Requests that are retried, and the progress that is logged, with the time held."""
+"""Requests are retried with bounded waits."""
 
 from __future__ import annotations
 
-import logging
-from typing import TYPE_CHECKING
+from collections import deque
 
 import pytest
 
 from singer_kit.errors import RetriesExhaustedError
 from singer_kit.http import HttpResponse, HttpSession
-from tap_lytics.scan import Progress
 from tap_lytics.transport import ApiRequest, Transport
 
-if TYPE_CHECKING:
-    from singer_kit.http import HttpSender
+REQUEST = ApiRequest(method="GET", path="/", detail="the test")
 
 
-def send(sender: HttpSender, naps: list[float]) -> None:
-    request = ApiRequest(method="GET", path="/", detail="the test")
-    Transport(sender, sleep=naps.append).send(request, lambda response: response)
+class Statuses:
+    """A server that responds with these statuses in turn, the last one forever."""
+
+    def __init__(self, *statuses: int, **headers: str) -> None:
+        self._statuses = deque(statuses)
+        self._headers = {
+            name.replace("_", "-"): value for name, value in headers.items()
+        }
+
+    def send(self, *_: object, **__: object) -> HttpResponse:
+        """Respond with the next status."""
+        status = self._statuses[0]
+        if len(self._statuses) > 1:
+            self._statuses.popleft()
+        return HttpResponse(status=status, headers=self._headers, body=b"")
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
-def test_attempts_are_bounded_and_the_last_error_says_so() -> None:
-    naps: list[float] = []
+def test_retries_are_bounded_with_jitter() -> None:
+    waits: list[float] = []
+    transport = Transport(Statuses(503), sleep=waits.append)
+
+    with pytest.raises(
+        RetriesExhaustedError, match=r"the test.*503.*after 10 attempts"
+    ):
+        transport.send(REQUEST, lambda response: response)
+
+    assert len(waits) == 9
+    assert len(set(waits)) > 1, "jitter"
+    assert max(waits) <= 60
+
+
+def test_refused_connection_is_retried() -> None:
+    waits: list[float] = []
     session = HttpSession(
-        base_url="http://127.0.0.1:9",  # Nothing listens there.
+        base_url="http://127.0.0.1:9",  # No server listens there.
         token_header="Authorization",
         token="none",
         user_agent="test",
         timeout_seconds=1,
     )
 
-    with pytest.raises(RetriesExhaustedError, match="after 10 attempts") as error:
-        send(session, naps)
+    with pytest.raises(RetriesExhaustedError, match="after 10 attempts"):
+        Transport(session, sleep=waits.append).send(REQUEST, lambda found: found)
 
     session.close()
-    assert len(naps) == 9
-    assert "the test" in str(error.value)
+    assert len(waits) == 9
 
 
-class Busy:
-    """A server that asks to wait, once."""
+def test_retry_after_is_obeyed() -> None:
+    waits: list[float] = []
+    sender = Statuses(429, 200, Retry_After="17")
 
-    def __init__(self) -> None:
-        self.statuses = [429, 200]
+    Transport(sender, sleep=waits.append).send(REQUEST, lambda response: response)
 
-    def send(self, *_: object, **__: object) -> HttpResponse:
-        """Respond with the next status."""
-        headers = {"Retry-After": "17"}
-        return HttpResponse(status=self.statuses.pop(0), headers=headers, body=b"")
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-
-def test_a_wait_that_lytics_asks_for_is_kept() -> None:
-    naps: list[float] = []
-
-    send(Busy(), naps)
-
-    assert naps == [17.0]
-
-
-def test_progress_is_logged_every_ten_seconds_at_most(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    caplog.set_level(logging.INFO)
-    now = [0.0]
-    monkeypatch.setattr("time.monotonic", lambda: now[0])
-    progress = Progress(logging.getLogger("test"), size=None)
-
-    for _ in range(25):
-        now[0] += 1
-        progress.add(100, total=5000)
-
-    assert [record.message for record in caplog.records] == [
-        "Read 1,000 of 5,000 members, 20 %, 100 per second.",
-        "Read 2,000 of 5,000 members, 40 %, 100 per second.",
-    ]
+    assert waits == [17.0]

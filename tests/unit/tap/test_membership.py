@@ -1,4 +1,4 @@
-"""Who is sent, who was seen, and when absence counts."""
+"""Which members are sent: the memory of recent syncs, and ledger rows."""
 
 from __future__ import annotations
 
@@ -6,15 +6,7 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from tap_lytics.coverage import (
-    ScanCoverage,
-    SeenMembers,
-    number_of,
-    why_exits_are_uncertain,
-)
 from tap_lytics.ledger import BASELINE, LEFT, LedgerRow
 from tap_lytics.membership import (
     MemberChange,
@@ -57,7 +49,7 @@ def started(at: datetime = AT) -> RecentMemory:
     return memory
 
 
-def test_a_repeat_with_the_same_content_is_not_sent() -> None:
+def test_unchanged_repeat_is_not_sent() -> None:
     memory = started()
 
     first = selected(memory, member(1), member(2))
@@ -66,22 +58,23 @@ def test_a_repeat_with_the_same_content_is_not_sent() -> None:
     assert (first, again) == (2, 1)
 
 
-def test_a_full_sync_sends_everybody() -> None:
+def test_full_sync_sends_unchanged_members() -> None:
     memory = started()
     selected(memory, member(1))
 
     assert selected(memory, member(1), is_full=True) == 1
 
 
-def test_whom_no_later_pass_can_bring_is_not_remembered() -> None:
+def test_member_outside_overlap_is_forgotten() -> None:
     memory = started()
+    old = member(1, modified=AT - timedelta(hours=1))
 
-    selected(memory, member(1, modified=AT - timedelta(hours=1)))
+    first, again = selected(memory, old), selected(memory, old)
 
-    assert not memory._sent
+    assert (first, again) == (1, 1)
 
 
-def test_the_memory_lasts_as_long_as_a_pass_can_bring_them_again() -> None:
+def test_member_is_remembered_within_overlap() -> None:
     memory = started()
     selected(memory, member(1))
 
@@ -92,18 +85,23 @@ def test_the_memory_lasts_as_long_as_a_pass_can_bring_them_again() -> None:
         assert selected(memory, member(1)) == (0 if since <= AT else 1)
 
 
-def test_a_thousand_passes_remember_no_more_than_the_overlap_holds() -> None:
+def test_memory_holds_only_the_overlap() -> None:
     memory = RecentMemory(HALF_AN_HOUR)
-
-    for number in range(1000):
+    changed = [
+        member(number, modified=AT + timedelta(minutes=number))
+        for number in range(1000)
+    ]
+    for number, one in enumerate(changed):
         at = AT + timedelta(minutes=number)
         memory.start_read(StreamState(), at, at - timedelta(minutes=1) - HALF_AN_HOUR)
-        selected(memory, member(number, modified=at))
+        selected(memory, one)
 
-    assert len(memory._sent) <= 33
+    repeated = selected(memory, *changed)
+
+    assert len(changed) - repeated <= 33
 
 
-def test_a_page_that_was_not_written_is_not_remembered() -> None:
+def test_unsaved_page_is_not_remembered() -> None:
     memory = started()
 
     memory.select([member(1)], is_full=False)
@@ -112,62 +110,10 @@ def test_a_page_that_was_not_written_is_not_remembered() -> None:
 
 
 @pytest.mark.parametrize("modified", ["", "never", None])
-def test_an_unreadable_time_is_no_time(modified: str | None) -> None:
+def test_unreadable_modified_time_is_none(modified: str | None) -> None:
     one = Member(key=key_of(1), record={}, modified=modified, required=[])
 
     assert modified_at(one) is None
-
-
-@given(numbers=st.lists(st.integers(0, 1000)))
-def test_seen_members_are_counted_once(numbers: list[int]) -> None:
-    seen = SeenMembers()
-
-    seen.update(map(key_of, numbers))
-
-    assert seen.count() == len(set(numbers))
-    assert seen.count_read() == len(numbers)
-    for number in numbers:
-        member_bytes = bytes.fromhex(key_of(number))
-        assert number_of(member_bytes) in seen.bucket(member_bytes[0])
-
-
-def coverage_of(seen: int, total: int | None, *, starts: int = 1) -> ScanCoverage:
-    found = ScanCoverage(starts=starts, total=total)
-    found.add(key_of(number) for number in range(seen))
-    return found
-
-
-@pytest.mark.parametrize(
-    ("found", "size_after", "redefined", "counts"),
-    [
-        (coverage_of(5, 5), 5, False, True),
-        (coverage_of(6, 5), 5, False, True),
-        (coverage_of(4, 5), 5, False, False),
-        (coverage_of(5, None), 5, False, False),
-        (coverage_of(5, 5, starts=0), 5, False, False),
-        (coverage_of(5, 5), 5, True, False),
-        (coverage_of(0, 0), 0, False, True),
-        (coverage_of(0, 0), 5, False, False),
-        (coverage_of(0, 0), None, False, False),
-    ],
-)
-def test_absence_counts_only_after_a_scan_that_saw_everybody(
-    found: ScanCoverage,
-    size_after: int | None,
-    redefined: bool,  # noqa: FBT001 - a table
-    counts: bool,  # noqa: FBT001 - a table
-) -> None:
-    why_not = why_exits_are_uncertain(found, size_after=size_after, redefined=redefined)
-
-    assert (why_not == "") == counts
-
-
-def test_a_scan_that_began_afresh_forgets_whom_it_had_seen() -> None:
-    found = coverage_of(5, 9, starts=0)
-
-    found.start_page(1, 3)
-
-    assert (found.seen.count(), found.total, found.starts) == (0, 3, 1)
 
 
 def row(flags: int = 0, digest: bytes | None = b"as sent") -> LedgerRow:
@@ -187,27 +133,27 @@ def row(flags: int = 0, digest: bytes | None = b"as sent") -> LedgerRow:
         (row(), b"other", MemberChange.CHANGED),
     ],
 )
-def test_what_a_coverage_of_means(
+def test_change_of_member(
     known: LedgerRow | None, content: bytes, change: MemberChange
 ) -> None:
     assert classify(known, content, sends_existing=False) is change
 
 
-def test_who_was_there_from_the_start_is_sent_once_that_is_wanted() -> None:
+def test_baseline_member_is_sent_if_wanted() -> None:
     change = classify(row(BASELINE), b"", sends_existing=True)
 
     assert is_sent(change, sends_changes=False)
 
 
 @pytest.mark.parametrize("sends_changes", [True, False])
-def test_changes_are_a_choice(sends_changes: bool) -> None:  # noqa: FBT001 - a table
+def test_changes_are_sent_only_if_wanted(sends_changes: bool) -> None:  # noqa: FBT001 - a parameter
     sent = is_sent(MemberChange.CHANGED, sends_changes=sends_changes)
 
     assert sent == sends_changes
     assert is_sent(MemberChange.ENTERED, sends_changes=sends_changes)
 
 
-def test_what_was_not_sent_needs_no_undoing() -> None:
+def test_unsent_row_keeps_generation() -> None:
     seen = LedgerRow(member=b"m", digest=b"now", required="[]", generation=9, flags=0)
 
     assert next_row(seen, row(), sent=True).generation == 9

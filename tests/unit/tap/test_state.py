@@ -1,9 +1,10 @@
-"""The state of a stream, and the sync that is due from there."""
+"""The state of a stream, and the sync that is due from it."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +16,69 @@ from tap_lytics.client import Audience
 from tap_lytics.errors import StateError
 from tap_lytics.records import format_timestamp, parse_timestamp
 from tap_lytics.settings import DECLARED, Settings
-from tap_lytics.state import StreamState
+from tap_lytics.state import StreamState, read_bookmarks
 from tap_lytics.sync import SyncKind, due_sync
+
+BOOKMARKS = {"vip": {"bookmark": "2026-01-31T08:00:00Z", "scan_cursor": None}}
+STATE = {"bookmarks": BOOKMARKS}
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        STATE,
+        {"singer_state": STATE},
+        {"type": "STATE", "value": STATE},
+        {"type": "STATE", "value": {"singer_state": STATE}},
+        {"singer_state": {"type": "STATE", "value": STATE}},
+        {**STATE, "currently_syncing": "vip"},
+    ],
+)
+def test_wrapped_state_is_unwrapped(state: dict[str, Any]) -> None:
+    assert read_bookmarks(state) == BOOKMARKS
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {},
+        {"bookmarks": {}},
+        {"bookmarks": None},
+        {"singer_state": {}},
+        {"singer_state": None},
+        {"type": "STATE", "value": {}},
+    ],
+)
+def test_empty_state_has_no_bookmarks(state: dict[str, Any]) -> None:
+    assert read_bookmarks(state) == {}
+
+
+def test_cleared_stream_has_empty_bookmark() -> None:
+    assert read_bookmarks({"bookmarks": {**BOOKMARKS, "other": None}})["other"] == {}
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        BOOKMARKS,
+        {"value": STATE},
+        {"type": "RECORD", "value": STATE},
+        {"completed_state": STATE},
+        {"singer_state": BOOKMARKS},
+        {"singer_state": []},
+        {"type": "STATE", "value": 5},
+        {"bookmarks": []},
+        {"bookmarks": {"vip": "2026-01-31"}},
+        [STATE],
+    ],
+)
+def test_invalid_state_error_shows_an_example(state: Any) -> None:  # noqa: ANN401 - a parameter
+    with pytest.raises(StateError, match=r'such as \{"bookmarks"') as error:
+        read_bookmarks(state)
+
+    assert len(error.value.args) == 1
+    assert "--full-refresh" in str(error.value)
+
 
 AT = datetime(2026, 5, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -47,7 +109,7 @@ STATES = st.builds(
 
 
 @given(state=STATES)
-def test_a_state_is_read_back_as_it_was_written(state: StreamState) -> None:
+def test_stream_state_round_trips(state: StreamState) -> None:
     written: dict[str, Any] = {}
 
     state.write(written)
@@ -55,7 +117,7 @@ def test_a_state_is_read_back_as_it_was_written(state: StreamState) -> None:
     assert StreamState.read("vip", written) == state
 
 
-def test_an_empty_state_is_the_start() -> None:
+def test_empty_stream_state_is_default() -> None:
     assert StreamState.read("vip", {}) == StreamState()
 
 
@@ -69,13 +131,13 @@ def test_an_empty_state_is_the_start() -> None:
         {"audience_id": ["x"]},
     ],
 )
-def test_a_state_of_another_tap_is_refused(state: dict[str, Any]) -> None:
+def test_state_of_another_tap_is_refused(state: dict[str, Any]) -> None:
     with pytest.raises(StateError, match="state of stream vip"):
         StreamState.read("vip", state)
 
 
 @given(at=st.datetimes(timezones=st.just(UTC)))
-def test_a_timestamp_is_read_back_as_it_was_written(at: datetime) -> None:
+def test_timestamp_round_trips(at: datetime) -> None:
     assert parse_timestamp(format_timestamp(at)) == at
 
 
@@ -119,7 +181,7 @@ def test_a_timestamp_is_read_back_as_it_was_written(at: datetime) -> None:
         ({"ledger_path": "l"}, SCANNED, SyncKind.INCREMENTAL),
     ],
 )
-def test_the_sync_that_is_due(
+def test_due_sync(
     config: dict[str, Any], state: dict[str, Any], kind: SyncKind
 ) -> None:
     found = due_sync(StreamState(**state), AUDIENCE, settings_of(**config), AT)
@@ -128,7 +190,7 @@ def test_the_sync_that_is_due(
     assert found.reason
 
 
-def test_a_full_sync_moves_the_bookmark_to_its_start() -> None:
+def test_full_sync_sets_bookmark_to_its_start() -> None:
     state = StreamState()
     state.start_full_sync(AT)
     state.scan_cursor = "somewhere"
@@ -139,7 +201,7 @@ def test_a_full_sync_moves_the_bookmark_to_its_start() -> None:
 
 
 @pytest.mark.parametrize("before", [None, AT - HOUR])
-def test_an_incomplete_full_sync_is_repeated_once(before: datetime | None) -> None:
+def test_incomplete_full_sync_is_repeated_once(before: datetime | None) -> None:
     state = StreamState(last_whole_scan=before)
     settings = settings_of(existing_users=True, full_scan_interval_hours=0)
     kinds = []
@@ -157,7 +219,7 @@ def test_an_incomplete_full_sync_is_repeated_once(before: datetime | None) -> No
     assert state.last_whole_scan == AT
 
 
-def test_a_complete_full_sync_resets_the_repeat() -> None:
+def test_complete_full_sync_resets_repeat() -> None:
     state = StreamState(short_scans=7)
     state.start_full_sync(AT)
     state.end_full_sync(is_incomplete=False)
@@ -166,3 +228,15 @@ def test_a_complete_full_sync_resets_the_repeat() -> None:
     state.end_full_sync(is_incomplete=True)
 
     assert state.repeats_full_sync
+
+
+README = Path(__file__).parents[3] / "tap-lytics" / "README.md"
+
+
+def test_readme_documents_every_state_key() -> None:
+    text = README.read_text(encoding="utf-8")
+    state: dict[str, object] = {}
+
+    StreamState().write(state)
+
+    assert not [key for key in state if f"`{key}`" not in text]

@@ -1,0 +1,264 @@
+"""Responses of the Lytics API, and the filters sent to it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sandbox.lytics.filterql import Compare, Exists, Group, Include, Not, parse
+from singer_kit.errors import ConfigError, UnexpectedResponseError
+from tap_lytics import client
+from tap_lytics.client import (
+    Page,
+    Scan,
+    is_audience,
+    read_audience,
+    read_audiences,
+    read_fields,
+    read_page,
+    to_audience,
+    to_fields,
+)
+from tap_lytics.errors import MalformedResponseError
+from tap_lytics.transport import ApiRequest, ApiResponse
+
+ROW = {"id": "abc", "slug_name": "vip", "name": "VIP", "table": "user"}
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        (ROW, True),
+        ({**ROW, "kind": ""}, True),
+        ({**ROW, "kind": "segment"}, True),
+        ({**ROW, "kind": "goal"}, False),
+        ({**ROW, "table": "content"}, False),
+        ({"id": "abc"}, False),
+        (None, False),
+    ],
+)
+def test_only_user_segments_are_audiences(row: Any, expected: bool) -> None:  # noqa: ANN401, FBT001 - a parameter
+    assert is_audience(row) == expected
+
+
+def test_audience_needs_only_id_and_slug() -> None:
+    audience = to_audience({"id": "abc", "slug_name": "vip"})
+
+    assert (audience.name, audience.size, audience.is_invalid) == ("vip", None, False)
+
+
+def test_identity_fields_come_in_lytics_order() -> None:
+    table = {
+        "by_fields": ["user_id", "email"],
+        "columns": [
+            {"as": "age", "type": "int", "shortdesc": "Age"},
+            {"as": "email", "type": "string", "is_by": True},
+            {"as": "loyalty_id", "type": "string", "is_by": True},
+        ],
+    }
+
+    fields = to_fields(table)
+
+    names = [field.name for field in fields if field.is_identity]
+    assert names == ["user_id", "email", "loyalty_id"]
+    assert [f.label for f in fields if f.name == "age"] == ["Age"]
+
+
+def test_built_in_timestamps_are_always_fields() -> None:
+    fields = {f.name: f.type for f in to_fields({"columns": [{"as": "age"}]})}
+
+    assert fields == {"age": "", "_created": "date", "_modified": "date"}
+
+
+def test_scan_description_names_audience() -> None:
+    assert str(Scan(slug="vip")) == "scan of audience vip"
+    assert "filtered" in str(Scan(slug="vip", filter="FILTER *"))
+
+
+REQUEST = ApiRequest(method="GET", path="/", detail="the test")
+PARSERS = [read_page, read_audiences, read_audience, read_fields]
+DEEP = b"[" * 100_000
+
+
+def response_of(body: bytes | str, status: int = 200) -> ApiResponse:
+    content = body if isinstance(body, bytes) else body.encode()
+    return ApiResponse(status=status, body=content, date=None)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"", b"null", b"[]", b"<html>", b'{"data": [{"a": 1', b"\xef\xbb\xbf{}"),
+        *(b'{"data": "\xff"}', b'{"data": "\\ud800"}', b'{"data": 1e400}', DEEP),
+        *(b'{"data": NaN}', b'{"data":' * 10_000),
+    ],
+    ids=lambda body: str(body[:12]),
+)
+@pytest.mark.parametrize("parse_response", PARSERS)
+def test_malformed_body_is_retriable(parse_response: Any, body: bytes) -> None:  # noqa: ANN401 - a parameter
+    with pytest.raises(MalformedResponseError, match="malformed"):
+        parse_response(REQUEST, response_of(body))
+
+
+@pytest.mark.parametrize("parse_response", [read_page, read_audiences, read_fields])
+@pytest.mark.parametrize("body", ['{"data": 7}', '{"data": "x"}', '{"data": true}'])
+def test_unexpected_shape_is_retriable(parse_response: Any, body: str) -> None:  # noqa: ANN401 - a parameter
+    with pytest.raises(MalformedResponseError, match="malformed"):
+        parse_response(REQUEST, response_of(body))
+
+
+@pytest.mark.parametrize("parse_response", PARSERS)
+@given(body=st.binary(max_size=60) | st.text(max_size=40).map(str.encode))
+def test_any_bytes_parse_or_are_malformed(parse_response: Any, body: bytes) -> None:  # noqa: ANN401 - a parameter
+    with suppress(MalformedResponseError):
+        parse_response(REQUEST, response_of(body))
+
+
+@pytest.mark.parametrize(
+    ("sent", "cursor"),
+    [('"b"', "b"), ("7", "7"), ("0", ""), ("null", ""), ('""', "")],
+)
+def test_cursor_is_string_or_integer(sent: str, cursor: str) -> None:
+    page = read_page(
+        REQUEST, response_of(f'{{"data": [], "total": 3, "_next": {sent}}}')
+    )
+
+    assert page == Page(members=[], next=cursor, total=3)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    ["true", "1.5", "[]", '["b"]', "{}", f'"{"x" * 9000}"'],
+    ids=lambda t: t[:5],
+)
+def test_other_cursor_is_malformed(sent: str) -> None:
+    with pytest.raises(MalformedResponseError):
+        read_page(REQUEST, response_of(f'{{"data": [], "_next": {sent}}}'))
+
+
+@pytest.mark.parametrize("sent", ["-1", "true", "1.5", '"3"', "null", "[]"])
+def test_total_that_is_no_count_is_ignored(sent: str) -> None:
+    assert (
+        read_page(REQUEST, response_of(f'{{"data": [{{}}], "total": {sent}}}')).total
+        is None
+    )
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        '{"id": ["a"], "slug_name": "b"}',
+        '{"id": "a", "slug_name": true}',
+        '{"id": "a", "slug_name": ""}',
+        '{"id": "a", "slug_name": "b", "kind": ["segment"]}',
+        '{"id": "a", "slug_name": "b", "table": {}}',
+        *("null", "7", "[]", "{}", '"a"'),
+    ],
+)
+def test_row_without_id_or_slug_is_ignored(row: str) -> None:
+    assert read_audience(REQUEST, response_of(f'{{"data": {row}}}')) is None
+    assert read_audiences(REQUEST, response_of(f'{{"data": [{row}]}}')) == ([], "")
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        *("{}", '{"columns": null}', '{"columns": []}', '{"columns": 1}'),
+        *('{"columns": ["a"]}', '{"columns": [{"as": 1}]}', '{"columns": {"a": 1}}'),
+        '{"columns": [{"as": "a"}], "by_fields": [["a"]]}',
+        '{"columns": [{"as": "a"}], "by_fields": "a"}',
+    ],
+)
+def test_schema_without_fields_is_malformed(table: str) -> None:
+    with pytest.raises(MalformedResponseError):
+        read_fields(REQUEST, response_of(f'{{"data": {table}}}'))
+
+
+def test_unexpected_status_error_omits_body() -> None:
+    with pytest.raises(
+        UnexpectedResponseError, match=r"GET / \(the test\) returned 204"
+    ) as error:
+        read_page(REQUEST, response_of("secret", 204))
+
+    assert "secret" not in str(error.value)
+
+
+AT = datetime(2026, 11, 23, 7, 0, 0, 999_999, tzinfo=UTC)
+
+
+def test_changed_members_filter() -> None:
+    text = client.changed_members_filter("vip", AT, required=["id"])
+
+    assert text == (
+        'FILTER AND (INCLUDE vip, EXISTS id, _modified >= "2026-11-23T07:00:00Z")'
+        " FROM user"
+    )
+
+
+def test_changed_non_members_filter() -> None:
+    text = client.changed_non_members_filter("vip", AT)
+
+    assert text == (
+        'FILTER AND (NOT INCLUDE vip, _modified >= "2026-11-23T07:00:00Z") FROM user'
+    )
+
+
+def test_single_condition_has_no_group() -> None:
+    assert client.members_filter("vip") == "FILTER INCLUDE vip FROM user"
+
+
+def test_filter_time_is_utc_rounded_down() -> None:
+    zone = timezone(timedelta(hours=-7))
+
+    assert client.time_literal(AT.astimezone(zone)) == '"2026-11-23T07:00:00Z"'
+
+
+@pytest.mark.guarantee("quoted-names")
+@pytest.mark.parametrize(
+    "slug", ["", "a b", "a'b", 'a"b', "a`b", "VIP", "a)", "a\n", "é"]
+)
+def test_invalid_slug_is_refused(slug: str) -> None:
+    with pytest.raises(ConfigError, match="not an audience slug"):
+        client.members_filter(slug)
+
+
+@pytest.mark.parametrize("slug", ["include", "from", "and", "7days", "_x"])
+def test_ambiguous_slug_is_quoted(slug: str) -> None:
+    assert parse(client.members_filter(slug)) == Include(slug)
+
+
+@pytest.mark.parametrize("name", ["", "a`b", "a\\b", "a\nb", "a\0b"])
+def test_field_that_ends_quotes_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match="cannot be used in a filter"):
+        client.members_filter("vip", required=[name])
+
+
+@pytest.mark.guarantee("quoted-names")
+@given(name=st.text(min_size=1, max_size=30))
+def test_any_field_is_quoted_or_refused(name: str) -> None:
+    try:
+        text = client.changed_members_filter("vip", AT, required=[name])
+    except ConfigError:
+        assert set(name) & set("`\\") or not name.isprintable()
+        return
+
+    group = parse(text)
+
+    assert isinstance(group, Group)
+    assert group.parts == (
+        Include("vip"),
+        Exists(name),
+        Compare("_modified", ">=", "2026-11-23T07:00:00Z"),
+    )
+
+
+def test_non_members_can_be_filtered_by_field() -> None:
+    group = parse(client.changed_non_members_filter("vip", AT, required=["order"]))
+
+    assert isinstance(group, Group)
+    assert group.parts[:2] == (Not(Include("vip")), Exists("order"))
