@@ -1,4 +1,4 @@
-"""Sandboxes in process, on a clock that stands still."""
+"""Sandboxes in this process, with a clock that only tests advance."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NOW = 1_780_000_000.0  # 2026-05-28T20:26:40Z
 
 @pytest.fixture
 def make_box() -> MakeBox:
-    """Make a sandbox of 250 members by its other options; nothing is served."""
+    """Make sandboxes of 250 members that are not served, by their other options."""
 
     def make(**options: object) -> Sandbox:
         given = {"members": 250, "quota": 10_000, **options}
@@ -27,5 +27,5 @@ def make_box() -> MakeBox:
 
 @pytest.fixture
 def box(make_box: MakeBox) -> Sandbox:
-    """A sandbox of 250 members, quota to spare."""
+    """A sandbox of 250 members, with quota to spare."""
     return make_box()

@@ -1,4 +1,4 @@
-"""Attribute definitions and values: limits, refusals, readings."""
+"""Attribute definitions and values: limits, errors and filters."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def row(value: object = "x", customer: object = 1001, **more: object) -> dict[st
     return {"attribute_id": 1, "customer_id": customer, "value": value, **more}
 
 
-def refused(answer: Response) -> tuple[str, dict[str, str]]:
-    assert answer.status == 422
-    content = answer.json()
+def refused(response: Response) -> tuple[str, dict[str, str]]:
+    assert response.status == 422
+    content = response.json()
     return content["title"], content["errors"]
 
 
@@ -52,7 +52,7 @@ def tiered(box: Sandbox) -> Sandbox:
 # Definitions.
 
 
-def test_a_definition_is_created_and_found_by_its_name(box: Sandbox) -> None:
+def test_created_definition_is_found_by_name(box: Sandbox) -> None:
     made = define(box, {"name": "Born", "type": "date"}).json()["data"]
 
     found = box.store.call("GET", DEFINITIONS, name="Born").json()["data"]
@@ -62,10 +62,10 @@ def test_a_definition_is_created_and_found_by_its_name(box: Sandbox) -> None:
 
 
 def test_definitions_cannot_be_filtered_by_id(box: Sandbox) -> None:
-    answer = box.store.call("GET", DEFINITIONS, id__in="1")
+    response = box.store.call("GET", DEFINITIONS, id__in="1")
 
     title = "The filter(s): id:in are not valid filter parameter(s)."
-    assert refused(answer) == (title, {})
+    assert refused(response) == (title, {})
 
 
 @pytest.mark.parametrize(
@@ -80,20 +80,20 @@ def test_definitions_cannot_be_filtered_by_id(box: Sandbox) -> None:
         (5, {"0": "error.expected.jsobject"}),
     ],
 )
-def test_a_refused_definition_says_why(
+def test_refused_definition_has_errors(
     box: Sandbox, given_row: object, errors: dict[str, str]
 ) -> None:
     assert refused(define(box, given_row)) == (MISSING, errors)
 
 
-def test_a_name_is_taken_only_once(box: Sandbox) -> None:
+def test_duplicate_definition_name_is_refused(box: Sandbox) -> None:
     title, errors = refused(define(box, {"name": "Tier", "type": "string"}))
 
     assert title == "Create attributes failed."
     assert "already in use" in errors[".attribute_create"]
 
 
-def test_duplicate_names_can_be_allowed(make_box: MakeBox) -> None:
+def test_duplicate_definition_names_can_be_allowed(make_box: MakeBox) -> None:
     box = tiered(make_box(allow_duplicate_attributes=True))
 
     define(box, {"name": "Tier", "type": "string"})
@@ -102,7 +102,7 @@ def test_duplicate_names_can_be_allowed(make_box: MakeBox) -> None:
     assert [one["id"] for one in found] == [1, 2]
 
 
-def test_a_store_has_fifty_definitions_at_most(box: Sandbox) -> None:
+def test_store_has_at_most_fifty_definitions(box: Sandbox) -> None:
     for number in range(49):
         assert define(box, {"name": f"A{number}", "type": "string"}).status == 200
 
@@ -111,26 +111,26 @@ def test_a_store_has_fifty_definitions_at_most(box: Sandbox) -> None:
     assert (title, *errors) == ("Create attributes failed.", ".attribute_create")
 
 
-def test_more_than_ten_definitions_in_a_call_are_refused(box: Sandbox) -> None:
+def test_at_most_ten_definitions_per_call(box: Sandbox) -> None:
     rows = [{"name": f"A{n}", "type": "string"} for n in range(11)]
 
     assert refused(define(box, *rows)) == ("Max batch size allowed is 10", {})
 
 
-def test_a_type_never_changes(box: Sandbox) -> None:
+def test_definition_type_never_changes(box: Sandbox) -> None:
     rows = [{"id": 1, "name": "Rank", "type": "number"}]
 
-    answer = box.store.call("PUT", DEFINITIONS, rows).json()["data"][0]
+    response = box.store.call("PUT", DEFINITIONS, rows).json()["data"][0]
 
-    assert (answer["name"], answer["type"]) == ("Rank", "string")
+    assert (response["name"], response["type"]) == ("Rank", "string")
 
 
-def test_a_deleted_definition_takes_its_values_along(box: Sandbox) -> None:
+def test_deleting_definition_deletes_values(box: Sandbox) -> None:
     put(box, row())
 
-    answer = box.store.call("DELETE", DEFINITIONS, id__in="1,99")
+    response = box.store.call("DELETE", DEFINITIONS, id__in="1,99")
 
-    assert (answer.status, answer.body) == (204, b"")
+    assert (response.status, response.body) == (204, b"")
     assert len(box.store.values) == len(box.store.attributes) == 0
 
 
@@ -138,7 +138,7 @@ def test_a_deleted_definition_takes_its_values_along(box: Sandbox) -> None:
 
 
 @given(st.text(max_size=255))
-def test_a_value_is_read_as_it_was_written(text: str) -> None:
+def test_value_round_trips(text: str) -> None:
     box = tiered(Sandbox(Options(members=3)))
 
     put(box, row(text))
@@ -147,7 +147,7 @@ def test_a_value_is_read_as_it_was_written(text: str) -> None:
     assert found["attribute_value"] == text
 
 
-def test_a_value_keeps_its_id_when_it_changes(box: Sandbox) -> None:
+def test_changed_value_keeps_its_id(box: Sandbox) -> None:
     first = put(box, row("silver")).json()["data"][0]
     box.clock.advance(60)
 
@@ -183,23 +183,23 @@ def test_a_value_keeps_its_id_when_it_changes(box: Sandbox) -> None:
         (5, (MISSING, {"1.attribute_id": "error.path.missing"})),
     ],
 )
-def test_a_refused_value_says_why_and_writes_nothing(
+def test_refused_value_has_errors_and_writes_nothing(
     box: Sandbox, given_row: object, expected: tuple[str, dict[str, str]]
 ) -> None:
-    answer = put(box, row(), given_row)
+    response = put(box, row(), given_row)
 
-    assert refused(answer) == expected
+    assert refused(response) == expected
     assert len(box.store.values) == 0
 
 
-def test_valid_values_can_be_applied_although_the_call_is_refused(
+def test_valid_values_can_survive_refused_call(
     make_box: MakeBox,
 ) -> None:
     box = tiered(make_box(apply_valid_rows=True))
 
-    answer = put(box, row(customer=7), row("gold"))
+    response = put(box, row(customer=7), row("gold"))
 
-    assert answer.status == 422
+    assert response.status == 422
     assert box.store.values[1001, 1]["attribute_value"] == "gold"
 
 
@@ -210,7 +210,7 @@ def test_valid_values_can_be_applied_although_the_call_is_refused(
         ("date", ["2025-01-31", "2025-01-31T10:00:00Z"], ["31.01.2025", "2025-13-01"]),
     ],
 )
-def test_a_value_fits_its_type(
+def test_value_must_fit_its_type(
     make_box: MakeBox, kind: str, good: list[str], bad: list[str]
 ) -> None:
     strict, lax = make_box(), make_box(accept_any_value=True)
@@ -222,14 +222,14 @@ def test_a_value_fits_its_type(
     assert {put(lax, row(value)).status for value in bad} == {200}
 
 
-def test_ten_rows_go_into_a_call(box: Sandbox) -> None:
+def test_at_most_ten_values_per_call(box: Sandbox) -> None:
     rows = [row(customer=n) for n in list(box.store.customers)[:11]]
 
     assert put(box, *rows[:10]).status == 200
     assert put(box, *rows).status == 413
 
 
-def test_the_limit_can_count_customers(make_box: MakeBox) -> None:
+def test_value_limit_can_count_customers(make_box: MakeBox) -> None:
     box = tiered(make_box(cap_counts_customers=True))
     box.store.add_attribute("Other")
     customers = list(box.store.customers)[:11]
@@ -239,7 +239,7 @@ def test_the_limit_can_count_customers(make_box: MakeBox) -> None:
     assert put(box, *rows).status == 413
 
 
-def test_an_empty_value_is_kept_or_removes(make_box: MakeBox) -> None:
+def test_empty_value_is_kept_or_removed(make_box: MakeBox) -> None:
     keeping, removing = make_box(), make_box(empty_value_removes=True)
 
     for box in (keeping, removing):
@@ -250,7 +250,7 @@ def test_an_empty_value_is_kept_or_removes(make_box: MakeBox) -> None:
     assert (1001, 1) not in removing.store.values
 
 
-def test_a_value_can_touch_its_customer(make_box: MakeBox) -> None:
+def test_value_can_touch_its_customer(make_box: MakeBox) -> None:
     quiet, loud = make_box(), make_box(values_touch_customer=True)
     before = quiet.store.customers[1001]["date_modified"]
 
@@ -261,26 +261,26 @@ def test_a_value_can_touch_its_customer(make_box: MakeBox) -> None:
     assert loud.store.customers[1001]["date_modified"] > before
 
 
-def test_values_are_removed_by_their_ids(box: Sandbox) -> None:
-    gone = put(box, row()).json()["data"][0]["id"]
+def test_values_are_deleted_by_id(box: Sandbox) -> None:
+    deleted = put(box, row()).json()["data"][0]["id"]
     put(box, row(customer=1003))
 
-    answer = box.store.call("DELETE", VALUES, id__in=f"{gone},999")
+    response = box.store.call("DELETE", VALUES, id__in=f"{deleted},999")
 
-    assert answer.status == 204
+    assert response.status == 204
     assert list(box.store.values) == [(1003, 1)]
 
 
-def test_removing_without_ids_does_nothing(box: Sandbox) -> None:
+def test_delete_without_ids_does_nothing(box: Sandbox) -> None:
     put(box, row())
 
-    answer = box.store.call("DELETE", VALUES)
+    response = box.store.call("DELETE", VALUES)
 
-    assert answer.status == 204
+    assert response.status == 204
     assert len(box.store.values) == 1
 
 
-def test_values_come_in_pages(box: Sandbox) -> None:
+def test_values_are_paged(box: Sandbox) -> None:
     for customer in list(box.store.customers)[:30]:
         box.store.values[customer, 1] = "gold"
 
@@ -293,7 +293,7 @@ def test_values_come_in_pages(box: Sandbox) -> None:
     assert pages[0]["meta"]["pagination"]["total_pages"] == 2
 
 
-def test_values_are_found_by_customer_attribute_and_name(box: Sandbox) -> None:
+def test_values_are_filtered(box: Sandbox) -> None:
     other = box.store.add_attribute("Other")
     for key in ((1001, 1), (1001, other), (1003, 1)):
         box.store.values[key] = "x"
@@ -311,12 +311,12 @@ def test_values_are_found_by_customer_attribute_and_name(box: Sandbox) -> None:
     assert found(date_modified__min="2100-01-01") == set()
 
 
-def test_the_diff_counts_values_by_attribute(box: Sandbox) -> None:
+def test_diff_counts_values_by_attribute(box: Sandbox) -> None:
     box.store.values[1001, 1] = "old"
     box.store.values[1003, 1] = "old"
-    gone = box.store.values[1003, 1]["id"]
+    deleted = box.store.values[1003, 1]["id"]
     put(box, row("new"), row("new", customer=1004))
-    box.store.call("DELETE", VALUES, id__in=gone)
+    box.store.call("DELETE", VALUES, id__in=deleted)
     define(box, {"name": "Fresh", "type": "string"})
 
     diff = box.store.diff()

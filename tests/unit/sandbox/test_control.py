@@ -1,16 +1,23 @@
-"""The control API under `/_sandbox/`."""
+"""The control API under `/_sandbox/`, the journal and the clock."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sandbox import Clock, Options, Sandbox
+from sandbox.clock import timestamp, timestamp_nanos
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from sandbox.journal import Entry
+    from support.store import MakeBox
 
 NOW = 1_780_000_000.0
 
@@ -143,35 +150,118 @@ def test_reset_restores_the_seeded_state(box: Sandbox) -> None:
         ("members", {"index": 1}),
         ("members", {"do": "change", "index": 999}),
         ("members", {"do": "leave", "index": 999}),
-        ("members", {"do": "enter", "index": 1, "audience": "unheard_of"}),
-        ("audiences", {"do": "delete", "slug": "unheard_of"}),
+        ("members", {"do": "enter", "index": 1, "audience": "unnotified_of"}),
+        ("audiences", {"do": "delete", "slug": "unnotified_of"}),
         ("audiences", {"do": "find", "slug": "vip_customers"}),
         ("clock", {"advance": "long"}),
     ],
 )
-def test_invalid_call_is_a_400_with_the_reason(
+def test_invalid_call_gets_400_with_reason(
     box: Sandbox, path: str, what: dict[str, Any]
 ) -> None:
-    answer = post(box, path, **what)
+    response = post(box, path, **what)
 
-    assert answer.status_code == 400
-    assert answer.json()["error"]
-
-
-def test_body_that_is_not_an_object_is_a_400(box: Sandbox) -> None:
-    answer = requests.post(f"{box.url}/_sandbox/faults", data="[1]", timeout=5)
-
-    assert answer.status_code == 400
+    assert response.status_code == 400
+    assert response.json()["error"]
 
 
-def test_unknown_call_is_a_404_with_all_calls(box: Sandbox) -> None:
-    answer = requests.get(f"{box.url}/_sandbox/what", timeout=5)
+def test_body_that_is_not_an_object_gets_400(box: Sandbox) -> None:
+    response = requests.post(f"{box.url}/_sandbox/faults", data="[1]", timeout=5)
 
-    assert answer.status_code == 404
-    assert "GET /_sandbox/journal" in answer.json()["calls"]
+    assert response.status_code == 400
 
 
-def test_control_calls_are_not_in_the_journal(box: Sandbox) -> None:
+def test_unknown_call_gets_404_with_all_calls(box: Sandbox) -> None:
+    response = requests.get(f"{box.url}/_sandbox/what", timeout=5)
+
+    assert response.status_code == 404
+    assert "GET /_sandbox/journal" in response.json()["calls"]
+
+
+def test_control_calls_are_not_in_journal(box: Sandbox) -> None:
     get(box, "store")
 
     assert len(box.journal) == 0
+
+
+def test_journal_counts_rows_sent_or_returned(box: Sandbox) -> None:
+    box.store.call("GET", "/customers", id__in="1001,1003")
+    box.store.call("PUT", "/customers", [{"id": 1001}] * 5)
+    box.store.call("GET", "/customers", foo=1)
+    box.lytics.call("GET", "/api/segment/vip_customers/scan", limit=7)
+    box.lytics.call("GET", "/api/schema/user")
+
+    assert [entry.rows for entry in box.journal] == [2, 5, 0, 7, 0]
+
+
+def test_journal_keeps_last_calls_and_counts_all(make_box: MakeBox) -> None:
+    box = make_box(journal_length=2)
+
+    for _ in range(5):
+        box.store.call("GET", "/customers")
+
+    assert [entry.n for entry in box.journal] == [4, 5]
+    assert box.journal.counts == {"GET /customers": 5}
+
+
+def test_journal_bodies_are_optional(make_box: MakeBox) -> None:
+    rows = [{"id": 1001, "company": "A"}]
+    with_bodies, without = make_box(), make_box(journal_bodies=False)
+
+    for box in (with_bodies, without):
+        box.store.call("PUT", "/customers", rows)
+
+    assert with_bodies.journal[0].sent() == rows
+    assert without.journal[0].body == b""
+
+
+def test_journal_notifies_subscribers(box: Sandbox) -> None:
+    notified: list[Entry] = []
+    box.journal.subscribe(notified.append)
+
+    box.store.call("GET", "/customers")
+
+    assert notified == [box.journal[0]]
+
+
+def test_cleared_journal_continues_numbering(box: Sandbox) -> None:
+    box.store.call("GET", "/customers")
+    box.journal.clear()
+
+    box.store.call("GET", "/customers")
+
+    assert [entry.n for entry in box.journal] == [2]
+    assert box.journal.counts == {"GET /customers": 1}
+
+
+@given(st.integers(-2_000_000_000, 10_000_000_000))
+def test_timestamp_agrees_with_the_calendar(seconds: int) -> None:
+    at = datetime.fromtimestamp(seconds, tz=UTC)
+
+    assert timestamp(seconds) == at.isoformat().replace("+00:00", "Z")
+
+
+def test_timestamp_has_no_trailing_zeros() -> None:
+    assert timestamp_nanos(1_500_000_000) == "1970-01-01T00:00:01.5Z"
+    assert timestamp_nanos(1) == "1970-01-01T00:00:00.000000001Z"
+    assert timestamp_nanos(0) == "1970-01-01T00:00:00Z"
+
+
+def test_still_clock_moves_only_when_advanced() -> None:
+    clock = Clock.still(1000)
+
+    clock.advance(5)
+    moved = clock.now()
+    clock.set(50)
+
+    assert (moved, clock.now()) == (1005, 50)
+
+
+def test_scaled_clock_runs_faster_from_then_on() -> None:
+    running = [100.0]
+    clock = Clock(source=lambda: running[0], start=0)
+    running[0] += 10
+    clock.scale = 60
+    running[0] += 1
+
+    assert clock.now() == 70

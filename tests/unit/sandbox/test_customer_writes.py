@@ -1,4 +1,4 @@
-"""Creating and updating customers: limits, refusals, and what is applied."""
+"""Customers are created and updated: limits, errors, and what is applied."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MISSING = "JSON data is missing or invalid"
 NEW = {"email": "new@example.com", "first_name": "New", "last_name": "Person"}
 GOOD = {"id": 1001, "company": "Good"}
-UNKNOWN = {"id": 7, "company": "Nobody's"}
+UNKNOWN = {"id": 7, "company": "Unknown"}
 
 
 def put(box: Sandbox, *rows: object) -> Response:
@@ -27,29 +27,29 @@ def post(box: Sandbox, *rows: object) -> Response:
     return box.store.call("POST", "/customers", list(rows))
 
 
-def refused(answer: Response) -> tuple[int, str, dict[str, str]]:
-    content: dict[str, Any] = answer.json()
-    assert content["status"] == answer.status
+def refused(response: Response) -> tuple[int, str, dict[str, str]]:
+    content: dict[str, Any] = response.json()
+    assert content["status"] == response.status
     assert content["type"].startswith("https://developer.bigcommerce.com/")
-    return answer.status, content["title"], content["errors"]
+    return response.status, content["title"], content["errors"]
 
 
-def test_an_update_changes_only_what_was_sent(box: Sandbox) -> None:
+def test_update_changes_only_sent_fields(box: Sandbox) -> None:
     before = dict(box.store.customers[1001])
 
-    answer = put(box, {"id": 1001, "company": "New & Sons"})
+    response = put(box, {"id": 1001, "company": "New & Sons"})
 
     after = box.store.customers[1001]
     changed = {name for name in after if after[name] != before[name]}
     assert changed == {"company", "date_modified"}
-    assert answer.json()["data"][0]["company"] == "New & Sons"
+    assert response.json()["data"][0]["company"] == "New & Sons"
 
 
-def test_an_update_answers_the_row_as_recorded(box: Sandbox) -> None:
-    answer = put(box, GOOD).json()
+def test_update_returns_the_documented_row(box: Sandbox) -> None:
+    response = put(box, GOOD).json()
 
-    assert answer["meta"] == {}
-    assert answer["data"][0].keys() == {
+    assert response["meta"] == {}
+    assert response["data"][0].keys() == {
         *("id", "authentication", "company", "customer_group_id", "email"),
         *("first_name", "last_name", "notes", "phone", "registration_ip_address"),
         *("tax_exempt_category", "date_created", "date_modified"),
@@ -58,7 +58,7 @@ def test_an_update_answers_the_row_as_recorded(box: Sandbox) -> None:
     }
 
 
-def test_a_new_customer_has_the_store_s_defaults(box: Sandbox) -> None:
+def test_new_customer_has_store_defaults(box: Sandbox) -> None:
     row = post(box, NEW).json()["data"][0]
 
     assert row["id"] not in {*range(1001, 1551)}
@@ -70,7 +70,7 @@ def test_a_new_customer_has_the_store_s_defaults(box: Sandbox) -> None:
     assert box.store.customers[row["id"]]["email"] == "new@example.com"
 
 
-def test_attributes_can_be_created_inline(box: Sandbox) -> None:
+def test_attribute_values_can_be_created_inline(box: Sandbox) -> None:
     number = box.store.add_attribute("Tier")
     inline = [{"attribute_id": number, "attribute_value": "gold"}]
 
@@ -79,11 +79,11 @@ def test_attributes_can_be_created_inline(box: Sandbox) -> None:
     assert box.store.values[row["id"], number]["attribute_value"] == "gold"
 
 
-def test_a_welcome_mail_is_sent_only_when_asked_for(box: Sandbox) -> None:
+def test_welcome_mail_is_sent_only_on_request(box: Sandbox) -> None:
     post(box, NEW)
-    wished = {**NEW, "email": "b@example.com"}
+    with_mail = {**NEW, "email": "b@example.com"}
 
-    post(box, {**wished, "trigger_account_created_notification": True})
+    post(box, {**with_mail, "trigger_account_created_notification": True})
 
     assert box.store.welcome_mails == 1
 
@@ -123,7 +123,7 @@ def test_a_welcome_mail_is_sent_only_when_asked_for(box: Sandbox) -> None:
         ),
     ],
 )
-def test_a_refused_update_says_why(
+def test_refused_update_has_errors(
     box: Sandbox, rows: list[object], title: str, errors: dict[str, str]
 ) -> None:
     assert refused(put(box, *rows)) == (422, title, errors)
@@ -141,13 +141,13 @@ def test_a_refused_update_says_why(
         ),
     ],
 )
-def test_a_refused_creation_says_why(
+def test_refused_creation_has_errors(
     box: Sandbox, row: dict[str, object], errors: dict[str, str]
 ) -> None:
     assert refused(post(box, row)) == (422, MISSING, errors)
 
 
-def test_a_taken_address_is_named_in_the_text(box: Sandbox) -> None:
+def test_duplicate_email_is_named_in_error(box: Sandbox) -> None:
     taken = box.store.customers[1003]["email"].upper()
 
     creating = refused(post(box, {**NEW, "email": taken}))
@@ -163,24 +163,24 @@ def test_a_taken_address_is_named_in_the_text(box: Sandbox) -> None:
     }
 
 
-def test_an_address_given_up_in_the_same_call_is_free(box: Sandbox) -> None:
+def test_email_freed_in_same_call_is_available(box: Sandbox) -> None:
     old = box.store.customers[1001]["email"]
 
-    answer = put(
+    response = put(
         box, {"id": 1001, "email": "moved@example.com"}, {"id": 1003, "email": old}
     )
 
-    assert answer.status == 200
+    assert response.status == 200
     assert box.store.customers[1003]["email"] == old
 
 
-def test_one_s_own_address_is_not_taken(box: Sandbox) -> None:
+def test_own_email_is_accepted(box: Sandbox) -> None:
     email = box.store.customers[1001]["email"]
 
     assert put(box, {"id": 1001, "email": email.upper()}).status == 200
 
 
-def test_two_new_customers_cannot_share_an_address(box: Sandbox) -> None:
+def test_new_customers_cannot_share_an_email(box: Sandbox) -> None:
     assert post(box, NEW, {**NEW, "email": "NEW@example.com"}).status == 422
 
 
@@ -188,13 +188,13 @@ def test_two_new_customers_cannot_share_an_address(box: Sandbox) -> None:
 def test_more_than_ten_rows_are_refused(
     box: Sandbox, verb: Callable[..., Response]
 ) -> None:
-    answer = verb(box, *[{"id": n, **NEW} for n in range(1001, 1012)])
+    response = verb(box, *[{"id": n, **NEW} for n in range(1001, 1012)])
 
-    assert answer.status == 413
+    assert response.status == 413
     assert box.store.diff()["customers"]["updated"] == {}
 
 
-def test_overflow_can_be_answered_otherwise(make_box: MakeBox) -> None:
+def test_batch_limit_and_status_are_options(make_box: MakeBox) -> None:
     box = make_box(overflow_status=422, rows_per_call=2)
 
     assert refused(put(box, GOOD, GOOD, GOOD)) == (
@@ -204,48 +204,48 @@ def test_overflow_can_be_answered_otherwise(make_box: MakeBox) -> None:
     )
 
 
-def test_a_bad_row_spoils_the_whole_call(box: Sandbox) -> None:
-    answer = put(box, GOOD, UNKNOWN)
+def test_invalid_row_fails_the_call(box: Sandbox) -> None:
+    response = put(box, GOOD, UNKNOWN)
 
-    assert answer.status == 422
+    assert response.status == 422
     assert box.store.customers[1001]["company"] != "Good"
 
 
-def test_valid_rows_can_be_applied_although_the_call_is_refused(
+def test_valid_rows_can_survive_refused_call(
     make_box: MakeBox,
 ) -> None:
     box = make_box(apply_valid_rows=True)
 
-    answer = put(box, GOOD, UNKNOWN)
+    response = put(box, GOOD, UNKNOWN)
 
-    assert answer.status == 422
+    assert response.status == 422
     assert box.store.customers[1001]["company"] == "Good"
 
 
-def test_errors_can_leave_the_row_out(make_box: MakeBox) -> None:
+def test_errors_can_omit_row_number(make_box: MakeBox) -> None:
     box = make_box(errors_name_the_row=False)
 
     assert refused(put(box, GOOD, UNKNOWN))[2] == {".id": "invalid customer ID"}
 
 
-def test_answers_can_come_in_another_order(make_box: MakeBox) -> None:
+def test_response_rows_can_be_reordered(make_box: MakeBox) -> None:
     box = make_box(answer_order="reversed")
 
-    answer = put(box, GOOD, {"id": 1003})
+    response = put(box, GOOD, {"id": 1003})
 
-    assert [row["id"] for row in answer.json()["data"]] == [1003, 1001]
+    assert [row["id"] for row in response.json()["data"]] == [1003, 1001]
 
 
-def test_null_can_clear(make_box: MakeBox) -> None:
+def test_null_can_clear_a_field(make_box: MakeBox) -> None:
     box = make_box(null_clears=True)
 
-    answers = [put(box, {"id": 1001, name: None}) for name in ("company", "email")]
+    responses = [put(box, {"id": 1001, name: None}) for name in ("company", "email")]
 
-    assert [answer.status for answer in answers] == [200, 422]
+    assert [response.status for response in responses] == [200, 422]
     assert box.store.customers[1001]["company"] == ""
 
 
-def test_an_empty_text_is_stored_or_refused(make_box: MakeBox) -> None:
+def test_empty_text_is_stored_or_refused(make_box: MakeBox) -> None:
     row = {"id": 1001, "company": ""}
     storing, refusing = make_box(), make_box(empty_refused=True)
 
@@ -253,17 +253,19 @@ def test_an_empty_text_is_stored_or_refused(make_box: MakeBox) -> None:
     assert refused(put(refusing, row))[2] == {"0.company": "error.minLength"}
 
 
-def test_one_customer_twice_in_a_call_can_be_refused(make_box: MakeBox) -> None:
+def test_duplicate_rows_can_be_refused(make_box: MakeBox) -> None:
     twice = GOOD, {"id": 1001, "company": "Later"}
 
     assert put(make_box(duplicate_rows_refused=True), *twice).status == 422
     assert put(make_box(), *twice).status == 200
 
 
-def test_unknown_keys_are_ignored_but_written_down(box: Sandbox) -> None:
-    answer = put(box, {**GOOD, "date_created": "2000-01-01T00:00:00Z", "attributes": 1})
+def test_unknown_keys_are_ignored_and_recorded(box: Sandbox) -> None:
+    response = put(
+        box, {**GOOD, "date_created": "2000-01-01T00:00:00Z", "attributes": 1}
+    )
 
-    assert answer.status == 200
+    assert response.status == 200
     assert box.store.customers[1001]["date_created"] != "2000-01-01T00:00:00Z"
     assert box.journal[-1].extra_keys == ("attributes", "date_created")
 
@@ -276,37 +278,37 @@ def test_unknown_keys_can_be_refused(make_box: MakeBox) -> None:
     }
 
 
-def test_text_that_is_no_json_is_refused(box: Sandbox) -> None:
+def test_invalid_json_is_refused(box: Sandbox) -> None:
     headers = {
         "X-Auth-Token": box.options.store_token,
         "Content-Type": "application/json",
     }
 
-    answer = box.store.handle(
+    response = box.store.handle(
         "PUT", "/stores/sandbox1/v3/customers", headers=headers, body="[{"
     )
 
-    assert refused(answer) == (400, "Input is invalid", {})
+    assert refused(response) == (400, "Input is invalid", {})
 
 
-def test_a_body_that_is_no_array_is_refused(box: Sandbox) -> None:
-    answer = box.store.call("PUT", "/customers", {"id": 1001})
+def test_body_that_is_no_array_is_refused(box: Sandbox) -> None:
+    response = box.store.call("PUT", "/customers", {"id": 1001})
 
-    assert answer.status == 422
+    assert response.status == 422
 
 
-def test_another_form_than_json_is_refused(box: Sandbox) -> None:
-    answer = box.store.handle(
+def test_other_content_type_is_refused(box: Sandbox) -> None:
+    response = box.store.handle(
         "PUT",
         "/stores/sandbox1/v3/customers",
         headers={"X-Auth-Token": box.options.store_token},
         body="[]",
     )
 
-    assert answer.status == 415
+    assert response.status == 415
 
 
-def test_the_diff_tells_what_calls_changed(box: Sandbox) -> None:
+def test_diff_lists_changes(box: Sandbox) -> None:
     put(box, GOOD)
     created = post(box, NEW).json()["data"][0]["id"]
 
@@ -317,11 +319,3 @@ def test_the_diff_tells_what_calls_changed(box: Sandbox) -> None:
         "updated": {"1001": ["company"]},
         "fields": {"company": 1},
     }
-
-
-def test_a_mark_begins_the_diff_anew(box: Sandbox) -> None:
-    put(box, GOOD)
-
-    box.store.mark()
-
-    assert box.store.diff()["customers"]["updated"] == {}

@@ -1,4 +1,4 @@
-"""Reading customers: filters, pages, and what is included."""
+"""Customers are read: filters, pages and includes."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def read(box: Sandbox, **query: object) -> Response:
 
 
 def rows(box: Sandbox, **query: object) -> list[dict[str, Any]]:
-    answer = read(box, **query)
-    assert answer.status == 200
-    found: list[dict[str, Any]] = answer.json()["data"]
+    response = read(box, **query)
+    assert response.status == 200
+    found: list[dict[str, Any]] = response.json()["data"]
     return found
 
 
-def test_fifty_customers_make_a_page_unless_told(box: Sandbox) -> None:
+def test_default_page_has_50_customers(box: Sandbox) -> None:
     pagination = read(box).json()["meta"]["pagination"]
 
     assert pagination["per_page"] == pagination["count"] == 50
@@ -36,12 +36,12 @@ def test_fifty_customers_make_a_page_unless_told(box: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("limit", [0, 251, "many"])
-def test_more_than_250_in_a_page_are_refused(box: Sandbox, limit: object) -> None:
+def test_invalid_page_limit_is_refused(box: Sandbox, limit: object) -> None:
     assert read(box, limit=limit).status == 422
 
 
 @given(limit=st.integers(1, 250), members=st.integers(0, 300))
-def test_pages_by_number_hold_everybody_once(limit: int, members: int) -> None:
+def test_numbered_pages_have_each_customer_once(limit: int, members: int) -> None:
     box = Sandbox(Options(members=members, others=1, newsletter=0, quota=10_000))
     first = read(box, limit=limit).json()
 
@@ -56,20 +56,20 @@ def test_pages_by_number_hold_everybody_once(limit: int, members: int) -> None:
 
 
 @given(limit=st.integers(1, 250))
-def test_pages_by_cursor_hold_everybody_once(limit: int) -> None:
+def test_cursor_pages_have_each_customer_once(limit: int) -> None:
     box = Sandbox(Options(members=100, others=1, newsletter=0, quota=10_000))
-    answer = read(box, limit=limit).json()
-    found = [row["id"] for row in answer["data"]]
+    response = read(box, limit=limit).json()
+    found = [row["id"] for row in response["data"]]
 
-    while answer["meta"]["cursor_pagination"]["links"].get("next"):
-        cursor = answer["meta"]["cursor_pagination"]["end_cursor"]
-        answer = read(box, limit=limit, after=cursor).json()
-        found += [row["id"] for row in answer["data"]]
+    while response["meta"]["cursor_pagination"]["links"].get("next"):
+        cursor = response["meta"]["cursor_pagination"]["end_cursor"]
+        response = read(box, limit=limit, after=cursor).json()
+        found += [row["id"] for row in response["data"]]
 
     assert found == list(box.store.customers)
 
 
-def test_a_page_before_a_cursor_ends_right_before_it(box: Sandbox) -> None:
+def test_page_before_cursor_ends_before_it(box: Sandbox) -> None:
     second = read(box, limit=5, page=2).json()
     third = read(box, limit=5, page=3).json()
     [first_of_third] = [row["id"] for row in third["data"]][:1]
@@ -81,7 +81,7 @@ def test_a_page_before_a_cursor_ends_right_before_it(box: Sandbox) -> None:
     assert before == second["data"]
 
 
-def test_only_the_first_page_has_both_kinds_of_pagination(box: Sandbox) -> None:
+def test_only_first_page_has_both_paginations(box: Sandbox) -> None:
     first = read(box, limit=5).json()["meta"]
 
     later = read(box, limit=5, page=2).json()["meta"]
@@ -93,21 +93,21 @@ def test_only_the_first_page_has_both_kinds_of_pagination(box: Sandbox) -> None:
     assert by_cursor.keys() == {"cursor_pagination"}
 
 
-def test_unknown_ids_are_just_missing(box: Sandbox) -> None:
+def test_unknown_ids_are_omitted(box: Sandbox) -> None:
     found = rows(box, id__in="1001,5,1003,1001")
 
     assert [row["id"] for row in found] == [1001, 1003]
 
 
-def test_addresses_are_found_in_any_case(box: Sandbox) -> None:
+def test_email_filter_ignores_case(box: Sandbox) -> None:
     email = box.store.customers[1001]["email"]
 
-    [row] = rows(box, email__in=f"nobody@example.com,{email.upper()}")
+    [row] = rows(box, email__in=f"unknown@example.com,{email.upper()}")
 
     assert row["id"] == 1001
 
 
-def test_a_changed_address_is_found_and_the_old_one_is_not(box: Sandbox) -> None:
+def test_changed_email_is_found(box: Sandbox) -> None:
     old = box.store.customers[1001]["email"]
     box.store.call("PUT", "/customers", [{"id": 1001, "email": "moved@example.com"}])
 
@@ -131,17 +131,17 @@ def test_a_changed_address_is_found_and_the_old_one_is_not(box: Sandbox) -> None
         ({"customer_group_id__in": "0,5"}, lambda row: row["customer_group_id"] == 0),
     ],
 )
-def test_a_filter_finds_whom_it_says(
+def test_filter_finds_matching_customers(
     box: Sandbox, query: dict[str, str], test: Callable[[dict[str, Any]], bool]
 ) -> None:
-    everybody = [box.store.customers[n] for n in box.store.customers]
+    customers = [box.store.customers[n] for n in box.store.customers]
 
     found = read(box, limit=250, **query).json()["meta"]["pagination"]["total"]
 
-    assert found == sum(map(test, everybody)) > 0
+    assert found == sum(map(test, customers)) > 0
 
 
-def test_names_are_compared_in_full(box: Sandbox) -> None:
+def test_name_filter_matches_full_name(box: Sandbox) -> None:
     row = box.store.customers[1001]
 
     found = rows(box, name__in=f"{row['first_name']} {row['last_name']}", limit=250)
@@ -150,21 +150,21 @@ def test_names_are_compared_in_full(box: Sandbox) -> None:
     assert len({(row["first_name"], row["last_name"]) for row in found}) == 1
 
 
-def test_an_unknown_filter_is_named(box: Sandbox) -> None:
-    answer = read(box, foo="1")
+def test_unknown_filter_is_named(box: Sandbox) -> None:
+    response = read(box, foo="1")
 
-    assert answer.status == 422
-    assert answer.json()["errors"] == {}
-    assert answer.json()["title"] == (
+    assert response.status == 422
+    assert response.json()["errors"] == {}
+    assert response.json()["title"] == (
         "The filter(s): foo are not valid filter parameter(s)."
     )
 
 
-def test_an_id_that_is_no_integer_is_quoted(box: Sandbox) -> None:
-    answer = read(box, id__in="1001,hello")
+def test_non_integer_id_is_quoted(box: Sandbox) -> None:
+    response = read(box, id__in="1001,hello")
 
-    assert answer.status == 422
-    assert answer.json()["title"] == (
+    assert response.status == 422
+    assert response.json()["title"] == (
         'Query parameter "id:in" value may contain only integer values. '
         'For input string: "hello".'
     )
@@ -179,19 +179,19 @@ def test_an_id_that_is_no_integer_is_quoted(box: Sandbox) -> None:
         {"date_created__min": "yesterday"},
     ],
 )
-def test_what_makes_no_sense_is_refused(box: Sandbox, query: dict[str, str]) -> None:
+def test_invalid_query_is_refused(box: Sandbox, query: dict[str, str]) -> None:
     assert read(box, **query).status == 422
 
 
 @pytest.mark.parametrize("direction", ["asc", "desc"])
-def test_customers_come_in_the_order_asked_for(box: Sandbox, direction: str) -> None:
+def test_customers_are_sorted(box: Sandbox, direction: str) -> None:
     found = rows(box, sort=f"date_created:{direction}", limit=250)
 
     dates = [row["date_created"] for row in found]
     assert dates == sorted(dates, reverse=direction == "desc")
 
 
-def test_store_credit_shows_only_when_included(box: Sandbox) -> None:
+def test_store_credit_is_returned_if_included(box: Sandbox) -> None:
     [plain] = rows(box, id__in=1001)
     [included] = rows(box, id__in=1001, include="storecredit")
 
@@ -199,7 +199,7 @@ def test_store_credit_shows_only_when_included(box: Sandbox) -> None:
     assert included["store_credit_amounts"] == [{"amount": 0}]
 
 
-def test_included_attributes_stop_at_ten(make_box: MakeBox) -> None:
+def test_included_attributes_are_capped(make_box: MakeBox) -> None:
     for cap, expected in ((10, 10), (0, 12)):
         box = make_box(included_attributes_cap=cap)
         for number in range(12):
@@ -210,13 +210,13 @@ def test_included_attributes_stop_at_ten(make_box: MakeBox) -> None:
         assert len(row["attributes"]) == expected
 
 
-def test_a_long_address_is_refused(box: Sandbox) -> None:
+def test_long_url_is_refused(box: Sandbox) -> None:
     many = ",".join(str(number) for number in range(1001, 1500))
 
     assert read(box, id__in=many).status == 414
 
 
-def test_a_long_list_can_be_refused(make_box: MakeBox) -> None:
+def test_long_list_can_be_refused(make_box: MakeBox) -> None:
     box = make_box(in_list_limit=2)
 
     assert read(box, id__in="1001,1003").status == 200
@@ -224,13 +224,13 @@ def test_a_long_list_can_be_refused(make_box: MakeBox) -> None:
     assert read(box, email__in="a@b.co,b@b.co,c@b.co").status == 400
 
 
-def test_an_id_beyond_all_integers_can_be_refused(make_box: MakeBox) -> None:
+def test_large_id_can_be_refused(make_box: MakeBox) -> None:
     box = make_box(largest_id=2**31 - 1)
 
-    answer = read(box, id__in="1001,5000000000")
+    response = read(box, id__in="1001,5000000000")
 
-    assert answer.status == 422
-    assert 'For input string: "5000000000"' in answer.json()["title"]
+    assert response.status == 422
+    assert 'For input string: "5000000000"' in response.json()["title"]
     assert read(box, id__in="1001,2000000000").status == 200
 
 
@@ -242,7 +242,7 @@ def test_an_id_beyond_all_integers_can_be_refused(make_box: MakeBox) -> None:
         ("PATCH", "/customers", 405),
     ],
 )
-def test_what_there_is_not_is_not_found(
+def test_unknown_endpoint_is_refused(
     box: Sandbox, method: str, path: str, status: int
 ) -> None:
     assert box.store.call(method, path, []).status == status

@@ -41,10 +41,10 @@ def test_every_kind_is_tested_here() -> None:
 def test_fault_without_execution(box: Sandbox, kind: str) -> None:
     box.faults.queue(Fault(kind=kind))
 
-    answer = put(box)
+    response = put(box)
 
     assert company(box) != "Written"
-    assert answer.status == {"cut": 0, "redirect": 302}.get(kind) or int(kind[:3])
+    assert response.status == {"cut": 0, "redirect": 302}.get(kind) or int(kind[:3])
     assert put(box).status == 200
 
 
@@ -52,26 +52,26 @@ def test_fault_without_execution(box: Sandbox, kind: str) -> None:
 def test_fault_after_execution(box: Sandbox, kind: str) -> None:
     box.faults.queue(Fault(kind=kind))
 
-    answer = put(box)
+    response = put(box)
 
     assert company(box) == "Written"
-    assert answer.status == (int(kind[:3]) if kind[0] == "5" else 200)
-    assert answer != put(box)
+    assert response.status == (int(kind[:3]) if kind[0] == "5" else 200)
+    assert response != put(box)
 
 
 @pytest.mark.parametrize(
     "kind", ["429", "429_bare", "429_retry_after", "500", "503_after", "not_json"]
 )
-def test_lytics_goes_wrong_in_the_same_ways(box: Sandbox, kind: str) -> None:
+def test_lytics_has_the_same_faults(box: Sandbox, kind: str) -> None:
     box.faults.queue(Fault(kind=kind))
 
-    answer = box.lytics.call("GET", SCAN)
+    response = box.lytics.call("GET", SCAN)
 
-    assert answer.status == (200 if kind == "not_json" else int(kind[:3]))
+    assert response.status == (200 if kind == "not_json" else int(kind[:3]))
     assert box.lytics.call("GET", SCAN).status == 200
 
 
-def test_429_comes_with_and_without_the_time_to_wait(box: Sandbox) -> None:
+def test_429_kinds_have_their_headers(box: Sandbox) -> None:
     kinds = ("429", "429_bare", "429_retry_after")
     box.faults.queue(*(Fault(kind=kind, seconds=7) for kind in kinds))
 
@@ -82,35 +82,35 @@ def test_429_comes_with_and_without_the_time_to_wait(box: Sandbox) -> None:
     assert short["X-Retry-After"] == "7"
 
 
-def test_lytics_may_say_retry_after(box: Sandbox) -> None:
+def test_lytics_429_can_have_retry_after(box: Sandbox) -> None:
     box.faults.queue(Fault(kind="429_retry_after", seconds=7))
 
     assert box.lytics.call("GET", SCAN).headers["Retry-After"] == "7"
 
 
-def test_a_missing_row_is_only_missing_from_the_answer(box: Sandbox) -> None:
+def test_missing_row_is_written_but_not_returned(box: Sandbox) -> None:
     box.faults.queue(Fault(kind="row_missing"))
 
-    answer = box.store.call("PUT", "/customers", [ROW, {"id": 1003}])
+    response = box.store.call("PUT", "/customers", [ROW, {"id": 1003}])
 
-    assert [row["id"] for row in answer.json()["data"]] == [1001]
-    assert answer.status == 200
+    assert [row["id"] for row in response.json()["data"]] == [1001]
+    assert response.status == 200
 
 
-def test_scan_faults_wait_for_a_page_that_can_have_them(box: Sandbox) -> None:
+def test_scan_fault_waits_for_matching_page(box: Sandbox) -> None:
     box.faults.queue(Fault(kind="stale_cursor"))
 
     store = put(box).status
     first = box.lytics.call("GET", SCAN)
-    token = first.json()["_next"]
-    stale = box.lytics.call("GET", SCAN, start=token)
+    cursor = first.json()["_next"]
+    stale = box.lytics.call("GET", SCAN, start=cursor)
 
     assert (store, first.status, stale.status) == (200, 200, 400)
     assert stale.json()["message"] == "invalid start token"
-    assert box.lytics.call("GET", SCAN, start=token).status == 200
+    assert box.lytics.call("GET", SCAN, start=cursor).status == 200
 
 
-def test_a_page_can_come_empty_with_a_token(box: Sandbox) -> None:
+def test_empty_page_fault_keeps_cursor(box: Sandbox) -> None:
     box.faults.queue(Fault(kind="empty_page"))
 
     page = box.lytics.call("GET", SCAN).json()
@@ -119,18 +119,18 @@ def test_a_page_can_come_empty_with_a_token(box: Sandbox) -> None:
     assert page["_next"]
 
 
-def test_a_page_can_point_to_itself(box: Sandbox) -> None:
+def test_same_next_fault_repeats_page(box: Sandbox) -> None:
     box.faults.queue(Fault(kind="same_next"))
-    token = box.lytics.call("GET", SCAN).json()["_next"]
+    cursor = box.lytics.call("GET", SCAN).json()["_next"]
 
-    page = box.lytics.call("GET", SCAN, start=token).json()
-    again = box.lytics.call("GET", SCAN, start=token).json()
+    page = box.lytics.call("GET", SCAN, start=cursor).json()
+    again = box.lytics.call("GET", SCAN, start=cursor).json()
 
-    assert page["_next"] == token != again["_next"]
+    assert page["_next"] == cursor != again["_next"]
     assert page["data"] == again["data"]
 
 
-def test_queued_faults_come_in_order_and_number(box: Sandbox) -> None:
+def test_queued_faults_apply_in_order(box: Sandbox) -> None:
     box.faults.queue(
         Fault(kind="503", match="PUT /customers", times=2),
         Fault(kind="500", match="PUT /customers*"),
@@ -144,7 +144,7 @@ def test_queued_faults_come_in_order_and_number(box: Sandbox) -> None:
     assert box.faults.queued == ()
 
 
-def test_faults_by_chance_are_the_same_for_the_same_seed() -> None:
+def test_random_faults_depend_on_seed() -> None:
     def picked(seed: int) -> list[bool]:
         faults = Faults({"503@PUT /customers": 0.3}, seed=seed, seconds=1)
         return [faults.pick("PUT /customers") is not None for _ in range(200)]
@@ -153,7 +153,7 @@ def test_faults_by_chance_are_the_same_for_the_same_seed() -> None:
     assert 40 <= sum(picked(1)) <= 80
 
 
-def test_faults_by_chance_come_over_the_options(make_box: MakeBox) -> None:
+def test_fault_rates_are_an_option(make_box: MakeBox) -> None:
     box = make_box(fault_rates={"502@PUT /customers": 1.0})
 
     assert put(box).status == 502
@@ -161,12 +161,12 @@ def test_faults_by_chance_come_over_the_options(make_box: MakeBox) -> None:
     assert box.journal[-2].fault == "502"
 
 
-def test_an_unknown_kind_is_refused_at_once() -> None:
+def test_unknown_fault_kind_is_refused() -> None:
     with pytest.raises(ValueError, match="unknown fault kind"):
         Fault(kind="418")
 
 
-def test_clearing_ends_all_faults(make_box: MakeBox) -> None:
+def test_clear_ends_all_faults(make_box: MakeBox) -> None:
     box = make_box(fault_rates={"503": 1.0})
     box.faults.queue(Fault(kind="500"))
 
@@ -176,7 +176,7 @@ def test_clearing_ends_all_faults(make_box: MakeBox) -> None:
 
 
 @pytest.mark.parametrize("kind", ["cut", "cut_after", "truncated"])
-def test_a_broken_connection_breaks_over_http(
+def test_connection_fault_breaks_http(
     make_sandbox: Callable[..., Sandbox], kind: str
 ) -> None:
     box = make_sandbox(members=50)
@@ -190,7 +190,7 @@ def test_a_broken_connection_breaks_over_http(
     assert (company(box) == "Written") == (kind != "cut")
 
 
-def test_a_slow_answer_outlasts_the_client(
+def test_slow_fault_outlasts_client_timeout(
     make_sandbox: Callable[..., Sandbox],
 ) -> None:
     box = make_sandbox(members=50)

@@ -1,4 +1,4 @@
-"""The filters that the account evaluates, and those that it refuses."""
+"""Filters that the account evaluates or refuses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NOW = 1_780_000_000.0
 BOX = Sandbox(Options(members=60, others=20, newsletter=40), clock=Clock.still(NOW))
 VIPS = set(range(60))
 READERS = {*range(20), *range(60, 80)}
-EVERYBODY = set(range(80))
+ALL = set(range(80))
 STRANGERS = READERS - VIPS
 CONDITIONS = st.recursive(
     st.sampled_from(
@@ -53,16 +53,16 @@ def found(condition: str, box: Sandbox = BOX) -> set[int]:
 
 
 def having(name: str, test: Callable[[object], bool]) -> set[int]:
-    profiles = {index: BOX.lytics.member(index) for index in EVERYBODY}
+    profiles = {index: BOX.lytics.member(index) for index in ALL}
     return {n for n, profile in profiles.items() if test(profile.get(name))}
 
 
 @pytest.mark.parametrize(
     ("condition", "expected"),
     [
-        ("*", EVERYBODY),
+        ("*", ALL),
         ("INCLUDE vip_customers", VIPS),
-        ("NOT INCLUDE vip_customers", EVERYBODY - VIPS),
+        ("NOT INCLUDE vip_customers", ALL - VIPS),
         ("INCLUDE nobody_yet", set()),
         ("AND (INCLUDE vip_customers, INCLUDE newsletter_readers)", VIPS & READERS),
         ("OR (INCLUDE vip_customers, INCLUDE newsletter_readers)", VIPS | READERS),
@@ -88,35 +88,33 @@ def having(name: str, test: Callable[[object], bool]) -> set[int]:
         ),
         ("_split < 50", having("_split", lambda v: int(str(v)) < 50)),
         ('_modified < "2000-01-01"', set()),
-        ('_modified >= "now-5y"', EVERYBODY),
+        ('_modified >= "now-5y"', ALL),
         ('_created >= "now-1h"', set()),
         ('last_name = "O\'Brien"', having("last_name", lambda v: v == "O'Brien")),
     ],
 )
-def test_a_filter_finds_exactly_whom_it_describes(
-    condition: str, expected: set[int]
-) -> None:
+def test_filter_finds_matching_profiles(condition: str, expected: set[int]) -> None:
     assert found(condition) == expected
 
 
-def test_a_filter_without_a_table_means_users() -> None:
+def test_filter_table_defaults_to_user() -> None:
     assert parse("FILTER INCLUDE a") == parse("FILTER INCLUDE a FROM user")
 
 
-def test_escapes_in_a_text_are_taken_off() -> None:
+def test_escapes_in_text_are_decoded() -> None:
     box = Sandbox(Options(members=3), clock=Clock.still(NOW))
     index = box.lytics.put_member({"company": 'back\\slash "quoted"'})
 
     assert found(r'company = "back\\slash \"quoted\""', box) == {index}
 
 
-def test_an_audience_can_be_included_by_its_id() -> None:
+def test_audience_can_be_included_by_id() -> None:
     number = BOX.lytics.audiences["newsletter_readers"].id
 
     assert found(f"INCLUDE `{number}`") == READERS
 
 
-def test_including_by_id_can_be_switched_off() -> None:
+def test_including_by_id_can_be_disabled() -> None:
     box = Sandbox(Options(members=3, include_by_id=False))
     number = box.lytics.audiences["vip_customers"].id
 
@@ -124,25 +122,25 @@ def test_including_by_id_can_be_switched_off() -> None:
         found(f"INCLUDE `{number}`", box)
 
 
-def test_an_invalid_audience_includes_nobody() -> None:
+def test_invalid_audience_includes_no_members() -> None:
     box = Sandbox(Options(members=3, others=0))
     box.lytics.invalidate("vip_customers")
 
     assert found("INCLUDE vip_customers", box) == set()
 
 
-def test_filtering_by_split_can_be_switched_off() -> None:
+def test_filtering_by_split_can_be_disabled() -> None:
     box = Sandbox(Options(members=3, split_is_filterable=False))
 
     with pytest.raises(FilterError, match="_split"):
         found("_split < 50", box)
 
 
-def test_unknown_fields_can_be_taken_for_missing_ones() -> None:
+def test_unknown_field_can_count_as_missing() -> None:
     box = Sandbox(Options(members=3, others=0, unknown_fields_refused=False))
 
-    assert found("EXISTS unheard_of", box) == set()
-    assert found('unheard_of != "a"', box) == {0, 1, 2}
+    assert found("EXISTS unnotified_of", box) == set()
+    assert found('unnotified_of != "a"', box) == {0, 1, 2}
 
 
 @pytest.mark.parametrize(
@@ -165,7 +163,7 @@ def test_unknown_fields_can_be_taken_for_missing_ones() -> None:
         'FILTER company = "open FROM user',
     ],
 )
-def test_what_is_no_filter_is_refused(text: str) -> None:
+def test_invalid_filter_is_refused(text: str) -> None:
     with pytest.raises(FilterError):
         parse(text)
 
@@ -173,31 +171,31 @@ def test_what_is_no_filter_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     "condition",
     [
-        "INCLUDE unheard_of",
-        "EXISTS unheard_of",
+        "INCLUDE unnotified_of",
+        "EXISTS unnotified_of",
         '_modified >= "yesterday"',
         '_modified >= "now-5x"',
         '_modified >= "2025-13-01T00:00:00Z"',
     ],
 )
-def test_a_filter_over_what_there_is_not_is_refused(condition: str) -> None:
+def test_filter_on_unknown_name_is_refused(condition: str) -> None:
     with pytest.raises(FilterError):
         found(condition)
 
 
 @given(CONDITIONS)
-def test_not_finds_exactly_the_others(condition: str) -> None:
-    assert found(f"NOT {condition}") == EVERYBODY - found(condition)
+def test_not_finds_the_complement(condition: str) -> None:
+    assert found(f"NOT {condition}") == ALL - found(condition)
 
 
 @given(CONDITIONS, CONDITIONS)
-def test_and_intersects_while_or_unites(one: str, other: str) -> None:
+def test_and_intersects_or_unites(one: str, other: str) -> None:
     assert found(f"AND ({one}, {other})") == found(one) & found(other)
     assert found(f"OR ({one}, {other})") == found(one) | found(other)
 
 
 @given(CONDITIONS)
-def test_the_count_is_that_of_the_found(condition: str) -> None:
+def test_count_equals_number_found(condition: str) -> None:
     node = parse(f"FILTER {condition}")
     matcher = Matcher(node, BOX.lytics.population, NOW)
 
@@ -205,7 +203,7 @@ def test_the_count_is_that_of_the_found(condition: str) -> None:
 
 
 @given(st.text())
-def test_any_text_is_read_or_refused(text: str) -> None:
+def test_any_text_parses_or_is_refused(text: str) -> None:
     try:
         parse(text)
     except FilterError as refusal:
@@ -224,5 +222,5 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         ("now-2w", (int(NOW) - 14 * 86_400) * 1_000_000_000),
     ],
 )
-def test_dates_are_read_to_the_nanosecond(text: str, nanos: int) -> None:
+def test_dates_have_nanosecond_precision(text: str, nanos: int) -> None:
     assert to_nanos(text, NOW) == nanos

@@ -1,4 +1,4 @@
-"""The seeded people: the same for the same seed, in exact numbers, made lazily."""
+"""The seeded people: repeatable, in exact shares, generated lazily."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SHARES = st.floats(0, 0.25)
 
 
-def test_the_same_seed_gives_the_same_people(make_box: MakeBox) -> None:
+def test_same_seed_gives_same_people(make_box: MakeBox) -> None:
     one, same, other = make_box(), make_box(), make_box(seed=2)
 
     profiles = [[b.lytics.member(n) for n in range(50)] for b in (one, same, other)]
@@ -37,7 +37,7 @@ def test_the_same_seed_gives_the_same_people(make_box: MakeBox) -> None:
     refused=SHARES,
     shared_id=SHARES,
 )
-def test_each_kind_comes_in_its_share(
+def test_each_kind_has_its_share(
     members: int, without_id: float, unknown_id: float, refused: float, shared_id: float
 ) -> None:
     people = People(
@@ -72,14 +72,14 @@ def test_some_members_have_no_customer_id(box: Sandbox) -> None:
     assert not any("bigcommerce_customer_id" in profile for profile in profiles)
 
 
-def test_some_ids_are_unknown_to_the_store(box: Sandbox) -> None:
+def test_some_customer_ids_are_unknown(box: Sandbox) -> None:
     profiles = profiles_of(box, Kind.UNKNOWN_ID)
 
     ids = {int(profile["bigcommerce_customer_id"]) for profile in profiles}
     assert not ids & set(box.store.customers)
 
 
-def test_all_other_ids_are_known_to_the_store(box: Sandbox) -> None:
+def test_all_other_customer_ids_are_known(box: Sandbox) -> None:
     others = set(Kind) - {Kind.WITHOUT_ID, Kind.UNKNOWN_ID}
 
     profiles = profiles_of(box, *others)
@@ -88,7 +88,7 @@ def test_all_other_ids_are_known_to_the_store(box: Sandbox) -> None:
     assert ids <= set(box.store.customers)
 
 
-def test_the_store_refuses_what_some_members_bring() -> None:
+def test_some_members_have_invalid_values() -> None:
     box = Sandbox(Options(members=300, refused=0.1))
 
     for profile in profiles_of(box, *REFUSED):
@@ -109,7 +109,7 @@ def test_two_members_can_share_a_customer() -> None:
     assert set(bearers.values()) == {1, 2}
 
 
-def test_names_come_with_apostrophes_and_in_other_scripts(box: Sandbox) -> None:
+def test_names_cover_several_scripts(box: Sandbox) -> None:
     names = "".join(box.lytics.member(n)["first_name"] for n in range(250))
     lasts = {box.lytics.member(n)["last_name"] for n in range(250)}
 
@@ -118,7 +118,7 @@ def test_names_come_with_apostrophes_and_in_other_scripts(box: Sandbox) -> None:
         assert letter in names
 
 
-def test_all_addresses_are_of_example_domains(box: Sandbox) -> None:
+def test_emails_use_example_domains(box: Sandbox) -> None:
     emails = [box.lytics.member(n)["email"] for n in range(250)]
     emails += [box.store.customers.peek(n)["email"] for n in box.store.customers]  # type: ignore[index]  # they are there
 
@@ -128,14 +128,14 @@ def test_all_addresses_are_of_example_domains(box: Sandbox) -> None:
     }
 
 
-def test_every_customer_is_found_by_their_address(box: Sandbox) -> None:
+def test_customer_is_found_by_email(box: Sandbox) -> None:
     store = box.store.customers
 
     for number in store:
         assert store.by_email(store[number]["email"]) == number
 
 
-def test_no_two_customers_share_an_address(box: Sandbox) -> None:
+def test_emails_are_unique(box: Sandbox) -> None:
     store = box.store.customers
 
     emails = [store[number]["email"].lower() for number in store]
@@ -143,7 +143,7 @@ def test_no_two_customers_share_an_address(box: Sandbox) -> None:
     assert len(set(emails)) == len(emails)
 
 
-def test_values_come_in_each_form_seen(make_box: MakeBox) -> None:
+def test_values_have_each_known_form(make_box: MakeBox) -> None:
     strict = make_box(bare_single_values=False, locations_are_objects=True)
     loose = make_box()
 
@@ -154,12 +154,12 @@ def test_values_come_in_each_form_seen(make_box: MakeBox) -> None:
     assert (forms(loose, "interests"), forms(loose, "location")) == ({list, str}, {str})
 
 
-def test_profiles_can_have_an_id_of_their_own(make_box: MakeBox) -> None:
+def test_profiles_can_have_ids(make_box: MakeBox) -> None:
     assert "_id" not in make_box().lytics.member(0)
     assert make_box(profile_ids=True).lytics.member(0)["_id"]
 
 
-def test_an_account_can_be_wide(make_box: MakeBox) -> None:
+def test_account_can_have_many_fields(make_box: MakeBox) -> None:
     box = make_box(extra_fields=1500)
 
     columns = box.lytics.call("GET", "/api/schema/user").json()["data"]["columns"]
@@ -169,12 +169,12 @@ def test_an_account_can_be_wide(make_box: MakeBox) -> None:
     assert 50 < sum(name.startswith("extra_") for name in profile) <= 1000
 
 
-def test_a_million_members_cost_nothing_until_they_are_asked_for() -> None:
-    begun = time.process_time()
+def test_members_are_generated_lazily() -> None:
+    began = time.process_time()
     box = Sandbox(Options(members=1_000_000))
 
     page = box.lytics.call("GET", "/api/segment/vip_customers/scan", limit=100).json()
     box.store.call("GET", "/customers", id__in="1001,900001")
 
     assert page["total"] == 1_000_000
-    assert time.process_time() - begun < 1
+    assert time.process_time() - began < 1

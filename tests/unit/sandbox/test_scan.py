@@ -1,4 +1,4 @@
-"""Scans: pages, tokens, ends, and members who change meanwhile."""
+"""Scans of an audience: pages, cursors, ends and changes during a scan."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ SCAN = "/api/segment/vip_customers/scan"
 CHANGED = 'FILTER AND (INCLUDE vip_customers, _modified >= "now-1h") FROM user'
 
 
-def page(box: Sandbox, token: str = "", *, limit: int = 100) -> dict[str, Any]:
-    answer = box.lytics.call("GET", SCAN, limit=limit, start=token)
-    assert answer.status == 200
-    content: dict[str, Any] = answer.json()
+def page(box: Sandbox, cursor: str = "", *, limit: int = 100) -> dict[str, Any]:
+    response = box.lytics.call("GET", SCAN, limit=limit, start=cursor)
+    assert response.status == 200
+    content: dict[str, Any] = response.json()
     return content
 
 
@@ -33,7 +33,7 @@ def name_of(box: Sandbox, index: int) -> str:
     return str(box.lytics.member(index)["user_id"])
 
 
-def test_every_member_comes_exactly_once(box: Sandbox) -> None:
+def test_scan_returns_each_member_once(box: Sandbox) -> None:
     pages = [page(box)]
 
     while pages[-1]["_next"]:
@@ -43,31 +43,31 @@ def test_every_member_comes_exactly_once(box: Sandbox) -> None:
     assert set(ids(*pages)) == {name_of(box, n) for n in range(250)}
 
 
-def test_a_page_can_be_asked_for_again(box: Sandbox) -> None:
-    token = page(box)["_next"]
+def test_page_can_be_requested_again(box: Sandbox) -> None:
+    cursor = page(box)["_next"]
 
-    assert page(box, token) == page(box, token)
-
-
-def test_an_empty_audience_is_one_empty_page(box: Sandbox) -> None:
-    answer = box.lytics.call("GET", "/api/segment/nobody_yet/scan").json()
-
-    assert (answer["data"], answer["_next"], answer["total"]) == ([], "", 0)
+    assert page(box, cursor) == page(box, cursor)
 
 
-def test_an_invalid_audience_answers_nobody(box: Sandbox) -> None:
+def test_empty_audience_is_one_empty_page(box: Sandbox) -> None:
+    response = box.lytics.call("GET", "/api/segment/nobody_yet/scan").json()
+
+    assert (response["data"], response["_next"], response["total"]) == ([], "", 0)
+
+
+def test_invalid_audience_has_no_members(box: Sandbox) -> None:
     box.lytics.invalidate("vip_customers")
 
     assert page(box)["data"] == []
 
 
-def test_the_token_can_be_missing_at_the_end(make_box: MakeBox) -> None:
+def test_last_cursor_can_be_missing(make_box: MakeBox) -> None:
     box = make_box(members=5, scan_end="missing")
 
     assert "_next" not in page(box)
 
 
-def test_the_last_page_can_repeat_itself(make_box: MakeBox) -> None:
+def test_last_page_can_repeat_itself(make_box: MakeBox) -> None:
     box = make_box(members=150, scan_end="repeat")
     last = page(box, page(box)["_next"])
 
@@ -77,7 +77,7 @@ def test_the_last_page_can_repeat_itself(make_box: MakeBox) -> None:
     assert again["_next"] == page(box, again["_next"])["_next"]
 
 
-def test_an_empty_page_can_end_a_scan(make_box: MakeBox) -> None:
+def test_empty_page_can_end_scan(make_box: MakeBox) -> None:
     box = make_box(members=5, scan_end="empty_page")
     last = page(box)
 
@@ -86,7 +86,7 @@ def test_an_empty_page_can_end_a_scan(make_box: MakeBox) -> None:
     assert (len(last["data"]), end["data"], end["_next"]) == (5, [], "")
 
 
-def test_the_token_can_look_the_same_on_every_page(make_box: MakeBox) -> None:
+def test_cursor_can_be_constant(make_box: MakeBox) -> None:
     box = make_box(same_token=True)
     first = page(box)
 
@@ -96,35 +96,37 @@ def test_the_token_can_look_the_same_on_every_page(make_box: MakeBox) -> None:
     assert not set(ids(first)) & set(ids(second))
 
 
-@pytest.mark.parametrize("token", ["nonsense", "bm9uc2Vuc2U="])
-def test_an_unknown_token_is_refused(box: Sandbox, token: str) -> None:
-    answer = box.lytics.call("GET", SCAN, start=token)
+@pytest.mark.parametrize("cursor", ["nonsense", "bm9uc2Vuc2U="])
+def test_unknown_cursor_is_refused(box: Sandbox, cursor: str) -> None:
+    response = box.lytics.call("GET", SCAN, start=cursor)
 
-    assert answer.status == 400
-    assert answer.json()["message"] == "invalid start token"
-
-
-def test_a_token_of_another_scan_is_refused(box: Sandbox) -> None:
-    token = page(box)["_next"]
-
-    answer = box.lytics.call("GET", "/api/segment/newsletter_readers/scan", start=token)
-
-    assert answer.status == 400
+    assert response.status == 400
+    assert response.json()["message"] == "invalid start token"
 
 
-def test_a_token_can_grow_old(make_box: MakeBox) -> None:
+def test_cursor_of_another_scan_is_refused(box: Sandbox) -> None:
+    cursor = page(box)["_next"]
+
+    response = box.lytics.call(
+        "GET", "/api/segment/newsletter_readers/scan", start=cursor
+    )
+
+    assert response.status == 400
+
+
+def test_cursor_can_expire(make_box: MakeBox) -> None:
     box = make_box(token_seconds=60, stale_token_status=410)
-    token = page(box)["_next"]
+    cursor = page(box)["_next"]
     box.clock.advance(59)
-    young = box.lytics.call("GET", SCAN, start=token).status
+    young = box.lytics.call("GET", SCAN, start=cursor).status
     box.clock.advance(2)
 
-    old = box.lytics.call("GET", SCAN, start=token).status
+    old = box.lytics.call("GET", SCAN, start=cursor).status
 
     assert (young, old) == (200, 410)
 
 
-def test_a_live_scan_can_miss_who_changes(make_box: MakeBox) -> None:
+def test_live_scan_can_miss_changed_member(make_box: MakeBox) -> None:
     box = make_box(changed_members_move="front")
     first = page(box)
     box.lytics.change(150, {"company": "New"})
@@ -135,7 +137,7 @@ def test_a_live_scan_can_miss_who_changes(make_box: MakeBox) -> None:
     assert name_of(box, 150) not in ids(first, *rest)
 
 
-def test_a_live_scan_can_meet_the_same_member_twice(make_box: MakeBox) -> None:
+def test_live_scan_can_return_member_twice(make_box: MakeBox) -> None:
     box = make_box(members=150, changed_members_move="end")
     first = page(box)
     box.lytics.change(3, {"company": "New"})
@@ -145,7 +147,7 @@ def test_a_live_scan_can_meet_the_same_member_twice(make_box: MakeBox) -> None:
     assert ids(first, second).count(name_of(box, 3)) == 2
 
 
-def test_a_scan_can_be_a_snapshot(make_box: MakeBox) -> None:
+def test_scan_can_be_a_snapshot(make_box: MakeBox) -> None:
     box = make_box(scan_is_snapshot=True)
     first = page(box)
     box.lytics.change(150, {"company": "New"})
@@ -158,13 +160,13 @@ def test_a_scan_can_be_a_snapshot(make_box: MakeBox) -> None:
     assert "New" not in [member.get("company") for member in rest[0]["data"]]
 
 
-def test_a_changed_member_is_found_by_the_time_of_change(box: Sandbox) -> None:
+def test_changed_member_is_found_by_time(box: Sandbox) -> None:
     box.lytics.change(7, {"company": "New"})
 
     assert changed(box) == [name_of(box, 7)]
 
 
-def test_who_enters_by_an_event_has_changed_but_not_by_passing_time(
+def test_touched_new_member_counts_as_changed(
     box: Sandbox,
 ) -> None:
     box.lytics.enter(250)
@@ -174,7 +176,7 @@ def test_who_enters_by_an_event_has_changed_but_not_by_passing_time(
     assert page(box)["total"] == 252
 
 
-def test_who_left_is_in_the_audience_no_more(box: Sandbox) -> None:
+def test_former_member_is_not_scanned(box: Sandbox) -> None:
     box.lytics.leave(0)
 
     first = page(box)
@@ -183,7 +185,7 @@ def test_who_left_is_in_the_audience_no_more(box: Sandbox) -> None:
     assert first["total"] == 249
 
 
-def test_a_late_change_keeps_its_time_but_shows_later(box: Sandbox) -> None:
+def test_late_change_keeps_its_time(box: Sandbox) -> None:
     box.lytics.change(7, {"company": "New"}, visible_after=30)
     before = changed(box)
     at = box.lytics.clock.now()
@@ -195,15 +197,15 @@ def test_a_late_change_keeps_its_time_but_shows_later(box: Sandbox) -> None:
     assert box.lytics.population.modified_at(7) == round(at * 1e9)
 
 
-def test_fields_can_be_ignored_on_a_posted_scan(make_box: MakeBox) -> None:
+def test_fields_can_be_ignored_on_posted_scan(make_box: MakeBox) -> None:
     box = make_box(fields_on_post=False)
 
-    answer = box.lytics.call("POST", "/api/segment/scan", "FILTER *", fields="email")
+    response = box.lytics.call("POST", "/api/segment/scan", "FILTER *", fields="email")
 
-    assert len(answer.json()["data"][0]) > 10
+    assert len(response.json()["data"][0]) > 10
 
 
-def test_a_value_taken_away_is_missing(box: Sandbox) -> None:
+def test_removed_value_is_missing(box: Sandbox) -> None:
     box.lytics.change(0, {"last_name": None, "brand_new": 5})
 
     [member] = box.lytics.call("POST", "/api/segment/scan", CHANGED).json()["data"]
@@ -212,7 +214,7 @@ def test_a_value_taken_away_is_missing(box: Sandbox) -> None:
     assert member["brand_new"] == 5
 
 
-def test_the_list_of_audiences_can_come_in_pages(make_box: MakeBox) -> None:
+def test_audience_list_can_be_paged(make_box: MakeBox) -> None:
     box = make_box(audiences_per_page=2)
     first = box.lytics.call("GET", "/v2/segment").json()
 
@@ -225,7 +227,7 @@ def test_the_list_of_audiences_can_come_in_pages(make_box: MakeBox) -> None:
 @pytest.mark.parametrize(
     ("shape", "expected"), [("list", [250]), ("object", 250), ("objects", 250)]
 )
-def test_a_size_comes_in_each_shape_seen(
+def test_audience_size_has_each_known_shape(
     make_box: MakeBox, shape: str, expected: object
 ) -> None:
     box = make_box(size_shape=shape)
@@ -236,7 +238,7 @@ def test_a_size_comes_in_each_shape_seen(
     assert (row if shape == "list" else row["size"]) == expected
 
 
-def test_a_renamed_audience_keeps_its_id(box: Sandbox) -> None:
+def test_renamed_audience_keeps_its_id(box: Sandbox) -> None:
     number = box.lytics.audiences["vip_customers"].id
 
     box.lytics.rename("vip_customers", "best_customers")
@@ -246,10 +248,10 @@ def test_a_renamed_audience_keeps_its_id(box: Sandbox) -> None:
     assert found["slug_name"] == "best_customers"
 
 
-def test_the_envelope_comes_in_each_form_seen(make_box: MakeBox) -> None:
+def test_envelope_can_be_bare_with_text_status(make_box: MakeBox) -> None:
     box = make_box(status_as_text=True, bare_envelope=True)
 
-    answer = box.lytics.call("GET", "/v2/segment").json()
+    response = box.lytics.call("GET", "/v2/segment").json()
 
-    assert answer.keys() == {"status", "data"}
-    assert answer["status"] == "200"
+    assert response.keys() == {"status", "data"}
+    assert response["status"] == "200"
