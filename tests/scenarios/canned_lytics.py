@@ -25,7 +25,7 @@ class Canned:
     """Which responses are replaced, and by what.
 
     Args:
-        kind: `look`, `list`, `schema` or `scan`.
+        kind: `audience`, `audiences`, `schema` or `scan`.
         answers: responses, used in turn; a body of `=` means the real body.
         first: number of real responses before them.
         times: number of responses replaced.
@@ -115,7 +115,7 @@ def kind_of(path: str) -> str:
         return "scan"
     if "schema" in path:
         return "schema"
-    return "look" if path.startswith("/v2/segment/") else "list"
+    return "audience" if path.startswith("/v2/segment/") else "audiences"
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -22,10 +22,10 @@ LEDGER = {**EXITS, "require_fields": ["bigcommerce_customer_id"], "ledger_path":
 JOBS: dict[str, dict[str, Any]] = {
     "versions": EXITS,
     "ledger": LEDGER,
-    "ledger changes": LEDGER,
-    "everything": {"audiences": []},
+    "ledger incremental": LEDGER,
+    "discovery of all": {"audiences": []},
 }
-LATER = {"resumed", "changes", "ledger", "ledger changes"}
+LATER = {"resumed", "incremental", "ledger", "ledger incremental"}
 
 
 def read(path: Path) -> tuple[dict[str, str], bytes]:
@@ -44,7 +44,7 @@ def _json(notes: dict[str, str], name: str, default: Any) -> Any:  # noqa: ANN40
 
 def _for_tap(path: Path) -> Any:  # noqa: ANN401 - a play
     notes, content = read(path)
-    job = notes.get("Job", "whole")
+    job = notes.get("Job", "full")
     canned = Canned.read(
         content,
         kind=notes["On"],
@@ -67,8 +67,8 @@ def _for_tap(path: Path) -> Any:  # noqa: ANN401 - a play
             place = state["bookmarks"]["vip_customers"]
             if job == "ledger":
                 place["last_whole_scan"] = "2001-01-01T00:00:00Z"
-            place.update(_json(notes, "Place", {}))
-        is_discovery = job in {"discovery", "everything"}
+            place.update(_json(notes, "Bookmark", {}))
+        is_discovery = job in {"discovery", "discovery of all"}
         stage.tap(
             settings,
             args=["--discover"] if is_discovery else [],

@@ -1,4 +1,4 @@
-"""A tap run in this process through its command, in a hundredth of the time."""
+"""Runs the tap's command in this process, without waits and start-up."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import signal
 import sys
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
@@ -19,52 +19,42 @@ from singer_kit.shutdown import ShutdownSignal
 from tap_lytics.tap import TapLytics
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-
-SECONDS = 20  # A run takes hundredths.
+TIMEOUT_SECONDS = 20  # A run takes hundredths of a second.
 COLLECT_EVERY = 100
 RUNS = itertools.count(1)
 
 
-class HastyShutdown(ShutdownSignal):
-    """Waits for responses, but for no time; keeps how long it would have."""
+class InstantShutdownSignal(ShutdownSignal):
+    """Waits for responses, but does not sleep.
 
-    def __init__(self) -> None:
+    Args:
+        on_wait: is called with the seconds of each wait instead.
+    """
+
+    def __init__(self, on_wait: Callable[[float], object]) -> None:
         super().__init__()
-        self.naps: list[float] = []
+        self._on_wait = on_wait
 
     @override
     def wait(self, seconds: float) -> None:
-        self.naps.append(seconds)
+        self._on_wait(seconds)
         if self.is_set:
             super().wait(0)
 
 
-class HastyTap(TapLytics):
-    """The tap in no time."""
-
-    opened: ClassVar[list[HastyTap]] = []
-
-    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401 - the tap's
-        self.opened.append(self)
-        self.hasty = HastyShutdown()
-        super().__init__(shutdown=self.hasty, **kwargs)
-
-    def end(self) -> None:
-        """Close what a process of its own would by its end."""
-        self.close()
-        self.hasty.close()
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
-    """What a run left behind; `log` has the level, the logger and the line."""
+class FinishedRun:
+    """What a run wrote and how long it would have waited.
+
+    `log` has the level, the logger and the formatted line of every log record.
+    """
 
     status: int
     stdout: bytes
     log: list[tuple[int, str, str]]
-    naps: list[float]
+    waits: list[float]
 
     @property
     def messages(self) -> list[dict[str, Any]]:
@@ -72,68 +62,94 @@ class Ended:
         return [json.loads(line) for line in self.stdout.splitlines()]
 
     @property
+    def records(self) -> list[dict[str, Any]]:
+        """The records of all streams, in order."""
+        return [m["record"] for m in self.messages if m["type"] == "RECORD"]
+
+    @property
     def errors(self) -> list[str]:
-        """What it said at ERROR."""
+        """The lines logged at ERROR."""
         return [text for level, _, text in self.log if level >= logging.ERROR]
 
     @property
-    def said(self) -> str:
-        """All that it said."""
+    def log_text(self) -> str:
+        """The whole log."""
         return "\n".join(text for _, _, text in self.log)
 
 
-def run_hasty_tap(args: Sequence[str]) -> Ended:
-    """Run a tap's command to its end."""
-    heard, stdout = _Heard(), io.BytesIO()
+def run_tap_in_process(
+    args: Sequence[str], *, on_wait: Callable[[float], object] = lambda _: None
+) -> FinishedRun:
+    """Run the tap's command to its end; `on_wait` is called instead of sleeping."""
+    log, stdout, waits = _LogHandler(), io.BytesIO(), list[float]()
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        on_wait(seconds)
+
     with ExitStack() as stack:
-        stack.enter_context(_one_tap(heard))
+        stack.enter_context(_restored_process(log))
         stack.enter_context(redirect_stdout(io.TextIOWrapper(stdout)))
-        signal.alarm(SECONDS)  # Pytest-timeout's own bell, for each run.
-        status = _invoke(args)
+        command = stack.enter_context(_instant_tap(wait))
+        signal.alarm(TIMEOUT_SECONDS)
+        status = _invoke(command, args)
         signal.alarm(0)
         sys.stdout.flush()
-        return Ended(
-            status=status,
-            stdout=stdout.getvalue(),
-            log=heard.lines,
-            naps=[nap for each in HastyTap.opened for nap in each.hasty.naps],
+        return FinishedRun(
+            status=status, stdout=stdout.getvalue(), log=log.lines, waits=waits
         )
 
 
-def _invoke(args: Sequence[str]) -> int:
-    command = HastyTap.get_singer_command()
+@contextmanager
+def _instant_tap(on_wait: Callable[[float], object]) -> Iterator[type[TapLytics]]:
+    """Give a tap that does not wait; close what its process's end would close."""
+    opened: list[tuple[TapLytics, ShutdownSignal]] = []
+
+    class InstantTap(TapLytics):
+        def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401 - the tap's
+            shutdown = InstantShutdownSignal(on_wait)
+            opened.append((self, shutdown))
+            super().__init__(shutdown=shutdown, **kwargs)
+
+    yield InstantTap
+    while opened:
+        tap, shutdown = opened.pop()
+        tap.close()
+        shutdown.close()
+
+
+def _invoke(tap: type[TapLytics], args: Sequence[str]) -> int:
+    command = tap.get_singer_command()
     try:
         return int(command.main(args=list(args), standalone_mode=False) or 0)
     except SystemExit as end:
         return int(end.code or 0)
 
 
-class _Heard(logging.Handler):
-    """Remembers what was said, with its traceback if it has one."""
+class _LogHandler(logging.Handler):
+    """Keeps log lines, with their tracebacks."""
 
     def __init__(self) -> None:
         super().__init__(logging.INFO)
         self.lines: list[tuple[int, str, str]] = []
 
+    @override
     def emit(self, record: logging.LogRecord) -> None:
-        """Remember one line."""
         self.lines.append((record.levelno, record.name, self.format(record)))
 
 
 @contextmanager
-def _one_tap(heard: _Heard) -> Iterator[None]:
-    """Hear what it says, and put back what it takes from its process."""
+def _restored_process(log: logging.Handler) -> Iterator[None]:
+    """Handle log records, and restore what the tap changes in its process."""
     signals = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
     root, hook, factory = logging.root, sys.excepthook, logging.getLogRecordFactory()
     level, threshold = root.level, gc.get_threshold()
-    root.addHandler(heard)
+    root.addHandler(log)
     root.setLevel(logging.INFO)
     try:
         yield
     finally:
-        while HastyTap.opened:
-            HastyTap.opened.pop().end()
-        root.removeHandler(heard)
+        root.removeHandler(log)
         root.setLevel(level)
         logging.captureWarnings(capture=False)
         logging.setLogRecordFactory(factory)
@@ -141,6 +157,6 @@ def _one_tap(heard: _Heard) -> Iterator[None]:
         gc.unfreeze()
         gc.set_threshold(*threshold)
         if next(RUNS) % COLLECT_EVERY == 0:
-            gc.collect()  # What was frozen is old, and would not be looked at for long.
+            gc.collect()  # Unfrozen objects are in the oldest generation.
         for number, handler in signals.items():
             signal.signal(number, handler)

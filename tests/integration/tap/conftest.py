@@ -1,4 +1,4 @@
-"""Taps that run while the test goes on or get garbled answers, and their settings."""
+"""Configurations, taps that run while a test goes on, and corrupted responses."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sandbox import Options, Sandbox
-from support.corrupted import GarbledLytics, Jobs
+from support.corrupted import CorruptedLytics, Jobs
 from support.live_tap import VIP, RunningTap, StartTap
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def start_tap() -> Iterator[StartTap]:
-    """Start taps, through another command if given; all are killed in the end."""
+    """Start taps, through another command if given; all are killed at the end."""
     running: list[RunningTap] = []
     with tempfile.TemporaryDirectory() as name:
 
@@ -43,20 +43,21 @@ def start_tap() -> Iterator[StartTap]:
 
 @pytest.fixture
 def config_of() -> Callable[..., dict[str, Any]]:
-    """Write a configuration: everybody in the main audience, and further settings."""
+    """Return the settings that read all members of the main audience, and others."""
 
     def config(box: Sandbox, **settings: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
-        whole = {"audiences": [VIP], "existing_users": True, **settings}
-        return box.tap_config(**whole)
+        return box.tap_config(
+            **{"audiences": [VIP], "existing_users": True, **settings}
+        )
 
     return config
 
 
 @pytest.fixture(scope="module")
 def jobs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
-    """One account and one server, whose answers go wrong, for all of a file."""
+    """Jobs against an account whose responses are corrupted."""
     box = Sandbox(Options(members=25, journal_length=10))
-    with GarbledLytics(box) as lytics:
-        opened = Jobs(lytics, tmp_path_factory.mktemp("garbled"))
-        opened.prepare()
-        yield opened
+    with CorruptedLytics(box) as lytics:
+        jobs = Jobs(lytics, tmp_path_factory.mktemp("corrupted"))
+        jobs.prepare()
+        yield jobs

@@ -1,4 +1,4 @@
-"""What once broke the tap, or nearly did, ends as its case says."""
+"""Responses that once broke the tap, or nearly did, end as their case says."""
 
 from __future__ import annotations
 
@@ -8,38 +8,36 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.corpus import Case, cases
-from support.corrupted.canned import canned
-from support.corrupted.plans import FOREVER
+from support.corrupted import ALWAYS, CannedResponses
 
 if TYPE_CHECKING:
     from support.corrupted import Jobs
-    from support.tap_in_process import Ended
+    from support.tap_in_process import FinishedRun
 
 
-def run(case: Case, jobs: Jobs) -> Ended:
-    """Let the job run that the case is about; a full sync if it names none."""
-    answers = canned(
+def run(case: Case, jobs: Jobs) -> FinishedRun:
+    """Run the job of a case; by default, a full sync."""
+    canned = CannedResponses.parse(
         case.content,
         kind=case.notes["On"],
         first=case.get("First", 0),
-        times=case.get("Times", FOREVER),
-        honest=case.get("Honest", default=False),
+        times=case.get("Times", ALWAYS),
+        truthful=case.get("Truthful", default=False),
     )
-    job = case.notes.get("Job", "whole")
-    return jobs.run(job, [answers], place=case.get("Place"))
+    job = case.notes.get("Job", "full")
+    return jobs.run(job, [canned], bookmark=case.get("Bookmark"))
 
 
 @pytest.mark.guarantee("corrupted-responses")
 @pytest.mark.parametrize("case", cases("tap"), ids=lambda case: case.name)
-def test_what_once_broke_ends_as_it_should(case: Case, jobs: Jobs) -> None:
-    ended = run(case, jobs)
+def test_corpus_case_ends_as_noted(case: Case, jobs: Jobs) -> None:
+    finished = run(case, jobs)
 
-    assert ended.status == case.ends, ended.said
-    assert case.says in (ended.errors[0] if case.ends else ended.said)
+    assert finished.status == case.ends, finished.log_text
+    assert case.says in (finished.errors[0] if case.ends else finished.log_text)
     if "Records" in case.notes:
-        kinds = [message["type"] for message in ended.messages]
-        assert kinds.count("RECORD") == case.get("Records")
+        assert len(finished.records) == case.get("Records")
     if "Streams" in case.notes:
-        assert len(json.loads(ended.stdout)["streams"]) == case.get("Streams")
+        assert len(json.loads(finished.stdout)["streams"]) == case.get("Streams")
     if "Never" in case.notes:
-        assert case.notes["Never"] not in ended.stdout.decode()
+        assert case.notes["Never"] not in finished.stdout.decode()

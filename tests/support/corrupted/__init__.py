@@ -1,7 +1,22 @@
-"""A Lytics whose answers go wrong in every way that an answer can."""
+"""A Lytics server whose responses are corrupted in every way."""
 
-from .jobs import Jobs
-from .plans import KINDS, WAYS, Spoil
-from .server import GarbledLytics
+from .checks import JOBS, Jobs
+from .server import (
+    ALWAYS,
+    CORRUPTIONS,
+    REQUEST_KINDS,
+    CannedResponses,
+    CorruptedLytics,
+    Corruption,
+)
 
-__all__ = ["KINDS", "WAYS", "GarbledLytics", "Jobs", "Spoil"]
+__all__ = [
+    "ALWAYS",
+    "CORRUPTIONS",
+    "JOBS",
+    "REQUEST_KINDS",
+    "CannedResponses",
+    "CorruptedLytics",
+    "Corruption",
+    "Jobs",
+]

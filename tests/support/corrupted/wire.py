@@ -1,4 +1,4 @@
-"""An answer as it goes over the wire, with room for everything to be wrong."""
+"""Responses as bytes on the wire, of which everything can be wrong."""
 
 from __future__ import annotations
 
@@ -17,36 +17,41 @@ FRAMING = {b"Content-Length", b"Transfer-Encoding"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What the answer is to: the call's kind and cursor, and those that came before."""
+class RequestInfo:
+    """The request of a response: its kind, its cursor, and the cursors before it."""
 
     kind: str
-    start: str
+    cursor: str
     number: int
-    earlier: tuple[str, ...] = ()
+    earlier_cursors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wire:
-    """An answer: `head` is all in front of the headers; one that is cut is that alone.
+class WireResponse:
+    """A response as bytes.
 
-    `is_json` while it is certain what a reader makes of it.
+    Args:
+        head: all in front of the headers; of an aborted response, all there is.
+        headers: names and values, as sent.
+        body: the body, as sent.
+        is_json: whether it is certain how a reader parses the body.
+        is_aborted: whether the connection is closed after `head`.
     """
 
     head: bytes
     headers: tuple[tuple[bytes, bytes], ...]
     body: bytes
     is_json: bool = True
-    is_cut: bool = False
+    is_aborted: bool = False
 
     @property
     def status(self) -> int:
-        """The status, as far as there is one."""
+        """The status code."""
         return int(self.head.split()[1])
 
     def to_bytes(self) -> bytes:
-        """Write it out; the length is the body's unless a header lies about it."""
-        if self.is_cut:
+        """Return its bytes; the length is added unless a header is about it."""
+        if self.is_aborted:
             return self.head
         headers = self.headers
         if not FRAMING & {name for name, _ in headers}:
@@ -55,31 +60,31 @@ class Wire:
         return self.head + lines + b"\r\n" + self.body
 
     def to_last(self) -> bytes:
-        """Write it out as the last one of its connection."""
+        """Return its bytes as the last response of its connection."""
         return replace(self, headers=(*self.headers, CLOSE)).to_bytes()
 
 
-def to_wire(answer: Response) -> Wire:
-    """Take an answer of the sandbox."""
-    return Wire(
-        head=status_line(answer.status),
-        headers=to_headers(answer.headers),
-        body=answer.body,
+def to_wire(response: Response) -> WireResponse:
+    """Convert a response of the sandbox."""
+    return WireResponse(
+        head=status_line(response.status),
+        headers=to_headers(response.headers),
+        body=response.body,
     )
 
 
 def status_line(status: object) -> bytes:
-    """Write the first line of an answer."""
-    return f"HTTP/1.1 {status} Said\r\n".encode()
+    """Write the first line of an response."""
+    return f"HTTP/1.1 {status} Reason\r\n".encode()
 
 
 def to_headers(headers: Mapping[str, str]) -> tuple[tuple[bytes, bytes], ...]:
-    """Write headers."""
+    """Encode headers."""
     return tuple((n.encode("latin-1"), v.encode("latin-1")) for n, v in headers.items())
 
 
-def read(body: bytes) -> Json:
-    """Read a body as the tap's parser does; None for what is no JSON."""
+def parse_json(body: bytes) -> Json:
+    """Parse a body as the tap does; None if it is not JSON."""
     try:
         return msgspec.json.decode(body)
     except (ValueError, RecursionError):
