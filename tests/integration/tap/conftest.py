@@ -1,4 +1,4 @@
-"""Configurations, taps that run while a test goes on, and corrupted responses."""
+"""Settings of the tap, running taps, and jobs that get corrupted responses."""
 
 from __future__ import annotations
 

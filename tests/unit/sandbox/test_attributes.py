@@ -192,9 +192,7 @@ def test_refused_value_has_errors_and_writes_nothing(
     assert len(box.store.values) == 0
 
 
-def test_valid_values_can_survive_refused_call(
-    make_box: MakeBox,
-) -> None:
+def test_valid_values_can_survive_refused_call(make_box: MakeBox) -> None:
     box = tiered(make_box(apply_valid_rows=True))
 
     response = put(box, row(customer=7), row("gold"))

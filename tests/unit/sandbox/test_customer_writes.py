@@ -211,9 +211,7 @@ def test_invalid_row_fails_the_call(box: Sandbox) -> None:
     assert box.store.customers[1001]["company"] != "Good"
 
 
-def test_valid_rows_can_survive_refused_call(
-    make_box: MakeBox,
-) -> None:
+def test_valid_rows_can_survive_refused_call(make_box: MakeBox) -> None:
     box = make_box(apply_valid_rows=True)
 
     response = put(box, GOOD, UNKNOWN)

@@ -166,9 +166,7 @@ def test_changed_member_is_found_by_time(box: Sandbox) -> None:
     assert changed(box) == [name_of(box, 7)]
 
 
-def test_touched_new_member_counts_as_changed(
-    box: Sandbox,
-) -> None:
+def test_touched_new_member_counts_as_changed(box: Sandbox) -> None:
     box.lytics.enter(250)
     box.lytics.enter(251, touch=False)
 

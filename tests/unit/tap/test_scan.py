@@ -50,9 +50,7 @@ def test_scan_follows_cursor_to_end(shutdown: ShutdownSignal) -> None:
     assert names == ["1", "2"]
 
 
-def test_repeated_page_ends_scan(
-    shutdown: ShutdownSignal,
-) -> None:
+def test_repeated_page_ends_scan(shutdown: ShutdownSignal) -> None:
     names, _ = read({"": page("b", "1"), "b": page("b", "2")}, shutdown)
 
     assert names == ["1", "2"]

@@ -1,8 +1,9 @@
-"""A ledger that cannot grow or be opened: one line, and no member is lost."""
+"""The ledger across processes: killed, locked, out of disk space, read-only."""
 
 from __future__ import annotations
 
 import json
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -17,23 +18,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from sandbox import Sandbox
+    from support.live_tap import RunningTap, StartTap
 
     Config = Callable[..., dict[str, Any]]
-    Start = Callable[..., Any]
 
 VIP = "vip_customers"
 ID = "bigcommerce_customer_id"
 MEMBERS = 100
 PAGE_BYTES = 4096  # A page of SQLite's, of which a commit writes a few.
+FREE_SPACE = "Free disk space"
+PERMISSIONS = "Let the tap's user write the file and its folder"
 
-LIMITED = """
+LIMIT_FILE_SIZE = """
 import os, resource, sys
-most = int(sys.argv[1])
-resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+limit = int(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 os.execv(sys.argv[2], sys.argv[2:])
 """
-# Root writes whatever the permissions say, unless it may not override them.
-OBEDIENT = """
+# Permissions do not bind root, unless it loses the capabilities to override them.
+OBEY_PERMISSIONS = """
 import ctypes, os, sys
 if not os.geteuid() and sys.platform == "linux":
     for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH.
@@ -43,13 +46,15 @@ os.execv(sys.argv[1], sys.argv[1:])
 
 
 def limited(pages: int) -> list[str]:
-    """Let no file of the process grow beyond so many pages of SQLite's."""
-    return [sys.executable, "-S", "-c", LIMITED, str(pages * PAGE_BYTES)]
+    """Return a command that lets no file grow beyond so many pages of SQLite's."""
+    return [sys.executable, "-S", "-c", LIMIT_FILE_SIZE, str(pages * PAGE_BYTES)]
 
 
 @pytest.fixture
 def box(make_sandbox: Callable[..., Sandbox]) -> Sandbox:
-    return make_sandbox(members=MEMBERS, others=50, without_id=0, shared_id=0)
+    return make_sandbox(
+        members=MEMBERS, others=50, without_id=0, shared_id=0, latency_ms=2
+    )
 
 
 @pytest.fixture
@@ -65,28 +70,31 @@ def config(box: Sandbox, config_of: Config, tmp_path: Path) -> dict[str, Any]:
     )
 
 
-def assert_told(tap: Any, config: dict[str, Any], cure: str) -> None:  # noqa: ANN401 - of the conftest
+def assert_ledger_error(tap: RunningTap, config: dict[str, Any], solution: str) -> None:
+    """One line names the setting, the file and what to do."""
     [line] = tap.errors
     assert "ledger_path" in line
     assert config["ledger_path"] in line
-    assert cure in line
+    assert solution in line
     assert "Traceback" not in tap.stderr
 
 
-def applied(records: Iterable[dict[str, Any]], store: Iterable[str] = ()) -> set[str]:
-    """Give the customers of a store to which the records were written."""
-    customers = set(store)
+def applied(
+    records: Iterable[dict[str, Any]], customers: Iterable[str] = ()
+) -> set[str]:
+    """Return the customer ids of a store to which the records were written."""
+    found = set(customers)
     for record in records:
-        act = customers.discard if record["_sdc_deleted_at"] else customers.add
+        act = found.discard if record["_sdc_deleted_at"] else found.add
         act(record[ID])
-    return customers
+    return found
 
 
 def audience(box: Sandbox) -> set[str]:
     return {str(box.lytics.member(index)[ID]) for index in box.lytics.members()}
 
 
-def rows_covered(config: dict[str, Any], state: dict[str, Any]) -> int:
+def covered_rows(config: dict[str, Any], state: dict[str, Any]) -> int:
     """Count the ledger's rows that the state covers."""
     covered = state["bookmarks"][VIP]["ledger_generation"]
     connection = sqlite3.connect(config["ledger_path"])
@@ -96,38 +104,69 @@ def rows_covered(config: dict[str, Any], state: dict[str, Any]) -> int:
     return int(rows)
 
 
+def test_killed_tap_repeats_no_covered_record(
+    box: Sandbox, config: dict[str, Any], start_tap: StartTap
+) -> None:
+    tap = start_tap(config)
+    tap.read("STATE", 4)
+    tap.end(signal.SIGKILL)
+
+    rest = run_tap(config, state=tap.state)
+
+    covered, resent = applied(tap.covered), applied(rest.records)
+    assert rest.status == 0, rest.stderr
+    assert not covered & resent
+    assert covered | resent == audience(box)
+
+
+def test_ledger_is_locked_while_tap_runs(
+    config: dict[str, Any], start_tap: StartTap
+) -> None:
+    tap = start_tap({**config, "poll_interval_seconds": 3600})
+    tap.read("STATE")
+
+    second = run_tap(config)
+
+    assert second.status == 1
+    assert "in use by another process" in second.stderr.splitlines()[-1]
+    assert tap.end() == 0
+
+
+def test_two_audiences_share_a_ledger(config: dict[str, Any]) -> None:
+    config["audiences"] = ["vip_customers", "newsletter_readers"]
+    first = run_tap(config)
+
+    second = run_tap(config, state=first.state)
+
+    sent = {m["stream"] for m in first.messages if m["type"] == "RECORD"}
+    assert sent == set(config["audiences"])
+    assert second.status == 0, second.stderr
+    assert not second.records
+
+
 @pytest.mark.guarantee("full-disk")
-def test_a_whole_scan_that_fills_the_disk_goes_on_once_there_is_room(
-    box: Sandbox, config: dict[str, Any], start_tap: Start
+def test_full_sync_resumes_after_full_disk(
+    box: Sandbox, config: dict[str, Any], start_tap: StartTap
 ) -> None:
     tap = start_tap(config, through=limited(30))
     status = tap.finish()
+    rows = covered_rows(config, tap.state)
 
     rest = run_tap(config, state=tap.state)
 
     assert status == 1
-    assert_told(tap, config, "Free disk space")
+    assert_ledger_error(tap, config, FREE_SPACE)
     assert 0 < len(tap.covered) < MEMBERS
-    again = applied(tap.covered) & applied(rest.records)
+    assert rows == len(tap.covered)
     assert rest.status == 0, rest.stderr
-    assert not again
+    assert not applied(tap.covered) & applied(rest.records)
     assert not any(r["_sdc_deleted_at"] for r in rest.records)
     assert applied(rest.records, applied(tap.covered)) == audience(box)
 
 
-def test_the_state_goes_no_further_than_what_a_full_ledger_kept(
-    config: dict[str, Any], start_tap: Start
-) -> None:
-    tap = start_tap(config, through=limited(30))
-
-    tap.finish()
-
-    assert rows_covered(config, tap.state) == len(tap.covered)
-
-
 @pytest.mark.guarantee("full-disk")
-def test_a_change_pass_that_fills_the_disk_loses_nobody_and_tells_no_false_exit(
-    box: Sandbox, config: dict[str, Any], start_tap: Start
+def test_incremental_sync_survives_full_disk(
+    box: Sandbox, config: dict[str, Any], start_tap: StartTap
 ) -> None:
     first = run_tap(config)
     for index in range(MEMBERS, MEMBERS + 50):
@@ -143,7 +182,7 @@ def test_a_change_pass_that_fills_the_disk_loses_nobody_and_tells_no_false_exit(
     rest = run_tap(config, state=first.state)
 
     assert status == 1
-    assert_told(tap, config, "Free disk space")
+    assert_ledger_error(tap, config, FREE_SPACE)
     assert 0 < len(tap.records) < 70
     assert tap.state == first.state
     assert rest.status == 0, rest.stderr
@@ -151,8 +190,8 @@ def test_a_change_pass_that_fills_the_disk_loses_nobody_and_tells_no_false_exit(
     assert not run_tap(config, state=rest.state).records
 
 
-def test_a_disk_that_is_full_from_the_start_sends_nobody(
-    box: Sandbox, config: dict[str, Any], start_tap: Start
+def test_disk_full_from_start_sends_no_records(
+    box: Sandbox, config: dict[str, Any], start_tap: StartTap
 ) -> None:
     tap = start_tap(config, through=limited(1))
     status = tap.finish()
@@ -160,13 +199,13 @@ def test_a_disk_that_is_full_from_the_start_sends_nobody(
     rest = run_tap(config)
 
     assert status == 1
-    assert_told(tap, config, "Free disk space")
+    assert_ledger_error(tap, config, FREE_SPACE)
     assert not tap.records
     assert not tap.states
     assert applied(rest.records) == audience(box)
 
 
-def test_an_output_that_fills_its_disk_is_told(
+def test_full_output_device_is_reported(
     box: Sandbox, config_of: Config, tmp_path: Path
 ) -> None:
     path = tmp_path / "config.json"
@@ -188,59 +227,51 @@ def test_an_output_that_fills_its_disk_is_told(
 
 @pytest.mark.guarantee("full-disk")
 @pytest.mark.parametrize(
-    ("of_the_folder", "of_the_file"),
+    ("folder_mode", "file_mode"),
     [(0o700, 0o400), (0o500, 0o600), (0o600, 0o600)],
-    ids=["the file cannot be written", "nor its folder", "nor can it be found"],
+    ids=["read-only file", "read-only folder", "inaccessible folder"],
 )
-def test_a_ledger_that_may_not_be_written_is_told_and_left_as_it_was(
-    config: dict[str, Any], start_tap: Start, of_the_folder: int, of_the_file: int
+def test_read_only_ledger_is_reported_and_kept(
+    config: dict[str, Any], start_tap: StartTap, folder_mode: int, file_mode: int
 ) -> None:
     path = Path(config["ledger_path"])
     first = run_tap(config)
     before = path.read_bytes()
-    path.chmod(of_the_file)
-    path.parent.chmod(of_the_folder)
+    path.chmod(file_mode)
+    path.parent.chmod(folder_mode)
 
-    tap = start_tap(config, first.state, through=[sys.executable, "-Sc", OBEDIENT])
+    tap = start_tap(
+        config, first.state, through=[sys.executable, "-Sc", OBEY_PERMISSIONS]
+    )
     status = tap.finish()
     path.parent.chmod(0o700)
     path.chmod(0o600)
 
     assert status == 1
-    assert_told(tap, config, "Let the tap's user write the file and its folder")
+    assert_ledger_error(tap, config, PERMISSIONS)
     assert not tap.records
     assert tap.state == first.state
     assert path.read_bytes() == before
     assert not run_tap(config, state=first.state).records
 
 
-def test_a_damaged_ledger_that_cannot_be_moved_aside_is_told(
-    config: dict[str, Any], start_tap: Start
+@pytest.mark.parametrize("content", [b"damaged", None], ids=["damaged", "new"])
+def test_read_only_folder_is_reported(
+    content: bytes | None, config: dict[str, Any], start_tap: StartTap
 ) -> None:
     path = Path(config["ledger_path"])
-    first = run_tap(config)
-    path.write_bytes(b"once a ledger")
+    state = run_tap(config).state if content else None
+    path.unlink(missing_ok=True)
+    if content:
+        path.write_bytes(content)
     path.parent.chmod(0o500)
 
-    tap = start_tap(config, first.state, through=[sys.executable, "-Sc", OBEDIENT])
+    tap = start_tap(config, state, through=[sys.executable, "-Sc", OBEY_PERMISSIONS])
     status = tap.finish()
     path.parent.chmod(0o700)
 
     assert status == 1
-    assert_told(tap, config, "Let the tap's user write the file and its folder")
-    assert path.read_bytes() == b"once a ledger"
-
-
-def test_a_new_ledger_in_a_folder_that_may_not_be_written_is_told(
-    config: dict[str, Any], start_tap: Start
-) -> None:
-    folder = Path(config["ledger_path"]).parent
-    folder.chmod(0o500)
-
-    tap = start_tap(config, through=[sys.executable, "-Sc", OBEDIENT])
-    status = tap.finish()
-    folder.chmod(0o700)
-
-    assert status == 1
-    assert_told(tap, config, "Let the tap's user write the file and its folder")
-    assert not list(folder.iterdir())
+    assert_ledger_error(tap, config, PERMISSIONS)
+    assert [each.read_bytes() for each in path.parent.iterdir()] == [content] * bool(
+        content
+    )
