@@ -67,6 +67,18 @@ class FinishedRun:
         return [m["record"] for m in self.messages if m["type"] == "RECORD"]
 
     @property
+    def states(self) -> list[dict[str, Any]]:
+        """All states, in order."""
+        return [m["value"] for m in self.messages if m["type"] == "STATE"]
+
+    @property
+    def covered(self) -> list[dict[str, Any]]:
+        """The records before the last state."""
+        kinds = [m["type"] for m in self.messages]
+        last = len(kinds) - kinds[::-1].index("STATE") if "STATE" in kinds else 0
+        return [m["record"] for m in self.messages[:last] if m["type"] == "RECORD"]
+
+    @property
     def errors(self) -> list[str]:
         """The lines logged at ERROR."""
         return [text for level, _, text in self.log if level >= logging.ERROR]

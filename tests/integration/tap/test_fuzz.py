@@ -61,7 +61,7 @@ def test_each_corruption_in_every_request(name: str, jobs: Jobs) -> None:
 
 
 @pytest.mark.guarantee("corrupted-responses")
-@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=120, suppress_health_check=[HealthCheck.too_slow])
 @given(job=job_names, plan=plans)
 def test_corrupted_responses_end_cleanly(
     job: str, plan: list[Corruption], jobs: Jobs

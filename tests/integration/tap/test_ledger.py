@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import resource
 import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from support.plugins import BIN, run_tap
+from support.tap_in_process import FinishedRun, run_tap_in_process
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from sandbox import Sandbox
     from support.live_tap import RunningTap, StartTap
@@ -29,12 +32,6 @@ PAGE_BYTES = 4096  # A page of SQLite's, of which a commit writes a few.
 FREE_SPACE = "Free disk space"
 PERMISSIONS = "Let the tap's user write the file and its folder"
 
-LIMIT_FILE_SIZE = """
-import os, resource, sys
-limit = int(sys.argv[1])
-resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-os.execv(sys.argv[2], sys.argv[2:])
-"""
 # Permissions do not bind root, unless it loses the capabilities to override them.
 OBEY_PERMISSIONS = """
 import ctypes, os, sys
@@ -45,9 +42,28 @@ os.execv(sys.argv[1], sys.argv[1:])
 """
 
 
-def limited(pages: int) -> list[str]:
-    """Return a command that lets no file grow beyond so many pages of SQLite's."""
-    return [sys.executable, "-S", "-c", LIMIT_FILE_SIZE, str(pages * PAGE_BYTES)]
+@contextmanager
+def full_disk(pages: int) -> Iterator[None]:
+    """Let no file of this process grow beyond so many pages of SQLite's."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (pages * PAGE_BYTES, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def run_with_full_disk(
+    folder: Path, config: dict[str, Any], state: dict[str, Any] | None, *, pages: int
+) -> FinishedRun:
+    args = []
+    for name, value in (("config", config), ("state", state)):
+        if value is not None:
+            path = folder / f"{name}.json"
+            path.write_text(json.dumps(value), encoding="utf-8")
+            args += [f"--{name}", str(path)]
+    with full_disk(pages):
+        return run_tap_in_process(args)
 
 
 @pytest.fixture
@@ -70,13 +86,15 @@ def config(box: Sandbox, config_of: Config, tmp_path: Path) -> dict[str, Any]:
     )
 
 
-def assert_ledger_error(tap: RunningTap, config: dict[str, Any], solution: str) -> None:
+def assert_ledger_error(
+    tap: RunningTap | FinishedRun, config: dict[str, Any], solution: str
+) -> None:
     """One line names the setting, the file and what to do."""
     [line] = tap.errors
     assert "ledger_path" in line
     assert config["ledger_path"] in line
     assert solution in line
-    assert "Traceback" not in tap.stderr
+    assert "Traceback" not in line
 
 
 def applied(
@@ -146,15 +164,14 @@ def test_two_audiences_share_a_ledger(config: dict[str, Any]) -> None:
 
 @pytest.mark.guarantee("full-disk")
 def test_full_sync_resumes_after_full_disk(
-    box: Sandbox, config: dict[str, Any], start_tap: StartTap
+    box: Sandbox, config: dict[str, Any], tmp_path: Path
 ) -> None:
-    tap = start_tap(config, through=limited(30))
-    status = tap.finish()
-    rows = covered_rows(config, tap.state)
+    tap = run_with_full_disk(tmp_path, config, None, pages=30)
+    rows = covered_rows(config, tap.states[-1])
 
-    rest = run_tap(config, state=tap.state)
+    rest = run_tap(config, state=tap.states[-1])
 
-    assert status == 1
+    assert tap.status == 1
     assert_ledger_error(tap, config, FREE_SPACE)
     assert 0 < len(tap.covered) < MEMBERS
     assert rows == len(tap.covered)
@@ -166,39 +183,37 @@ def test_full_sync_resumes_after_full_disk(
 
 @pytest.mark.guarantee("full-disk")
 def test_incremental_sync_survives_full_disk(
-    box: Sandbox, config: dict[str, Any], start_tap: StartTap
+    box: Sandbox, config: dict[str, Any], tmp_path: Path
 ) -> None:
     first = run_tap(config)
     for index in range(MEMBERS, MEMBERS + 50):
         box.lytics.enter(index)
     for index in range(20):
         box.lytics.leave(index)
-    tap = start_tap(config, first.state, through=limited(20))
-    status = tap.finish()
+    tap = run_with_full_disk(tmp_path, config, first.state, pages=20)
     written = applied(tap.records, applied(first.records))
     for index in range(MEMBERS, MEMBERS + 50, 2):
         box.lytics.leave(index)
 
     rest = run_tap(config, state=first.state)
 
-    assert status == 1
+    assert tap.status == 1
     assert_ledger_error(tap, config, FREE_SPACE)
     assert 0 < len(tap.records) < 70
-    assert tap.state == first.state
+    assert tap.states[-1] == first.state
     assert rest.status == 0, rest.stderr
     assert applied(rest.records, written) == audience(box)
     assert not run_tap(config, state=rest.state).records
 
 
 def test_disk_full_from_start_sends_no_records(
-    box: Sandbox, config: dict[str, Any], start_tap: StartTap
+    box: Sandbox, config: dict[str, Any], tmp_path: Path
 ) -> None:
-    tap = start_tap(config, through=limited(1))
-    status = tap.finish()
+    tap = run_with_full_disk(tmp_path, config, None, pages=1)
 
     rest = run_tap(config)
 
-    assert status == 1
+    assert tap.status == 1
     assert_ledger_error(tap, config, FREE_SPACE)
     assert not tap.records
     assert not tap.states
