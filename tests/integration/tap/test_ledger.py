@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from sandbox import Sandbox
-    from support.live_tap import RunningTap, StartTap
+    from support.live_tap import StartTap
 
     Config = Callable[..., dict[str, Any]]
 
@@ -87,14 +87,14 @@ def config(box: Sandbox, config_of: Config, tmp_path: Path) -> dict[str, Any]:
 
 
 def assert_ledger_error(
-    tap: RunningTap | FinishedRun, config: dict[str, Any], solution: str
+    errors: list[str], log: str, config: dict[str, Any], solution: str
 ) -> None:
     """One line names the setting, the file and what to do."""
-    [line] = tap.errors
+    [line] = errors
     assert "ledger_path" in line
     assert config["ledger_path"] in line
     assert solution in line
-    assert "Traceback" not in line
+    assert "Traceback" not in log
 
 
 def applied(
@@ -172,7 +172,7 @@ def test_full_sync_resumes_after_full_disk(
     rest = run_tap(config, state=tap.states[-1])
 
     assert tap.status == 1
-    assert_ledger_error(tap, config, FREE_SPACE)
+    assert_ledger_error(tap.errors, tap.log_text, config, FREE_SPACE)
     assert 0 < len(tap.covered) < MEMBERS
     assert rows == len(tap.covered)
     assert rest.status == 0, rest.stderr
@@ -198,7 +198,7 @@ def test_incremental_sync_survives_full_disk(
     rest = run_tap(config, state=first.state)
 
     assert tap.status == 1
-    assert_ledger_error(tap, config, FREE_SPACE)
+    assert_ledger_error(tap.errors, tap.log_text, config, FREE_SPACE)
     assert 0 < len(tap.records) < 70
     assert tap.states[-1] == first.state
     assert rest.status == 0, rest.stderr
@@ -214,7 +214,7 @@ def test_disk_full_from_start_sends_no_records(
     rest = run_tap(config)
 
     assert tap.status == 1
-    assert_ledger_error(tap, config, FREE_SPACE)
+    assert_ledger_error(tap.errors, tap.log_text, config, FREE_SPACE)
     assert not tap.records
     assert not tap.states
     assert applied(rest.records) == audience(box)
@@ -263,7 +263,7 @@ def test_read_only_ledger_is_reported_and_kept(
     path.chmod(0o600)
 
     assert status == 1
-    assert_ledger_error(tap, config, PERMISSIONS)
+    assert_ledger_error(tap.errors, tap.stderr, config, PERMISSIONS)
     assert not tap.records
     assert tap.state == first.state
     assert path.read_bytes() == before
@@ -286,7 +286,7 @@ def test_read_only_folder_is_reported(
     path.parent.chmod(0o700)
 
     assert status == 1
-    assert_ledger_error(tap, config, PERMISSIONS)
+    assert_ledger_error(tap.errors, tap.stderr, config, PERMISSIONS)
     assert [each.read_bytes() for each in path.parent.iterdir()] == [content] * bool(
         content
     )
