@@ -136,24 +136,6 @@ def test_closed_stdout_is_reported(
     assert not sandbox.journal.total
 
 
-def test_state_is_never_ahead_of_records(
-    make_sandbox: Callable[..., Sandbox], config_of: Config
-) -> None:
-    box = make_sandbox(members=300)
-    written = 0
-
-    messages = run_tap(config_of(box)).messages
-
-    for message in messages:
-        written += message["type"] == "RECORD"
-        if message["type"] == "STATE":
-            bookmark = message["value"]["bookmarks"][VIP]
-            assert bookmark["scan_cursor"] is None or written % 100 == 0
-    states = [m["value"]["bookmarks"][VIP] for m in messages if m["type"] == "STATE"]
-    assert len(states) == 3
-    assert all(not isinstance(v, dict) for s in states for v in s.values())
-
-
 def test_exits_without_ledger_activate_version(
     sandbox: Sandbox, config_of: Config
 ) -> None:

@@ -1,4 +1,4 @@
-"""The SDK's standard suite for taps, against the sandbox; no test is left out."""
+"""The SDK's whole standard suite for taps, against the sandbox."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TestTapLytics = get_tap_test_class(
         audiences=["vip_customers", "newsletter_readers", "nobody_yet"],
         existing_users=True,
     ),
-    # Without a limit the records go the way that they go in a run.
+    # A limit on records would take another path through the SDK than a run.
     suite_config=SuiteConfig(
         max_records_limit=None,
         # The sandbox has an empty audience on purpose.

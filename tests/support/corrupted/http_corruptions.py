@@ -20,16 +20,7 @@ if TYPE_CHECKING:
 
 HTML = f"<html><title>502 Bad gateway</title>{PERSON}</html>".encode()
 BODIES = (
-    b"",
-    HTML,
-    b"null",
-    b"[]",
-    b"0",
-    b'""',
-    b"\x00",
-    b"{",
-    b"{}",
-    b"[" * 9000,
+    *(b"", HTML, b"null", b"[]", b"0", b'""', b"\x00", b"{", b"{}", b"[" * 9000),
     b" " * 9000,
 )
 STATUSES = (
@@ -38,60 +29,28 @@ STATUSES = (
     *(500, 501, 502, 503, 504, 505, 507, 520, 529, 599, 600, 999),
 )
 HEADS = (
-    b"",
-    b"\r\n",
-    b"HTTP/1.1\r\n",
-    b"HTTP/1.1 abc\r\n",
-    b"HTTP/1.1 20\r\n",
-    b"ICY 200 OK\r\n",
-    b"HTTP/9.9 200 OK\r\n",
-    b"HTTP/1.1 1000 X\r\n",
-    b"HTTP/1.1 -200 X\r\n",
-    b"HTTP/1.1 100 Continue\r\n\r\n" + status_line(200),
-    b"HTTP/1.1 200 \xff\xfe\r\n",
-    b"x" * 70_000,
-    b"\x16\x03\x01\x02",
+    *(b"", b"\r\n", b"HTTP/1.1\r\n", b"HTTP/1.1 abc\r\n", b"HTTP/1.1 20\r\n"),
+    *(b"ICY 200 OK\r\n", b"HTTP/9.9 200 OK\r\n", b"HTTP/1.1 1000 X\r\n"),
+    *(b"HTTP/1.1 -200 X\r\n", b"HTTP/1.1 100 Continue\r\n\r\n" + status_line(200)),
+    *(b"HTTP/1.1 200 \xff\xfe\r\n", b"x" * 70_000, b"\x16\x03\x01\x02"),
 )
 RETRY_AFTERS = (
-    b"0",
-    b"1",
-    b"-1",
-    b"1.5",
-    b"soon",
-    b"\xb2",
-    b"9" * 500,
-    b"",
-    b" 2 ",
-    b"1e9",
-    b"NaN",
-    b"Fri, 31 Dec 9999 23:59:59 GMT",
+    *(b"0", b"1", b"-1", b"1.5", b"soon", b"\xb2", b"9" * 500, b"", b" 2 ", b"1e9"),
+    *(b"NaN", b"Fri, 31 Dec 9999 23:59:59 GMT"),
     b"Mon, 01 Jan 99999999999999999999 00:00:00 GMT",
     b"Mon, 01 Jan 2020 00:00:00 +2400",
 )
 DATES = (
-    b"",
-    b"today",
-    b"Mon, 01 Jan 0001 00:00:00 GMT",
-    b"Thu, 01 Jan 1970 00:00:00 GMT",
-    b"Fri, 31 Dec 9999 23:59:59 GMT",
-    b"Mon, 01 Jan 0100 00:00:00 +2359",
-    b"Fri, 31 Dec 9999 23:59:59 -2359",
+    *(b"", b"today", b"Mon, 01 Jan 0001 00:00:00 GMT"),
+    *(b"Thu, 01 Jan 1970 00:00:00 GMT", b"Fri, 31 Dec 9999 23:59:59 GMT"),
+    *(b"Mon, 01 Jan 0100 00:00:00 +2359", b"Fri, 31 Dec 9999 23:59:59 -2359"),
     b"Mon, 01 Jan 99999999999999999999 00:00:00 GMT",
-    b"Mon, 01 Jan 2020 00:00:00 +99999999999",
-    b"Mon, 31 Feb 2020 00:00:00 GMT",
-    b"\xb2\xff",
-    b"Thu, 01 Jan 2099 00:00:00 GMT",
+    *(b"Mon, 01 Jan 2020 00:00:00 +99999999999", b"Mon, 31 Feb 2020 00:00:00 GMT"),
+    *(b"\xb2\xff", b"Thu, 01 Jan 2099 00:00:00 GMT"),
 )
 LOCATIONS = (
-    b"/",
-    b"http://[",
-    b"//[x",
-    b"\xff\xfe",
-    b"",
-    b"http://127.0.0.1:9/",
-    b"file:///etc/passwd",
-    b"http://\xc3\xa9/",
-    b"x" * 9000,
+    *(b"/", b"http://[", b"//[x", b"\xff\xfe", b"", b"http://127.0.0.1:9/"),
+    *(b"file:///etc/passwd", b"http://\xc3\xa9/", b"x" * 9000),
     b"http://a:b@c:99999/",
 )
 HEADERS: tuple[tuple[bytes, bytes], ...] = (
@@ -126,7 +85,7 @@ def other_body(response: WireResponse, random: Random) -> WireResponse:
 
 
 def truncated_body(response: WireResponse, random: Random) -> WireResponse:
-    """Truncate the body, with the length of what is left."""
+    """Truncate the body, with a matching length."""
     return replace(
         response, body=response.body[: random.randrange(len(response.body) + 1)]
     )

@@ -74,7 +74,7 @@ def to_wire(response: Response) -> WireResponse:
 
 
 def status_line(status: object) -> bytes:
-    """Write the first line of an response."""
+    """Return a status line."""
     return f"HTTP/1.1 {status} Reason\r\n".encode()
 
 

@@ -1,4 +1,4 @@
-"""The catalog carries what a sync needs to know of the account."""
+"""The catalog holds what a sync needs to know about the account."""
 
 from __future__ import annotations
 

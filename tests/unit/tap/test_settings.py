@@ -1,4 +1,4 @@
-"""Settings are declared once; errors do not quote their values."""
+"""Settings: defaults, validation, and settings that need each other."""
 
 from __future__ import annotations
 
