@@ -90,7 +90,9 @@ class BackgroundCall(Generic[T]):
         self._done, self._finished = os.pipe()
         self._error: Exception | None = None
         self._value: T
-        threading.Thread(target=self._run, args=(call,), daemon=True).start()
+        threading.Thread(
+            target=self._run, args=(call,), name=type(self).__name__, daemon=True
+        ).start()
 
     def result(self) -> T:
         """Wait for the call and return its result, or raise its error.

@@ -9,13 +9,14 @@ import json
 import logging
 import signal
 import sys
+import threading
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
-from singer_kit.shutdown import ShutdownSignal
+from singer_kit.shutdown import BackgroundCall, ShutdownSignal
 from tap_lytics.tap import TapLytics
 
 if TYPE_CHECKING:
@@ -123,11 +124,16 @@ def _instant_tap(on_wait: Callable[[float], object]) -> Iterator[type[TapLytics]
             opened.append((self, shutdown))
             super().__init__(shutdown=shutdown, **kwargs)
 
-    yield InstantTap
-    while opened:
-        tap, shutdown = opened.pop()
-        tap.close()
-        shutdown.close()
+    try:
+        yield InstantTap
+    finally:
+        # A page may still be prefetched; its response would outlive the session.
+        for thread in threading.enumerate():
+            if thread.name == BackgroundCall.__name__:
+                thread.join(TIMEOUT_SECONDS)
+        for tap, shutdown in opened:
+            tap.close()
+            shutdown.close()
 
 
 def _invoke(tap: type[TapLytics], args: Sequence[str]) -> int:
