@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from typing_extensions import override
 
+from sandbox import Options, Sandbox
 from singer_kit.errors import ConfigError
+from singer_kit.http import HttpResponse
+from support.tap_job import AccountSender
 from tap_lytics import catalog as catalogs
 from tap_lytics.catalog import AudienceEntry, list_slugs, unknown_audience
-from tap_lytics.client import to_audience
+from tap_lytics.client import LyticsClient, to_audience
 from tap_lytics.records import Field
+from tap_lytics.transport import ApiRequest, Transport
+
+if TYPE_CHECKING:
+    from singer_kit.shutdown import ShutdownSignal
 
 EMAIL = Field(name="email", type="string", is_identity=True)
 USER = Field(name="user_id", type="string", is_identity=True)
@@ -100,3 +108,26 @@ def test_error_lists_at_most_100_audiences() -> None:
 
     assert list_slugs(audiences).endswith("a099 and 10 more")
     assert list_slugs([]) == "none"
+
+
+class WithoutDetails(AccountSender):
+    """Lists all audiences, but returns no details of any."""
+
+    @override
+    def handle(self, request: ApiRequest, content_type: str = "") -> HttpResponse:
+        if request.path.startswith("/v2/segment/"):
+            return HttpResponse(status=404, headers={}, body=b"{}")
+        return super().handle(request, content_type)
+
+
+@pytest.mark.parametrize("slug", ["vip_customers", "newsletter_readers", "nobody_yet"])
+def test_audience_without_details_is_found_in_list(
+    slug: str, shutdown: ShutdownSignal
+) -> None:
+    box = Sandbox(Options(members=1))
+    client = LyticsClient(Transport(WithoutDetails(box), sleep=shutdown.wait))
+    names = [slug, box.lytics.audiences[slug].id]
+
+    [entry] = catalogs.discover(client, shutdown, names)
+
+    assert entry.slug == slug
