@@ -1,4 +1,4 @@
-"""What a mapping of a few entries makes of a record."""
+"""Records mapped by a few entries."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Record = dict[str, Any]
 def mapping(
     *standard: Entry, attributes: tuple[Entry, ...] = (), clears_nulls: bool = False
 ) -> RecordMapping:
-    """Map these entries."""
+    """Build a mapping of these entries."""
     return RecordMapping(
         id_field="id",
         standard=field_entries(standard),
@@ -33,7 +33,7 @@ def mapping(
 def fields_of(
     record: Record, *standard: Entry, clears_nulls: bool = False
 ) -> dict[str, Any]:
-    """Map a record and give its field values."""
+    """Map a record and return its field values."""
     desired = map_record(record, mapping(*standard, clears_nulls=clears_nulls))
     return {name: value.value for name, value in desired.fields.items()}
 
@@ -41,14 +41,14 @@ def fields_of(
 def attributes_of(
     record: Record, *entries: Entry, clears_nulls: bool = False
 ) -> dict[str, Any]:
-    """Map a record and give its attribute values."""
+    """Map a record and return its attribute values."""
     made = mapping(attributes=entries, clears_nulls=clears_nulls)
     desired = map_record(record, made)
     return {name: value.value for name, value in desired.attributes.items()}
 
 
 def rejection(record: Record, *standard: Entry) -> RecordRejectedError:
-    """Map a record that is rejected and give the error."""
+    """Map a record that is rejected and return the error."""
     with pytest.raises(RecordRejectedError) as caught:
         map_record(record, mapping(*standard))
     return caught.value

@@ -1,27 +1,40 @@
-"""A record is mapped to the customer it should become."""
+"""A record is mapped to the desired customer, or rejected."""
 
 from __future__ import annotations
 
-from typing import Any
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from support.mapping import Entry, attributes_of, fields_of, mapping, rejection
-from target_bigcommerce.errors import RejectCode
-from target_bigcommerce.mapping import ABSENT, DesiredValue, map_record
+from support.strategies import JSON
+from target_bigcommerce.errors import RecordRejectedError, RejectCode
+from target_bigcommerce.mapping import (
+    ABSENT,
+    DesiredValue,
+    map_record,
+    read_id,
+    read_path,
+)
+
+if TYPE_CHECKING:
+    from support.mapping import Record
 
 
-def test_a_constant_needs_no_field() -> None:
+def test_constant_needs_no_field() -> None:
     entry = {"value": "Lytics", "to": "company"}
 
     assert fields_of({}, entry) == {"company": "Lytics"}
 
 
-# Nulls, gaps and blanks.
+# Nulls, absent and blank values.
 
 
 @pytest.mark.parametrize("value", ["", [], None])
-def test_an_empty_value_is_not_written(value: object) -> None:
+def test_empty_value_is_not_written(value: object) -> None:
     record = {"x": value}
 
     assert fields_of(record, {"from": "x", "to": "company"}) == {}
@@ -29,7 +42,7 @@ def test_an_empty_value_is_not_written(value: object) -> None:
 
 
 @pytest.mark.parametrize("value", ["", []])
-def test_an_empty_text_or_list_empties_nothing(value: object) -> None:
+def test_empty_text_or_list_clears_nothing(value: object) -> None:
     record = {"x": value}
 
     assert fields_of(record, {"from": "x", "to": "notes"}, clears_nulls=True) == {}
@@ -37,7 +50,7 @@ def test_an_empty_text_or_list_empties_nothing(value: object) -> None:
 
 
 @pytest.mark.parametrize("name", ["company", "phone", "notes", "tax_exempt_category"])
-def test_an_explicit_null_empties_if_configured(name: str) -> None:
+def test_null_clears_a_field_if_configured(name: str) -> None:
     entry = {"from": "x", "to": name}
 
     assert fields_of({"x": None}, entry, clears_nulls=True) == {name: None}
@@ -45,34 +58,35 @@ def test_an_explicit_null_empties_if_configured(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["email", "first_name", "last_name", "channel_ids"])
-def test_a_null_never_empties_a_required_field(name: str) -> None:
+def test_null_never_clears_a_required_field(name: str) -> None:
     assert fields_of({"x": None}, {"from": "x", "to": name}, clears_nulls=True) == {}
 
 
-def test_an_explicit_null_deletes_an_attribute_value() -> None:
+def test_null_deletes_an_attribute_value() -> None:
     entry = {"from": "x", "to": "Tier"}
 
     assert attributes_of({"x": None}, entry, clears_nulls=True) == {"Tier": None}
     assert attributes_of({}, entry, clears_nulls=True) == {}
 
 
-# Tables.
+# Translation tables.
 
-GROUPS = {"from": "tier", "to": "customer_group_id", "values": {"gold": 7, "true": 9}}
+GROUP = "customer_group_id"
+GROUPS = {"from": "tier", "to": GROUP, "values": {"gold": 7, "true": 9}}
 
 
 @pytest.mark.parametrize(
     ("value", "entry", "fields"),
     [
-        ("gold", GROUPS, {"customer_group_id": 7}),
-        (True, GROUPS, {"customer_group_id": 9}),
+        ("gold", GROUPS, {GROUP: 7}),
+        (True, GROUPS, {GROUP: 9}),
         ("tin", GROUPS, {}),
-        ("tin", {**GROUPS, "default": 1}, {"customer_group_id": 1}),
+        ("tin", {**GROUPS, "default": 1}, {GROUP: 1}),
         (None, {**GROUPS, "default": 1}, {}),
         (ABSENT, {**GROUPS, "default": 1}, {}),
     ],
 )
-def test_a_table_translates_only_what_it_contains(
+def test_value_is_translated_by_the_table(
     value: object, entry: Entry, fields: dict[str, Any]
 ) -> None:
     record = {} if value is ABSENT else {"tier": value}
@@ -80,18 +94,14 @@ def test_a_table_translates_only_what_it_contains(
     assert fields_of(record, entry) == fields
 
 
-def test_a_table_cannot_translate_an_object() -> None:
-    assert rejection({"tier": {"a": 1}}, GROUPS).code is RejectCode.WRONG_TYPE
-
-
-def test_a_constant_passes_through_a_table_too() -> None:
+def test_constant_is_translated_too() -> None:
     entry = {**GROUPS, "value": "gold"}
     del entry["from"]
 
-    assert fields_of({}, entry) == {"customer_group_id": 7}
+    assert fields_of({}, entry) == {GROUP: 7}
 
 
-# How it is written.
+# Desired values.
 
 
 def test_if_empty_is_kept_with_its_value() -> None:
@@ -102,7 +112,7 @@ def test_if_empty_is_kept_with_its_value() -> None:
     assert desired.fields == {"company": DesiredValue(value="Ltd", if_empty=True)}
 
 
-def test_the_address_to_match_by_is_in_lower_case() -> None:
+def test_email_to_match_by_is_in_lower_case() -> None:
     entry = {"from": "mail", "to": "email"}
 
     desired = map_record({"mail": "Ada@Example.com"}, mapping(entry))
@@ -110,3 +120,239 @@ def test_the_address_to_match_by_is_in_lower_case() -> None:
     assert desired.email == "ada@example.com"
     assert desired.fields["email"].value == "Ada@Example.com"
     assert desired.customer_id is None
+
+
+# Paths.
+
+
+@pytest.mark.parametrize(
+    ("record", "path", "value"),
+    [
+        ({"a": 1}, "a", 1),
+        ({"a": {"b": {"c": 1}}}, "a.b.c", 1),
+        ({"a.b": 1, "a": {"b": 2}}, "a.b", 1),
+        ({"a": {"b.c": 1}}, "a.b.c", 1),
+        ({"a.b": {"c": 1}}, "a.b.c", 1),
+        ({"a": {}, "a.b": {"c": 1}}, "a.b.c", 1),
+        ({"a": None}, "a", None),
+        ({"a": {"b": None}}, "a.b", None),
+        ({"a": 1}, "b", ABSENT),
+        ({"a": 1}, "a.b", ABSENT),
+        ({"a": [1]}, "a.0", ABSENT),
+        ({}, "a.b", ABSENT),
+    ],
+)
+def test_dotted_path_reads_nested_values(
+    record: Record, path: str, value: object
+) -> None:
+    assert read_path(record, path) == value
+
+
+@given(keys=st.lists(st.text(min_size=1), min_size=1, max_size=4), value=st.integers())
+def test_keys_may_contain_dots(keys: list[str], value: int) -> None:
+    record: Any = value
+    for key in reversed(keys):
+        record = {key: record}
+
+    assert read_path(record, ".".join(keys)) == value
+
+
+# Ids.
+
+
+@pytest.mark.parametrize(
+    ("record", "id_field", "number"),
+    [
+        ({"id": 17}, "id", 17),
+        ({"id": "17"}, "id", 17),
+        ({"id": " 17 "}, "id", 17),
+        ({"id": "9" * 18}, "id", int("9" * 18)),
+        ({"store": {"id": "17"}}, "store.id", 17),
+        ({"id": None}, "id", None),
+        ({"id": ""}, "id", None),
+        ({"id": "  "}, "id", None),
+        ({}, "id", None),
+    ],
+    ids=repr,
+)
+def test_id_is_an_integer_or_digits(
+    record: Record, id_field: str, number: int | None
+) -> None:
+    assert read_id(record, id_field) == number
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        True,
+        False,
+        0,
+        -1,
+        10**18,
+        "0",
+        "017",
+        "1_000",
+        "1.0",
+        "+17",
+        "\u0661\u0667",
+        "abc",
+        Decimal("17.0"),
+        17.0,
+        [17],
+        {"id": 17},
+    ],
+    ids=repr,
+)
+def test_unreadable_id_is_rejected(value: object) -> None:
+    with pytest.raises(RecordRejectedError) as caught:
+        read_id({"id": value}, "id")
+
+    assert caught.value.code is RejectCode.UNREADABLE_ID
+
+
+@given(number=st.integers(1, 10**18 - 1))
+def test_id_is_read_from_text_and_number(number: int) -> None:
+    assert read_id({"id": number}, "id") == read_id({"id": str(number)}, "id") == number
+
+
+# Rejected values.
+
+TEXT_FIELDS = {
+    "email": 250,
+    "first_name": 100,
+    "last_name": 100,
+    "company": 255,
+    "phone": 50,
+    "tax_exempt_category": 255,
+}
+
+
+@pytest.mark.parametrize(("name", "longest"), TEXT_FIELDS.items())
+def test_long_text_is_rejected_not_cut(name: str, longest: int) -> None:
+    end = "@example.com" if name == "email" else ""
+    entry = {"from": "x", "to": name}
+    text = "x" * (longest - len(end)) + end
+
+    error = rejection({"x": "x" + text}, entry)
+
+    assert fields_of({"x": text}, entry) == {name: text}
+    assert error.code is RejectCode.TOO_LONG
+    assert str(longest) in error.reason
+
+
+def test_notes_have_no_limit() -> None:
+    text = "x" * 100_000
+
+    assert fields_of({"x": text}, {"from": "x", "to": "notes"}) == {"notes": text}
+
+
+def test_long_attribute_value_is_rejected() -> None:
+    entry = {"from": "x", "to": "Tier"}
+
+    fits = attributes_of({"x": "\u00e9" * 255}, entry)
+    with pytest.raises(RecordRejectedError) as caught:
+        attributes_of({"x": "\u00e9" * 256}, entry)
+
+    assert fits == {"Tier": "\u00e9" * 255}
+    assert caught.value.code is RejectCode.TOO_LONG
+
+
+@pytest.mark.parametrize(
+    "email",
+    ["ada", "@example.com", "ada@", "ada @example.com", "a@b@c", "a,b@example.com"],
+)
+def test_invalid_email_is_rejected(email: str) -> None:
+    error = rejection({"x": email}, {"from": "x", "to": "email"})
+
+    assert error.code is RejectCode.INVALID_EMAIL
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "code"),
+    [
+        ("customer_group_id", "gold", RejectCode.WRONG_TYPE),
+        ("customer_group_id", -1, RejectCode.INVALID_VALUE),
+        ("channel_ids", ["web"], RejectCode.WRONG_TYPE),
+        (
+            "accepts_product_review_abandoned_cart_emails",
+            "maybe",
+            RejectCode.WRONG_TYPE,
+        ),
+        ("store_credit_amounts", [{"sum": 1}], RejectCode.INVALID_VALUE),
+        ("store_credit_amounts", "much", RejectCode.WRONG_TYPE),
+        ("form_fields", [{"name": "size"}], RejectCode.INVALID_VALUE),
+        ("form_fields", {"size": "M"}, RejectCode.INVALID_VALUE),
+        ("authentication", {"new_password": 1}, RejectCode.INVALID_VALUE),
+        ("addresses", [{"city": "Kiel"}], RejectCode.INVALID_VALUE),
+        ("origin_channel_id", 0, RejectCode.INVALID_VALUE),
+        ("company", {"name": "Ltd"}, RejectCode.WRONG_TYPE),
+    ],
+)
+def test_value_that_the_field_rejects_has_a_code(
+    name: str, value: object, code: RejectCode
+) -> None:
+    assert rejection({"x": value}, {"from": "x", "to": name}).code is code
+
+
+@pytest.mark.parametrize(("kind", "value"), [("number", "many"), ("date", "soon")])
+def test_attribute_accepts_only_its_type(kind: str, value: str) -> None:
+    entry = {"from": "x", "to": "A", "type": kind}
+
+    with pytest.raises(RecordRejectedError) as caught:
+        attributes_of({"x": value}, entry)
+
+    assert caught.value.code is RejectCode.WRONG_TYPE
+
+
+@given(
+    value=JSON,
+    name=st.sampled_from([*TEXT_FIELDS, "customer_group_id", "channel_ids"]),
+    clears=st.booleans(),
+)
+def test_any_record_is_mapped_or_rejected(
+    value: Any,  # noqa: ANN401 - any JSON
+    name: str,
+    clears: bool,  # noqa: FBT001 - drawn by name
+) -> None:
+    entry = {"from": "x", "to": name}
+    attribute = {"from": "x", "to": "Tier"}
+    made = mapping(entry, attributes=(attribute,), clears_nulls=clears)
+
+    try:
+        desired = map_record({"x": value}, made)
+    except RecordRejectedError:
+        return
+
+    assert all(len(each.value or "") <= 255 for each in desired.attributes.values())
+
+
+@given(words=st.text(min_size=8, alphabet=st.characters(min_codepoint=0xE000)))
+def test_reason_never_quotes_the_value(words: str) -> None:
+    entries = [
+        ({"from": "x", "to": "email"}, words),
+        ({"from": "x", "to": "company"}, words * 40),
+        ({"from": "x", "to": "customer_group_id"}, words),
+        ({"from": "x", "to": "form_fields"}, [{words: words}]),
+        ({"from": "x", "to": "company"}, {words: words}),
+    ]
+
+    reasons = [rejection({"x": value}, entry).reason for entry, value in entries]
+
+    assert not any(words in reason for reason in reasons)
+
+
+@pytest.mark.parametrize(
+    ("record", "entry", "source", "problem"),
+    [
+        ({"x": "gold"}, {"from": "x", "to": GROUP}, "x", "it is not an integer"),
+        ({}, {"value": "gold", "to": GROUP}, "the constant", "it is not an integer"),
+        ({"tier": {"a": 1}}, GROUPS, "tier", "an object has no text form"),
+    ],
+)
+def test_reason_names_source_field_and_problem(
+    record: Record, entry: Entry, source: str, problem: str
+) -> None:
+    error = rejection(record, entry)
+
+    assert error.code is RejectCode.WRONG_TYPE
+    assert error.reason == f"{source} cannot be written to {GROUP}: {problem}"
