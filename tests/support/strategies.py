@@ -1,4 +1,4 @@
-"""Hypothesis strategies: JSON values, and what one customer should have."""
+"""Hypothesis strategies: JSON values and desired customers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NUMBERS = st.integers(-9, 9).map(str)
 
 
 def field_value(name: str) -> st.SearchStrategy[DesiredValue]:
-    """Any desired value of a field that it can have."""
+    """Any desired value that a field accepts."""
     can_be_emptied = CUSTOMER_FIELDS[name].can_be_emptied
     value = st.none() | WORDS if can_be_emptied else WORDS
     return st.builds(DesiredValue, value=value, if_empty=st.booleans())

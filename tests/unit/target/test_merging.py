@@ -1,4 +1,4 @@
-"""Merging a customer's records equals handling them one after the other."""
+"""Merging a customer's records equals writing them in order."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Values = dict[int, str]
 
 CUSTOMER = 5
 SLUG = "vip_customers"
-BOOK = Definitions(
+DEFINITIONS = Definitions(
     ids={"Audience": 1, "Tier": 2, "Points": 3, "Born": 4},
     types={"Audience": "string", "Tier": "string", "Points": "number", "Born": "date"},
     audience="Audience",
@@ -61,14 +61,14 @@ VALUES: dict[str, st.SearchStrategy[str]] = {
     "Points": st.sampled_from(["1", "1.0", "2"]),
     "Born": st.sampled_from(["2026-03-01", "2026-03-01T00:00:00Z", "1990-01-01"]),
 }
-# A mapping's entry says if_empty once, for all records.
+# A mapping entry has one if_empty for all records.
 WRITES = st.fixed_dictionaries({name: st.booleans() for name in (*DESIRED, *VALUES)})
 ROWS = st.fixed_dictionaries({"id": st.just(CUSTOMER), **STORED})
 STORED_VALUES = st.fixed_dictionaries(
     {},
     optional={
         1: st.sampled_from([SLUG, "another_audience"]),
-        **{BOOK.ids[name]: VALUES[name] for name in VALUES},
+        **{DEFINITIONS.ids[name]: VALUES[name] for name in VALUES},
     },
 )
 
@@ -107,15 +107,15 @@ def write_values(desired: DesiredCustomer, values: Values) -> Values:
         StoredValue(id=number, attribute_id=number, customer_id=CUSTOMER, value=value)
         for number, value in values.items()
     ]
-    plan = plan_values(CUSTOMER, desired, found, BOOK)
-    gone = {value.attribute_id for value, _ in (*plan.deletes, *plan.clears)}
+    plan = plan_values(CUSTOMER, desired, found, DEFINITIONS)
+    deleted = {value.attribute_id for value, _ in (*plan.deletes, *plan.clears)}
     new = {value.attribute_id: value.value for value, _ in plan.upserts}
-    assert not gone & new.keys()
-    return {n: v for n, v in values.items() if n not in gone} | new
+    assert not deleted & new.keys()
+    return {n: v for n, v in values.items() if n not in deleted} | new
 
 
-def normal(row: Row) -> Row:
-    """Leave out differences that make no difference to the store."""
+def normalized(row: Row) -> Row:
+    """Remove differences that the store ignores."""
     return {
         **row,
         "email": row["email"].lower(),
@@ -125,25 +125,28 @@ def normal(row: Row) -> Row:
 
 
 def is_same_values(one: Values, other: Values) -> bool:
-    rules = {BOOK.ids[n]: ATTRIBUTE_TYPES[kind] for n, kind in BOOK.types.items()}
+    rules = {
+        DEFINITIONS.ids[n]: ATTRIBUTE_TYPES[kind]
+        for n, kind in DEFINITIONS.types.items()
+    }
     return one.keys() == other.keys() and all(
         rules[n].is_same(one[n], other[n]) for n in one
     )
 
 
 @given(batch=BATCHES, row=ROWS)
-def test_merged_records_write_what_they_write_in_order(
+def test_merged_records_write_the_same_fields(
     batch: list[DesiredCustomer], row: Row
 ) -> None:
     in_order = reduce(lambda r, desired: write_fields(desired, r), batch, row)
 
     at_once = write_fields(reduce(merge, batch), row)
 
-    assert normal(at_once) == normal(in_order)
+    assert normalized(at_once) == normalized(in_order)
 
 
 @given(batch=BATCHES, values=STORED_VALUES)
-def test_merged_records_give_the_values_that_they_give_in_order(
+def test_merged_records_write_the_same_values(
     batch: list[DesiredCustomer], values: Values
 ) -> None:
     in_order = reduce(lambda v, desired: write_values(desired, v), batch, values)
@@ -154,9 +157,7 @@ def test_merged_records_give_the_values_that_they_give_in_order(
 
 
 @given(batch=BATCHES)
-def test_merging_is_the_same_however_it_is_grouped(
-    batch: list[DesiredCustomer],
-) -> None:
+def test_merging_is_associative(batch: list[DesiredCustomer]) -> None:
     middle = len(batch) // 2
 
     grouped = [reduce(merge, part) for part in (batch[:middle], batch[middle:]) if part]
@@ -164,34 +165,26 @@ def test_merging_is_the_same_however_it_is_grouped(
     assert reduce(merge, grouped) == reduce(merge, batch)
 
 
+def always(value: str | None) -> DesiredValue:
+    return DesiredValue(value=value)
+
+
+def if_empty(value: str | None) -> DesiredValue:
+    return DesiredValue(value=value, if_empty=True)
+
+
 @pytest.mark.parametrize(
     ("earlier", "later", "merged"),
     [
-        (DesiredValue(value="a"), DesiredValue(value="b"), DesiredValue(value="b")),
-        (DesiredValue(value="a"), DesiredValue(value=None), DesiredValue(value=None)),
-        (
-            DesiredValue(value="a", if_empty=True),
-            DesiredValue(value="b", if_empty=True),
-            DesiredValue(value="a", if_empty=True),
-        ),
-        (
-            DesiredValue(value=None, if_empty=True),
-            DesiredValue(value="b", if_empty=True),
-            DesiredValue(value="b", if_empty=True),
-        ),
-        (
-            DesiredValue(value="a", if_empty=True),
-            DesiredValue(value=None, if_empty=True),
-            DesiredValue(value="a", if_empty=True),
-        ),
-        (
-            DesiredValue(value=None),
-            DesiredValue(value="b", if_empty=True),
-            DesiredValue(value="b"),
-        ),
+        (always("a"), always("b"), always("b")),
+        (always("a"), always(None), always(None)),
+        (if_empty("a"), if_empty("b"), if_empty("a")),
+        (if_empty(None), if_empty("b"), if_empty("b")),
+        (if_empty("a"), if_empty(None), if_empty("a")),
+        (always(None), if_empty("b"), always("b")),
     ],
 )
-def test_a_later_value_wins_but_for_one_that_only_fills(
+def test_later_value_wins_unless_if_empty(
     earlier: DesiredValue, later: DesiredValue, merged: DesiredValue
 ) -> None:
     one = DesiredCustomer(customer_id=CUSTOMER, fields={"company": earlier})
@@ -200,18 +193,7 @@ def test_a_later_value_wins_but_for_one_that_only_fills(
     assert merge(one, other).fields == {"company": merged}
 
 
-def test_a_mapping_that_goes_back_and_forth_ends_where_it_ended() -> None:
-    batch = [
-        DesiredCustomer(
-            customer_id=CUSTOMER, fields={"company": DesiredValue(value=value)}
-        )
-        for value in "ABA"
-    ]
-
-    assert reduce(merge, batch).fields["company"].value == "A"
-
-
-def test_form_fields_of_two_records_stand_side_by_side() -> None:
+def test_form_fields_of_two_records_are_joined() -> None:
     batch = [
         DesiredCustomer(
             customer_id=CUSTOMER,
@@ -225,19 +207,15 @@ def test_form_fields_of_two_records_stand_side_by_side() -> None:
     assert [row["name"] for row in merged.fields["form_fields"].value] == ["p", "q"]
 
 
-def test_who_left_and_came_back_is_a_member() -> None:
+def test_last_record_decides_membership() -> None:
     member = DesiredCustomer(customer_id=CUSTOMER)
 
     assert merge(EXIT, member).is_member
     assert not merge(member, EXIT).is_member
 
 
-def test_the_address_to_match_by_outlives_a_record_without_one() -> None:
+def test_email_is_kept_when_a_record_lacks_it() -> None:
     one = DesiredCustomer(customer_id=CUSTOMER, email="ada@example.com")
     other = DesiredCustomer(customer_id=CUSTOMER)
 
     assert merge(one, other).email == merge(other, one).email == "ada@example.com"
-
-
-def test_an_exit_alone_leaves_another_s_value() -> None:
-    assert write_values(EXIT, {1: "another_audience"}) == {1: "another_audience"}
