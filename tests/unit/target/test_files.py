@@ -1,20 +1,33 @@
-"""Files of personal data hold whole lines and are their owner's alone."""
+"""Files of personal data hold whole lines and are private to their owner."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
+import select
 import stat
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from singer_kit.errors import OutputError
-from target_bigcommerce.files import CHUNK_BYTES, ChangesFile, LineFile, NoChangeLog
+from singer_kit.errors import ConfigError, OutputError
+from support.target_settings import settings
+from target_bigcommerce.files import (
+    CHUNK_BYTES,
+    ChangesFile,
+    LineFile,
+    check_writable,
+)
 from target_bigcommerce.plan import Change
 
+if TYPE_CHECKING:
+    from target_bigcommerce.settings import Settings
+
+AT = "2026-03-01T08:00:00.000+00:00"
 FULL = Path("/dev/full")
 needs_full = pytest.mark.skipif(not FULL.exists(), reason="only Linux has /dev/full")
 
@@ -23,7 +36,7 @@ def line_file(path: Path) -> LineFile:
     return LineFile(str(path), "rejects_path")
 
 
-def test_lines_are_appended_one_below_the_other(tmp_path: Path) -> None:
+def test_lines_are_appended(tmp_path: Path) -> None:
     path = tmp_path / "lines"
 
     for run in range(2):
@@ -32,16 +45,12 @@ def test_lines_are_appended_one_below_the_other(tmp_path: Path) -> None:
         file.sync()
 
     rows = [json.loads(line) for line in path.read_text().splitlines()]
-    assert [(row["run"], row["line"]) for row in rows] == [
-        (0, 1),
-        (0, 2),
-        (1, 1),
-        (1, 2),
-    ]
+    order = [(row["run"], row["line"]) for row in rows]
+    assert order == [(0, 1), (0, 2), (1, 1), (1, 2)]
 
 
 @pytest.mark.guarantee("private-files")
-def test_only_the_owner_can_read_it(tmp_path: Path) -> None:
+def test_only_the_owner_can_read_the_file(tmp_path: Path) -> None:
     path = tmp_path / "lines"
 
     line_file(path).append([1])
@@ -49,7 +58,7 @@ def test_only_the_owner_can_read_it(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_no_file_is_made_before_the_first_line(tmp_path: Path) -> None:
+def test_no_file_is_created_before_the_first_line(tmp_path: Path) -> None:
     path = tmp_path / "lines"
 
     line_file(path).sync()
@@ -58,7 +67,7 @@ def test_no_file_is_made_before_the_first_line(tmp_path: Path) -> None:
 
 
 @given(whole=st.lists(st.text()), rest=st.binary(max_size=20))
-def test_a_line_that_a_crash_cut_off_is_dropped(
+def test_line_cut_off_by_a_crash_is_dropped(
     tmp_path_factory: pytest.TempPathFactory, whole: list[str], rest: bytes
 ) -> None:
     path = tmp_path_factory.mktemp("cut") / "lines"
@@ -74,7 +83,7 @@ def test_a_line_that_a_crash_cut_off_is_dropped(
     "length", [1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 3 * CHUNK_BYTES]
 )
 @pytest.mark.parametrize("before", [b"", b'"a"\n'])
-def test_a_cut_line_of_any_length_is_dropped(
+def test_cut_line_of_any_length_is_dropped(
     tmp_path: Path, before: bytes, length: int
 ) -> None:
     path = tmp_path / "lines"
@@ -85,7 +94,7 @@ def test_a_cut_line_of_any_length_is_dropped(
     assert path.read_bytes() == before + b'"new"\n'
 
 
-def test_a_pipe_can_take_the_lines(tmp_path: Path) -> None:
+def test_lines_can_go_to_a_pipe(tmp_path: Path) -> None:
     path = tmp_path / "pipe"
     os.mkfifo(path)
     reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
@@ -98,47 +107,121 @@ def test_a_pipe_can_take_the_lines(tmp_path: Path) -> None:
 
 @pytest.mark.guarantee("full-disk")
 @needs_full
-def test_a_full_disk_is_an_error_that_names_the_setting() -> None:
+def test_full_disk_is_an_error_that_names_the_setting() -> None:
     with pytest.raises(OutputError) as caught:
         line_file(FULL).append([1])
 
     assert str(caught.value).startswith("rejects_path cannot be written: No space left")
 
 
-def test_a_folder_that_is_not_there_is_an_error_that_names_the_setting(
-    tmp_path: Path,
-) -> None:
+def test_missing_folder_is_an_error_that_names_the_setting(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="rejects_path cannot be written"):
-        line_file(tmp_path / "nowhere" / "lines").append([1])
+        line_file(tmp_path / "missing" / "lines").append([1])
 
 
 # Changes.
 
 
-def test_every_value_written_is_a_line(tmp_path: Path) -> None:
+def test_every_written_value_is_a_line(tmp_path: Path) -> None:
     path = tmp_path / "changes"
     changes = [
         Change(name="company", old="Before", new="After"),
         Change(name="Tier", is_attribute=True, new="gold"),
     ]
-    file = ChangesFile(
-        LineFile(str(path), "changes_path"), now=lambda: "2026-03-01T08:00:00.000+00:00"
-    )
+    file = ChangesFile(LineFile(str(path), "changes_path"), now=lambda: AT)
 
     file.add("vip", 17, changes)
     file.sync()
 
-    common = {"at": "2026-03-01T08:00:00.000+00:00", "stream": "vip", "customer_id": 17}
+    common = {"at": AT, "stream": "vip", "customer_id": 17}
     assert [json.loads(line) for line in path.read_text().splitlines()] == [
         {**common, "field": "company", "old": "Before", "new": "After"},
         {**common, "attribute": "Tier", "old": None, "new": "gold"},
     ]
 
 
-def test_who_wants_no_changes_gets_none(tmp_path: Path) -> None:
-    log = NoChangeLog()
+# Checked before the input is read.
 
-    log.add("vip", 17, [Change(name="company", new="After")])
-    log.sync()
+NAMES = ("summary_path", "rejects_path", "changes_path")
+
+
+def settings_in(folder: Path, **more: object) -> Settings:
+    return settings(**{**{name: str(folder / name) for name in NAMES}, **more})
+
+
+def test_check_creates_and_changes_no_file(tmp_path: Path) -> None:
+    (tmp_path / "rejects_path").write_text("kept\n")
+    (tmp_path / "summary_path").write_text("{}")
+
+    check_writable(settings_in(tmp_path))
+
+    assert {each.name: each.read_text() for each in tmp_path.iterdir()} == {
+        "rejects_path": "kept\n",
+        "summary_path": "{}",
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("no/folder/file", "No such file or directory"),
+        ("file/inside", "Not a directory"),
+        ("folder", "Is a directory"),
+        ("x" * 300, "File name too long"),
+        ("nu\0l", "this is not a possible file name"),
+        ("link", "No such file or directory"),
+    ],
+    ids=lambda text: text[:20],
+)
+def test_unwritable_path_is_named_with_its_setting(
+    tmp_path: Path, name: str, path: str, reason: str
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "no" / "folder")
+
+    with pytest.raises(ConfigError) as caught:
+        check_writable(settings_in(tmp_path, **{name: str(tmp_path / path)}))
+
+    [line] = caught.value.args
+    assert re.match(f"{name} cannot be written: {reason}", line)
+    assert str(tmp_path) not in line
+
+
+def test_every_unwritable_path_has_a_line(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        check_writable(settings_in(tmp_path / "missing"))
+
+    assert {line.split()[0] for line in caught.value.args} == set(NAMES)
+
+
+def test_dry_run_checks_only_the_summary(tmp_path: Path) -> None:
+    summary_path = str(tmp_path / "summary")
+
+    check_writable(
+        settings_in(tmp_path / "missing", dry_run=True, summary_path=summary_path)
+    )
 
     assert not list(tmp_path.iterdir())
+
+
+def test_check_does_not_open_a_pipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+
+    check_writable(settings_in(tmp_path, changes_path=str(tmp_path / "pipe")))
+
+    poll = select.poll()
+    poll.register(reader)
+    assert poll.poll(0) == []  # No hang-up: nothing opened it.
+    os.close(reader)
+
+
+def test_link_to_a_file_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "real").write_text("kept\n")
+    (tmp_path / "rejects_path").symlink_to(tmp_path / "real")
+
+    check_writable(settings_in(tmp_path))
+
+    assert (tmp_path / "rejects_path").is_symlink()
