@@ -1,4 +1,4 @@
-"""A reader that keeps its messages, and pipes for it to read."""
+"""A reader that collects its messages, and pipes for it to read."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NEVER = ShutdownSignal()  # Nothing sets it.
 
 
 class Listener:
-    """A reader whose messages are kept, in the order they came."""
+    """A reader that collects its messages in order."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class Listener:
         source: IO[Any],
         then: Callable[[dict[str, Any]], None] = lambda _message: None,
     ) -> dict[str, int]:
-        """Read to the end."""
+        """Read to the end and return the counts by message type."""
 
         def keep(message: dict[str, Any]) -> None:
             self.messages.append(message)
@@ -47,7 +47,7 @@ class Listener:
 
 
 def record(value: object) -> str:
-    """Write a record's line."""
+    """Return the line of a record."""
     return json.dumps({"type": "RECORD", "record": {"v": value}}, ensure_ascii=False)
 
 
@@ -56,7 +56,7 @@ def pipe_of(*pieces: bytes) -> IO[bytes]:
     reader, writer = os.pipe()
 
     def feed() -> None:
-        # A reader that refuses its input leaves the writer alone.
+        # A reader that refuses its input closes the pipe early.
         with suppress(BrokenPipeError), open(writer, "wb", 0) as out:  # noqa: PTH123 - a descriptor
             out.writelines(pieces)
 
