@@ -13,13 +13,13 @@ from target_bigcommerce.settings import (
 )
 
 Config = dict[str, Any]
-NEEDED = {"store_hash": "abc123", "access_token": "t0ken", "id_field": "id"}
+REQUIRED = {"store_hash": "abc123", "access_token": "t0ken", "id_field": "id"}
 PROPERTIES = DECLARED["properties"]
 
 
 def config(**more: object) -> Config:
-    """Give what is needed, and more."""
-    return {**NEEDED, **more}
+    """Return the required settings and these."""
+    return {**REQUIRED, **more}
 
 
 def validate(given_config: Config) -> list[str]:
@@ -28,7 +28,7 @@ def validate(given_config: Config) -> list[str]:
 
 
 def settings(**more: object) -> Settings:
-    """Type valid settings."""
+    """Validate and type a configuration."""
     given_config = config(**deepcopy(more))
     assert not validate(given_config)
     return Settings.from_config(given_config)

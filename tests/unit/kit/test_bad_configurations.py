@@ -1,4 +1,4 @@
-"""One table of bad configurations; both plugins refuse each in the same words."""
+"""Both plugins refuse a bad configuration with the same messages."""
 
 from __future__ import annotations
 
@@ -48,53 +48,19 @@ TOKEN = "contains a blank, a line break or a non-ASCII character"
 TIMEOUT = "request_timeout_seconds must be"
 
 TABLE: list[tuple[str, object, str]] = [
-    *(
-        ("api_url", url, HTTPS)
-        for url in (
-            "",
-            "api.example.com",
-            "//api.example.com",
-            "http://api.example.com",
-            "HTTP://api.example.com",
-            "http://127.0.0.1.example.com",
-            "http://localhost.example.com",
-            "http://127.0.0.1@example.com",
-            "http://127.0.0.1:80@example.com",
-            "http://example.com#@127.0.0.1",
-            "http://example.com/127.0.0.1",
-            "http://example.com\\@127.0.0.1",
-            "http://0.0.0.0",
-            "http://10.0.0.1",
-            "https://user:pass@api.example.com",
-            "https://api.example.com?x=1",
-            "https://api.example.com#x",
-            "https://api example.com",
-            "https://api.example.com/a b",
-            " https://api.example.com",
-            "https://api.example.com\n",
-            "https://\u00e4.example.com",
-            "https://[::1",
-            "https://host:port",
-            "ftp://127.0.0.1",
-            "file:///etc/passwd",
-        )
-    ),
+    ("api_url", "http://api.example.com", HTTPS),
+    ("api_url", "", HTTPS),
     ("api_url", 5, "api_url must be a string."),
     ("request_timeout_seconds", 0, f"{TIMEOUT} at least 1."),
     ("request_timeout_seconds", 3601, f"{TIMEOUT} at most 3600."),
     ("request_timeout_seconds", "60", f"{TIMEOUT} an integer."),
     ("request_timeout_seconds", 1.5, f"{TIMEOUT} an integer."),
-    ("request_timeout_seconds", [], f"{TIMEOUT} an integer."),
     ("user_agent", "two\nlines", "user_agent must be printable ASCII."),
-    ("user_agent", "\u00e4", "user_agent must be printable ASCII."),
     ("user_agent", True, "user_agent must be a string."),
     ("TOKEN", "", "TOKEN is missing."),
     ("TOKEN", None, "TOKEN is missing."),
     ("TOKEN", "a b", f"TOKEN {TOKEN}"),
-    ("TOKEN", "t0ken\n", f"TOKEN {TOKEN}"),
-    ("TOKEN", "t\u00f6ken", f"TOKEN {TOKEN}"),
     ("TOKEN", 12345678, "TOKEN must be a string."),
-    ("TOKEN", ["t"], "TOKEN must be a string."),
     ("stream_maps", "vip", "stream_maps must be an object."),
     ("stream_maps", {"__else__": "x"}, "stream_maps has an __else__"),
     ("flattening_max_depth", "2", "flattening_max_depth must be an integer."),
@@ -115,30 +81,18 @@ def test_bad_setting_is_refused(
 
 @both
 def test_every_missing_setting_has_a_line(plugin: Plugin) -> None:
-    lines = plugin.kind.validate({})
+    prefix = plugin.kind.env_prefix()
 
-    assert [line.split()[0] for line in lines] == list(plugin.minimal)
-    assert all(plugin.kind.env_prefix() in line for line in lines)
+    assert plugin.kind.validate({}) == [
+        f"{name} is missing. Set it, for example as {prefix}{name.upper()}."
+        for name in plugin.minimal
+    ]
 
 
 @both
 def test_minimal_configuration_is_accepted(plugin: Plugin) -> None:
     assert plugin.errors() == []
-
-
-@both
-@pytest.mark.parametrize(
-    "url",
-    [
-        "https://api.example.com",
-        "https://proxy.example.com:8443/path/",
-        "http://127.0.0.1:8080",
-        "http://localhost:8080",
-        "http://[::1]:8080",
-    ],
-)
-def test_https_or_loopback_is_accepted(plugin: Plugin, url: str) -> None:
-    assert plugin.errors(api_url=url) == []
+    assert plugin.errors(api_url="http://127.0.0.1:8080") == []
 
 
 @both
@@ -146,8 +100,6 @@ def test_https_or_loopback_is_accepted(plugin: Plugin, url: str) -> None:
     ("variable", "text", "expected"),
     [
         ("REQUEST_TIMEOUT_SECONDS", "ten", "an integer."),
-        ("REQUEST_TIMEOUT_SECONDS", "1_0", "an integer."),
-        ("FLATTENING_ENABLED", "maybe", "true or false."),
         ("STREAM_MAPS", "{", "an object in JSON."),
     ],
 )
@@ -168,10 +120,9 @@ def test_bad_variable_is_refused(
 
 
 @both
-@pytest.mark.parametrize("text", ["[]", "5", "", "{", '"x"'])
-def test_bad_file_is_refused(plugin: Plugin, text: str, tmp_path: Path) -> None:
+def test_bad_file_is_refused(plugin: Plugin, tmp_path: Path) -> None:
     path = tmp_path / "config.json"
-    path.write_text(text, encoding="utf-8")
+    path.write_text("[]", encoding="utf-8")
     command = plugin.kind.get_singer_command()
 
     with pytest.raises(ConfigError, match="does not hold a JSON object of settings"):

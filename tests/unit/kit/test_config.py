@@ -175,7 +175,7 @@ def test_file_that_is_not_utf8_is_named(tmp_path: Path) -> None:
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "nowhere.json"
+    path = tmp_path / "missing.json"
 
     with pytest.raises(ConfigError, match=f"{path} cannot be read: No such"):
         read_config_files([str(path)])
@@ -212,7 +212,7 @@ def test_missing_setting_is_named_with_its_variable(config: dict[str, Any]) -> N
     ]
 
 
-def test_errors_come_all_at_once() -> None:
+def test_every_error_has_a_line() -> None:
     assert len(errors_of(size="x", fast="x", mode="x")) == 3
 
 
@@ -238,7 +238,7 @@ def test_unknown_setting_is_named_with_a_close_match() -> None:
 
 
 @pytest.mark.parametrize("token", ["t0 ken", "t0ken\n", "t\u00f6ken"])
-def test_token_that_no_header_carries_is_refused(token: str) -> None:
+def test_token_that_fits_no_header_is_refused(token: str) -> None:
     [line] = token_errors("token", token, "Lytics", PREFIX)
 
     assert "Copy it again from Lytics" in line
@@ -259,26 +259,40 @@ def test_url_is_https_or_loopback(url: str) -> None:
     assert is_safe_url(url)
 
 
+@pytest.mark.guarantee("token-stays-on-host")
 @pytest.mark.parametrize(
     "url",
     [
         "",
         "api.example.com",
+        "//api.example.com",
         "http://api.example.com",
+        "HTTP://api.example.com",
         "http://127.0.0.1.example.com",
+        "http://localhost.example.com",
+        "http://127.0.0.1@example.com",
+        "http://127.0.0.1:80@example.com",
+        "http://example.com#@127.0.0.1",
+        "http://example.com/127.0.0.1",
+        "http://example.com\\@127.0.0.1",
+        "http://0.0.0.0",
+        "http://10.0.0.1",
         "https://user:pass@api.example.com",
         "https://api.example.com?x=1",
         "https://api.example.com#x",
         "https://api example.com",
         "https://api.example.com/a b",
-        "https://api.example.com/\n",
+        " https://api.example.com",
+        "https://api.example.com\n",
         "https://\u00e4.example.com",
         "https://[::1",
         "https://host:port",
         "ftp://127.0.0.1",
+        "file:///etc/passwd",
+        "https://api.example.com/\n",
     ],
 )
-def test_url_that_could_leak_the_token_is_refused(url: str) -> None:
+def test_unsafe_url_is_refused(url: str) -> None:
     assert not is_safe_url(url)
     assert len(list(connection_errors({"api_url": url, "user_agent": "x"}))) == 1
 

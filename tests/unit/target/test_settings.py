@@ -1,23 +1,30 @@
-"""Settings are declared once and read once."""
+"""Settings are declared once, validated and typed."""
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import fields
-from typing import TYPE_CHECKING
+from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from support.target_settings import NEEDED, PROPERTIES, settings
-from target_bigcommerce.settings import DECLARED, Settings
+from support.target_settings import (
+    PROPERTIES,
+    Config,
+    config,
+    settings,
+    validate,
+)
+from target_bigcommerce.settings import DECLARED, ENV_PREFIX, Settings
+from target_bigcommerce.target import TargetBigCommerce
 
-if TYPE_CHECKING:
-    from support.target_settings import Config
-
-# What the typed settings call otherwise.
+# Names that differ in the typed settings.
 READ_AS = {"map_standard_fields": "standard", "map_custom_attributes": "attributes"}
 
 
-# What is declared.
+# Declarations.
 
 
 def test_every_setting_is_declared_and_read() -> None:
@@ -27,26 +34,26 @@ def test_every_setting_is_declared_and_read() -> None:
 
 
 @pytest.mark.parametrize("name", PROPERTIES)
-def test_a_setting_has_a_title_a_description_and_a_type(name: str) -> None:
+def test_setting_has_title_description_and_type(name: str) -> None:
     assert PROPERTIES[name]["title"]
     assert PROPERTIES[name]["description"].endswith(".")
     assert PROPERTIES[name]["type"]
 
 
-def test_only_the_token_is_a_secret() -> None:
+def test_only_the_token_is_secret() -> None:
     secret = [name for name, each in PROPERTIES.items() if each.get("secret")]
 
     assert secret == ["access_token"]
 
 
-def test_what_has_no_default_is_required_or_may_be_left_out() -> None:
+def test_setting_without_default_is_required_or_optional() -> None:
     without = {name for name, each in PROPERTIES.items() if "default" not in each}
 
     optional = {"audience_attribute", "job_id", "changes_path", "limit", "summary_path"}
     assert without == {*DECLARED["required"], *optional}
 
 
-# What is read.
+# Values.
 
 
 @pytest.mark.parametrize(
@@ -72,35 +79,22 @@ def test_what_has_no_default_is_required_or_may_be_left_out() -> None:
         ("api_url", "https://api.bigcommerce.com"),
     ],
 )
-def test_a_setting_that_is_not_given_has_its_default(name: str, value: object) -> None:
+def test_setting_has_its_default(name: str, value: object) -> None:
     assert getattr(settings(), name) == value
 
 
-def test_the_default_mapping_writes_the_address() -> None:
+def test_default_mapping_writes_the_email() -> None:
     [entry] = settings().standard
 
     assert (entry.source, entry.to) == ("email", "email")
 
 
-def test_a_given_mapping_replaces_the_default_whole() -> None:
+def test_mapping_replaces_the_default() -> None:
     assert settings(map_standard_fields=[]).standard == ()
 
 
-def test_a_null_is_as_good_as_not_given() -> None:
-    given_null = settings(**{name: None for name in PROPERTIES if name not in NEEDED})
-
-    assert given_null == settings()
-
-
-def test_a_whole_number_with_a_point_is_read_as_an_integer() -> None:
-    made = settings(batch_size_rows=50.0, limit=7.0)
-
-    assert (made.batch_size_rows, made.limit) == (50, 7)
-    assert type(made.batch_size_rows) is type(made.limit) is int
-
-
 @pytest.mark.parametrize(
-    ("given_names", "attribute"),
+    ("given_config", "attribute"),
     [
         ({}, "LyticsAudience_vip"),
         ({"job_id": "17"}, "LyticsAudience_17"),
@@ -110,15 +104,140 @@ def test_a_whole_number_with_a_point_is_read_as_an_integer() -> None:
     ],
     ids=str,
 )
-def test_the_audience_attribute_has_a_name(given_names: Config, attribute: str) -> None:
-    assert settings(**given_names).audience_attribute_of("vip") == attribute
+def test_name_of_the_audience_attribute(given_config: Config, attribute: str) -> None:
+    assert settings(**given_config).audience_attribute_of("vip") == attribute
 
 
-def test_a_look_up_includes_what_must_be_compared() -> None:
+def test_look_up_includes_what_is_compared() -> None:
     names = ["company", "form_fields", "store_credit_amounts"]
     mapped = [{"from": "x", "to": name} for name in names]
 
-    assert settings(map_standard_fields=mapped).includes == (
-        "formfields",
-        "storecredit",
+    includes = settings(map_standard_fields=mapped).includes
+
+    assert includes == ("formfields", "storecredit")
+
+
+# Errors.
+
+
+def errors_of(**more: object) -> list[str]:
+    return validate(config(**more))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("batch_size_rows", "many", "an integer"),
+        ("batch_size_rows", 0, "at least 1"),
+        ("batch_size_rows", 10_001, "at most 10000"),
+        ("batch_size_rows", Decimal("1.5"), "an integer"),
+        ("batch_wait_limit_seconds", 0, "at least 1"),
+        ("max_in_flight", 4, "at most 3"),
+        ("quota_share_percent", 101, "at most 100"),
+        ("max_clear_percent", -1, "at least 0"),
+        ("limit", 0, "at least 1"),
+        ("dry_run", "yes", "true or false"),
+        ("on_missing_id", "guess", "one of skip, match, create"),
+        ("on_exit", "delete", "one of keep, clear"),
+        ("on_null", "delete", "one of keep, clear"),
+        ("map_standard_fields", {"email": "email"}, "must be an array"),
+        ("store_hash", "store-abc123", "without the prefix store-"),
+        ("store_hash", "https://store-abc123.mybigcommerce.com", "the hash alone"),
+        ("store_hash", "abc123\n", "the hash alone"),
+        ("store_hash", "abc/../def", "the hash alone"),
+        ("store_hash", "", "is missing"),
+        ("id_field", "", "is missing"),
+        ("id_field", "  ", "is missing"),
+        ("rejects_path", " ", "must name a file"),
+        ("audience_attribute", "x" * 256, "more than 255 characters"),
+        ("job_id", "x" * 241, "would have more than 255 characters"),
+    ],
+)
+def test_invalid_setting_is_named_with_what_it_takes(
+    name: str, value: object, expected: str
+) -> None:
+    [line] = errors_of(**{name: value})
+
+    assert line.startswith(name)
+    assert expected in line
+
+
+def test_long_job_id_is_accepted_if_unused() -> None:
+    assert errors_of(job_id="x" * 241, audience_attribute="VIP") == []
+    assert errors_of(job_id="x" * 240) == []
+
+
+def test_audience_attribute_cannot_be_mapped() -> None:
+    mapped = [{"from": "tier", "to": "Tier"}]
+
+    [line] = errors_of(audience_attribute="Tier", map_custom_attributes=mapped)
+
+    assert line.startswith("audience_attribute is also mapped")
+
+
+@pytest.mark.parametrize(
+    ("choice", "missing"),
+    [("match", "email"), ("create", "email, first_name, last_name")],
+)
+def test_missing_ids_need_mapped_fields(choice: str, missing: str) -> None:
+    [line] = errors_of(on_missing_id=choice, map_standard_fields=[])
+
+    assert line == (
+        f"on_missing_id {choice} needs entries in map_standard_fields for {missing}."
     )
+
+
+def test_every_invalid_setting_has_a_line() -> None:
+    lines = errors_of(batch_size_rows="x", on_exit="x", map_standard_fields={})
+
+    names = ["batch_size_rows", "map_standard_fields", "on_exit"]
+    assert [line.split()[0] for line in sorted(lines)] == names
+
+
+SECRET = "s3cr3t m4rk"
+VALUES = st.recursive(
+    st.just(SECRET) | st.booleans() | st.integers() | st.none() | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(st.just("from"), inner, max_size=1)
+    ),
+    max_leaves=4,
+)
+
+
+@pytest.mark.guarantee("no-token-leaks")
+@given(changed=st.dictionaries(st.sampled_from(sorted(PROPERTIES)), VALUES, min_size=1))
+def test_any_configuration_is_typed_or_refused_unquoted(changed: Config) -> None:
+    given_config = config(**deepcopy(changed))
+
+    lines = validate(given_config)
+
+    assert not any(SECRET in line or "\n" in line for line in lines)
+    if not lines:
+        Settings.from_config(given_config)
+
+
+# Environment.
+
+VARIABLES = {
+    "STORE_HASH": "abc123",
+    "ACCESS_TOKEN": "t0ken",
+    "ID_FIELD": "id",
+    "DRY_RUN": "yes",
+    "FLATTENING_MAX_DEPTH": "2",
+    "STREAM_MAPS": '{"a": {}}',
+}
+
+
+def test_variables_of_the_target_and_the_sdk_are_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, text in VARIABLES.items():
+        monkeypatch.setenv(ENV_PREFIX + name, text)
+
+    target = TargetBigCommerce(parse_env_config=True)
+
+    assert target.settings.dry_run
+    assert target.config["flattening_max_depth"] == 2
+    assert target.config["stream_maps"] == {"a": {}}
+    target.shutdown.close()
