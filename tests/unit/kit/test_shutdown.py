@@ -27,9 +27,9 @@ def shutdown() -> Iterator[ShutdownSignal]:
 
 
 WAITS: dict[str, Callable[[ShutdownSignal], None]] = {
-    "not at all": lambda shutdown: shutdown.wait(0),
-    "an hour": lambda shutdown: shutdown.wait(3600),
-    "for ever": lambda shutdown: shutdown.wait_for(None),
+    "no wait": lambda shutdown: shutdown.wait(0),
+    "one hour": lambda shutdown: shutdown.wait(3600),
+    "no limit": lambda shutdown: shutdown.wait_for(None),
 }
 
 
@@ -55,7 +55,7 @@ def test_signal_ends_the_waits_of_all_threads(shutdown: ShutdownSignal) -> None:
 
     shutdown.set(signal.SIGTERM)
     for thread in threads:
-        thread.join(5)
+        thread.join(30)
 
     assert len(ended) == 4
 
@@ -87,10 +87,10 @@ def test_wait_ends_when_the_descriptor_is_readable(shutdown: ShutdownSignal) -> 
 
 def test_interruptible_call_returns_or_raises(shutdown: ShutdownSignal) -> None:
     def fail() -> None:
-        raise LookupError("gone")
+        raise LookupError("missing")
 
     assert call_interruptibly(lambda: 42, shutdown) == 42
-    with pytest.raises(LookupError, match="gone"):
+    with pytest.raises(LookupError, match="missing"):
         call_interruptibly(fail, shutdown)
 
 
