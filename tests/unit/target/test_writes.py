@@ -1,8 +1,8 @@
-"""A rejected call is bisected to its offending rows, however the store responds."""
+"""A rejected call is bisected to its offending rows."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,18 +11,28 @@ from hypothesis import strategies as st
 
 from singer_kit.errors import AuthError
 from target_bigcommerce.api.reads import CallSize
-from target_bigcommerce.api.writes import UNCONFIRMED, WriteCall, write_rows
+from target_bigcommerce.api.writes import (
+    UNCONFIRMED,
+    WriteCall,
+    is_too_large,
+    named_rows,
+    renumber,
+    write_rows,
+)
 from target_bigcommerce.errors import ErrorDetails, RequestRejectedError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from target_bigcommerce.api.models import Row, WriteResult
+
 
 MAX_ROWS = 20
 
 
 @dataclass(slots=True, kw_only=True)
 class FakeStore:
-    """A store that responds in one of the ways BigCommerce may respond in."""
+    """A store that responds in one of the ways in which BigCommerce may."""
 
     bad: set[int]
     named: str = "index"  # or "email", "no", or several: one word per call
@@ -68,14 +78,19 @@ def rows_of(count: int) -> list[tuple[int, Row]]:
     ]
 
 
-def write(store: FakeStore, count: int, *, looks_up: bool = False) -> WriteResult:
-    """Write so many rows to a store."""
-    call = WriteCall(
-        send=store.put,
+def call_by_id(send: Callable[[list[Row]], list[Row]]) -> WriteCall:
+    return WriteCall(
+        send=send,
         key_of_sent=lambda row: row["id"],
         key_of_confirmed=lambda row: row["id"],
-        look_up=store.look_up if looks_up else lambda _: {},
     )
+
+
+def write(store: FakeStore, count: int, *, looks_up: bool = False) -> WriteResult:
+    """Write a number of rows to a store."""
+    call = call_by_id(store.put)
+    if looks_up:
+        call = replace(call, look_up=store.look_up)
     return write_rows(rows_of(count), call, CallSize(MAX_ROWS))
 
 
@@ -103,7 +118,7 @@ def test_only_bad_rows_are_rejected_in_two_calls_per_row(
 
 
 @given(stores, counts, st.sets(st.integers(100, 100 + MAX_ROWS)))
-def test_row_is_done_or_rejected_and_never_both(
+def test_row_is_either_done_or_rejected(
     store: FakeStore, count: int, omits: set[int]
 ) -> None:
     store.omits = frozenset(omits)
@@ -150,11 +165,7 @@ def test_unconfirmed_rows_are_sent_once_more() -> None:
 
 
 def test_row_that_is_never_confirmed_is_rejected() -> None:
-    call = WriteCall(
-        send=lambda rows: [row for row in rows if row["id"] != 101],
-        key_of_sent=lambda row: row["id"],
-        key_of_confirmed=lambda row: row["id"],
-    )
+    call = call_by_id(lambda rows: [row for row in rows if row["id"] != 101])
 
     written = write_rows(rows_of(3), call, CallSize(MAX_ROWS))
 
@@ -164,11 +175,7 @@ def test_row_that_is_never_confirmed_is_rejected() -> None:
 
 def test_size_is_lowered_for_the_run() -> None:
     store, size = FakeStore(bad=set(), max_rows=5), CallSize(10)
-    call = WriteCall(
-        send=store.put,
-        key_of_sent=lambda row: row["id"],
-        key_of_confirmed=lambda row: row["id"],
-    )
+    call = call_by_id(store.put)
 
     write_rows(rows_of(10), call, size)
     first = store.calls
@@ -177,7 +184,7 @@ def test_size_is_lowered_for_the_run() -> None:
     assert (first, store.calls - first, size.limit) == (3, 2, 5)
 
 
-def test_calls_are_bounded_if_the_wrong_row_is_named() -> None:
+def test_calls_are_bounded_if_a_wrong_row_is_named() -> None:
     calls = [0]
 
     def send(rows: list[Row]) -> list[Row]:
@@ -187,14 +194,14 @@ def test_calls_are_bounded_if_the_wrong_row_is_named() -> None:
             "422", ErrorDetails(status=422, errors={f"{len(rows) - 1}.x": ""})
         )
 
-    call = WriteCall(send=send, key_of_sent=id, key_of_confirmed=id)
+    call = call_by_id(send)
     written = write_rows(rows_of(10), call, CallSize(MAX_ROWS))
 
     assert len(written.rejected) == 10
     assert calls[0] <= 20
 
 
-def test_undecided_rows_are_rejected_after_two_calls_per_row() -> None:
+def test_undecided_rows_are_rejected() -> None:
     calls, alone = [0], ErrorDetails(status=422, title="only one at a time, please")
 
     def send(rows: list[Row]) -> list[Row]:
@@ -203,7 +210,7 @@ def test_undecided_rows_are_rejected_after_two_calls_per_row() -> None:
             raise RequestRejectedError("422", alone)
         return []  # A success that confirms nothing.
 
-    call = WriteCall(send=send, key_of_sent=id, key_of_confirmed=id)
+    call = call_by_id(send)
     written = write_rows(rows_of(4), call, CallSize(MAX_ROWS))
 
     assert calls[0] == 8
@@ -214,7 +221,78 @@ def test_other_errors_are_raised() -> None:
     def send(_rows: list[Row]) -> list[Row]:
         raise AuthError("no")
 
-    call = WriteCall(send=send, key_of_sent=id, key_of_confirmed=id)
+    call = call_by_id(send)
 
     with pytest.raises(AuthError):
         write_rows(rows_of(3), call, CallSize(MAX_ROWS))
+
+
+# The rows that an error names.
+
+ROWS = [{"id": n, "email": f"p{n}@example.com"} for n in range(5)]
+
+
+def details_with(
+    errors: dict[str, str], title: str = "Update customers failed."
+) -> ErrorDetails:
+    return ErrorDetails(status=422, title=title, errors=errors)
+
+
+@pytest.mark.parametrize(
+    ("errors", "named"),
+    [
+        ({"3.email": "error.email"}, [3]),
+        ({"3": "bad"}, [3]),
+        ({"1.a": "x", "4.b": "y"}, [1, 4]),
+        ({"9.email": "there is no such row"}, []),
+        ({".customer_update": "no row is named"}, []),
+        ({"id": "error.path.missing"}, []),
+        ({".x": "Error: email P2@Example.com already in use"}, [2]),
+        ({".x": "email p2@example.com."}, [2]),
+        ({".x": "email 'p2@example.com' is taken"}, [2]),
+        ({".x": "email p2@example.community is taken"}, []),
+        ({".x": "email xp2@example.com is taken"}, []),
+        ({}, []),
+    ],
+)
+def test_rows_are_named_by_index_or_email(
+    errors: dict[str, str], named: list[int]
+) -> None:
+    assert named_rows(details_with(errors), ROWS) == named
+
+
+def test_email_within_another_is_not_named() -> None:
+    rows = [{"email": "brien@example.com"}, {"email": "o'brien@example.com"}]
+
+    named = named_rows(details_with({".x": "o'brien@example.com already in use"}), rows)
+
+    assert named == [1]
+
+
+def test_single_row_is_always_named() -> None:
+    assert named_rows(details_with({"7.x": "?"}), ROWS[:1]) == [0]
+
+
+def test_indices_are_translated_back() -> None:
+    details = details_with({"0.email": "a", "1": "b", ".x": "c", "7.y": "d"})
+
+    assert renumber(details, [3, 8]).errors == {
+        "3.email": "a",
+        "8": "b",
+        ".x": "c",
+        "7.y": "d",
+    }
+
+
+@pytest.mark.parametrize(
+    ("details", "large"),
+    [
+        (ErrorDetails(status=413), True),
+        (ErrorDetails(status=422, title="Max batch size allowed is 10"), True),
+        (ErrorDetails(status=422, title="Update customers failed."), False),
+    ],
+)
+def test_too_many_rows_differ_from_bad_rows(
+    details: ErrorDetails, *, large: bool
+) -> None:
+    assert is_too_large(details) is large
