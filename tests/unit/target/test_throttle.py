@@ -1,14 +1,20 @@
-"""The throttle with a clock that only its own waits advance."""
+"""When the next request starts: quota, cooldown, concurrency and retries."""
 
 from __future__ import annotations
 
 import threading
 
 import pytest
+from requests.structures import CaseInsensitiveDict
+from typing_extensions import override
 
 from singer_kit.errors import ShutdownRequestedError
+from singer_kit.http import HttpResponse
 from singer_kit.shutdown import ShutdownSignal
-from target_bigcommerce.api.transport import Throttle
+from target_bigcommerce.api.models import ApiRequest
+from target_bigcommerce.api.quota import ConcurrencyLimit, Cooldown, RateLimits
+from target_bigcommerce.api.transport import Throttle, Transport
+from target_bigcommerce.errors import OutcomeUnknownError
 
 
 class Time:
@@ -38,7 +44,9 @@ def headers(left: int, *, quota: int = 150, reset: float = 10.0) -> dict[str, st
     }
 
 
-def make(time: Time, *, share: float = 1.0, max_in_flight: int = 3) -> Throttle:
+def make_throttle(
+    time: Time, *, share: float = 1.0, max_in_flight: int = 3
+) -> Throttle:
     return Throttle(
         share=share,
         max_in_flight=max_in_flight,
@@ -55,7 +63,7 @@ def request(throttle: Throttle, status: int, response: dict[str, str]) -> None:
 
 def test_wait_for_a_used_up_window_is_counted() -> None:
     time = Time()
-    throttle = make(time)
+    throttle = make_throttle(time)
     request(throttle, 200, headers(left=3, reset=10.0))
 
     request(throttle, 200, headers(left=149, reset=29.9))
@@ -67,7 +75,7 @@ def test_wait_for_a_used_up_window_is_counted() -> None:
 
 def test_store_without_headers_is_not_limited() -> None:
     time = Time()
-    throttle = make(time)
+    throttle = make_throttle(time)
 
     for _ in range(1000):
         request(throttle, 200, {})
@@ -78,7 +86,7 @@ def test_store_without_headers_is_not_limited() -> None:
 
 def test_429_delays_the_next_request_as_stated() -> None:
     time = Time()
-    throttle = make(time)
+    throttle = make_throttle(time)
     request(throttle, 429, {"X-Retry-After": "17"})
 
     cooldown = throttle.cooldown_seconds
@@ -89,7 +97,7 @@ def test_429_delays_the_next_request_as_stated() -> None:
 
 
 def test_429_with_requests_left_lowers_the_concurrency() -> None:
-    throttle = make(Time())
+    throttle = make_throttle(Time())
 
     request(throttle, 429, headers(left=0))
     used_up = throttle.concurrency_limit
@@ -100,7 +108,7 @@ def test_429_with_requests_left_lowers_the_concurrency() -> None:
 
 def test_lost_response_counts_as_a_used_request() -> None:
     time = Time()
-    throttle = make(time)
+    throttle = make_throttle(time)
     request(throttle, 200, headers(left=4))
 
     with throttle.slot():
@@ -121,11 +129,14 @@ def test_no_request_starts_after_a_signal() -> None:
 
 def test_signal_ends_a_wait_for_the_quota() -> None:
     shutdown = ShutdownSignal()
-    throttle = Throttle(share=1.0, max_in_flight=3, wait=shutdown.wait)
-    request(throttle, 200, headers(left=0, reset=600.0))
-    timer = threading.Timer(0.05, shutdown.set, [2])
 
-    timer.start()
+    def wait(seconds: float) -> None:
+        if seconds:
+            shutdown.set(2)  # The signal arrives during the wait.
+        shutdown.wait(seconds)
+
+    throttle = Throttle(share=1.0, max_in_flight=3, wait=wait)
+    request(throttle, 200, headers(left=0, reset=600.0))
 
     with pytest.raises(ShutdownRequestedError), throttle.slot():
         pytest.fail("it started")
@@ -149,15 +160,30 @@ def test_requests_in_flight_never_exceed_the_maximum() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(30)
 
     assert not any(thread.is_alive() for thread in threads)
     assert most[0] <= 2
 
 
+class WatchedCondition(threading.Condition):
+    """A condition that knows whether a thread has begun to wait."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_awaited = threading.Event()
+
+    @override
+    def wait(self, timeout: float | None = None) -> bool:
+        self.is_awaited.set()
+        return super().wait(timeout)
+
+
 def test_first_request_runs_alone() -> None:
-    throttle = Throttle(share=1.0, max_in_flight=3, wait=ShutdownSignal().wait)
-    second = threading.Event()
+    changed, second = WatchedCondition(), threading.Event()
+    throttle = Throttle(
+        share=1.0, max_in_flight=3, wait=ShutdownSignal().wait, changed=changed
+    )
 
     def follow() -> None:
         with throttle.slot() as slot:
@@ -167,17 +193,17 @@ def test_first_request_runs_alone() -> None:
     with throttle.slot() as slot:
         thread = threading.Thread(target=follow)
         thread.start()
-        early = second.wait(0.05)
+        assert changed.is_awaited.wait(30)
+        assert not second.is_set()
         slot.record(200, headers(left=100))
-    thread.join(5)
+    thread.join(30)
 
-    assert not early
     assert second.is_set()
 
 
 def test_expected_requests_are_spread_over_the_window() -> None:
     time = Time()
-    throttle = make(time)
+    throttle = make_throttle(time)
     request(throttle, 200, headers(left=149, reset=30.0))
     throttle.expect(10_000)
 
@@ -185,3 +211,134 @@ def test_expected_requests_are_spread_over_the_window() -> None:
         request(throttle, 200, headers(left=left, reset=1030.0 - time.now))
 
     assert time.now - 1000.0 == pytest.approx(100 * 28.5 / 146, rel=0.05)
+
+
+# Cooldown and concurrency limit.
+
+NO_HEADERS = RateLimits()
+
+
+def test_429_sets_the_cooldown_that_it_states() -> None:
+    cooldown = Cooldown(jitter=lambda: 1.0)
+
+    cooldown.record_throttled(
+        100.0, 99.0, RateLimits(reset_seconds=7.0, retry_after_seconds=2.0)
+    )
+
+    assert cooldown.remaining(101.0) == 6.0
+
+
+def test_429_without_headers_doubles_the_wait() -> None:
+    cooldown, now, waits = Cooldown(jitter=lambda: 1.0), 0.0, []
+
+    for _ in range(8):
+        cooldown.record_throttled(now, now, NO_HEADERS)
+        waits.append(cooldown.remaining(now))
+        now += 1000
+
+    assert waits == [1, 2, 4, 8, 16, 32, 60, 60]
+
+
+def test_requests_throttled_together_count_once() -> None:
+    cooldown = Cooldown(jitter=lambda: 1.0)
+
+    for started_at in (9.7, 9.8, 9.9):
+        cooldown.record_throttled(10.0, started_at, NO_HEADERS)
+
+    assert cooldown.remaining(10.0) == 1.0
+
+
+def test_success_restarts_the_backoff() -> None:
+    cooldown = Cooldown(jitter=lambda: 1.0)
+    cooldown.record_throttled(0.0, 0.0, NO_HEADERS)
+    cooldown.record_throttled(100.0, 100.0, NO_HEADERS)
+
+    cooldown.record_success()
+    cooldown.record_throttled(200.0, 200.0, NO_HEADERS)
+
+    assert cooldown.remaining(200.0) == 1.0
+
+
+def test_concurrency_limit_never_falls_below_one() -> None:
+    concurrency = ConcurrencyLimit(3)
+
+    for _ in range(5):
+        concurrency.decrease()
+
+    assert concurrency.limit == 1
+
+
+def test_concurrency_limit_rises_after_50_successes() -> None:
+    concurrency = ConcurrencyLimit(3)
+    concurrency.decrease()
+    concurrency.decrease()
+
+    limits = []
+    for _ in range(200):
+        concurrency.record_success()
+        limits.append(concurrency.limit)
+
+    assert [limits[at] for at in (48, 49, 98, 99, 199)] == [1, 2, 2, 3, 3]
+
+
+# Retries.
+
+READ = ApiRequest(method="GET", path="/customers")
+CREATION = ApiRequest(method="POST", path="/customers", body=[])
+
+
+class Sender:
+    """Returns 503 with a Retry-After, and then a success."""
+
+    def __init__(self, retry_after: str) -> None:
+        headers = CaseInsensitiveDict({"Retry-After": retry_after})
+        self._responses = [
+            HttpResponse(status=503, headers=headers, body=b""),
+            HttpResponse(status=200, headers={}, body=b'{"data":[]}'),
+        ]
+
+    def send(
+        self,
+        method: str,
+        target: str,
+        *,
+        body: bytes | None = None,
+        content_type: str = "application/json",
+    ) -> HttpResponse:
+        """Return the next response."""
+        del method, target, body, content_type
+        return self._responses.pop(0)
+
+    def close(self) -> None:
+        """Close nothing."""
+
+
+def waits_of(request: ApiRequest, retry_after: str, jitter: float) -> list[float]:
+    """Send a request that is retried once and return the waits."""
+    waits: list[float] = []
+    sender = Sender(retry_after)
+    transport = Transport(
+        base_url="",
+        open_session=lambda: sender,
+        throttle=Throttle(share=1.0, max_in_flight=1, wait=lambda _seconds: None),
+        sleep=waits.append,
+        jitter=lambda: jitter,
+    )
+    transport.retry(lambda: transport.send(request), OutcomeUnknownError)
+    return waits
+
+
+@pytest.mark.parametrize(
+    ("request_", "retry_after", "jitter", "expected"),
+    [
+        (READ, "7", 0.0, 7.0),
+        (READ, "0", 1.0, 1.0),
+        (READ, "7", 20.0, 20.0),
+        (READ, "99999", 0.0, 900.0),
+        (CREATION, "7", 0.0, 7.0),
+    ],
+)
+def test_retry_waits_at_least_as_long_as_requested(
+    request_: ApiRequest, retry_after: str, jitter: float, expected: float
+) -> None:
+    assert waits_of(request_, retry_after, jitter) == [expected]

@@ -9,20 +9,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
+from typing_extensions import override
 
 from singer_kit.errors import AuthError, ShutdownRequestedError, UnexpectedResponseError
-from singer_kit.shutdown import ShutdownSignal
-from target_bigcommerce.api.parallel import ParallelCalls
+from target_bigcommerce.api.parallel import ParallelCalls, ThreadPool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-
-@pytest.fixture
-def shutdown() -> Iterator[ShutdownSignal]:
-    made = ShutdownSignal()
-    yield made
-    made.close()
+    from singer_kit.shutdown import ShutdownSignal
 
 
 @pytest.fixture
@@ -36,7 +31,7 @@ def test_results_come_in_the_order_of_the_tasks(parallel: ParallelCalls) -> None
     release = threading.Event()
 
     def first() -> int:
-        release.wait(5)
+        release.wait(30)
         return 0
 
     def last() -> int:
@@ -68,9 +63,7 @@ def test_single_task_runs_on_the_calling_thread(parallel: ParallelCalls) -> None
     assert parallel.run([]) == []
 
 
-def test_tasks_of_a_task_run_on_its_thread(
-    parallel: ParallelCalls,
-) -> None:
+def test_tasks_of_a_task_run_on_its_thread(parallel: ParallelCalls) -> None:
     def outer() -> set[int]:
         return {threading.get_ident(), *parallel.run([threading.get_ident] * 5)}
 
@@ -78,34 +71,41 @@ def test_tasks_of_a_task_run_on_its_thread(
         assert len(threads) == 1
 
 
-def test_no_task_starts_after_a_failure(
-    parallel: ParallelCalls,
+class WatchedThreads(ThreadPool):
+    """Threads that report when the first of them has no more work."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self.is_one_idle = threading.Event()
+
+    @override
+    def run_copies(self, call: Callable[[], None], copies: int) -> None:
+        def watched() -> None:
+            call()
+            self.is_one_idle.set()
+
+        super().run_copies(watched, copies)
+
+
+def test_running_task_ends_and_none_starts_after_a_failure(
+    shutdown: ShutdownSignal,
 ) -> None:
-    started, failed = threading.Event(), threading.Event()
+    threads = WatchedThreads(2)
+    parallel = ParallelCalls(2, shutdown, threads)
     finished: list[str] = []
 
     def slow() -> None:
-        started.set()
-        failed.wait(5)
-        time.sleep(0.2)  # Until the failure is known.
+        assert threads.is_one_idle.wait(30)  # The other thread has failed.
         finished.append("slow")
 
-    def failing() -> None:
-        started.wait(5)
-        failed.set()
+    def fail() -> None:
         raise AuthError("no")
 
-    tasks: list[Callable[[], None]] = [
-        slow,
-        failing,
-        slow,
-        *[partial(finished.append, "late")] * 20,
-    ]
     with pytest.raises(AuthError):
-        parallel.run(tasks)
+        parallel.run([slow, fail, *[partial(finished.append, "late")] * 20])
 
-    assert finished.count("slow") in {1, 2}
-    assert "late" not in finished[2:]
+    assert finished == ["slow"]
+    parallel.close()
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_most_relevant_error_is_raised(
     both = threading.Barrier(2)
 
     def failing(error: Exception) -> None:
-        both.wait(5)
+        both.wait(30)
         raise error
 
     with pytest.raises(raised):
