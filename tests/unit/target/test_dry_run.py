@@ -1,4 +1,4 @@
-"""A dry run writes nothing and shows no whole address."""
+"""A dry run shows its changes without complete email addresses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from target_bigcommerce.dry_run import (
 from target_bigcommerce.plan import Change
 
 PLAIN = st.text(st.characters(categories=["L", "N"]), min_size=2, max_size=12)
-ADDRESSES = st.builds(
+EMAILS = st.builds(
     lambda local, tag, domain, top: f"{local}{tag}@{domain}.{top}",
     PLAIN,
     st.sampled_from(["", "+tag", ".x", "'s"]),
@@ -25,35 +25,33 @@ ADDRESSES = st.builds(
 )
 
 
-@given(address=ADDRESSES, before=st.text(max_size=10), after=st.text(max_size=10))
-def test_no_whole_address_is_format_cell(address: str, before: str, after: str) -> None:
-    text = format_cell(f"{before} {address} {after}")
+@given(email=EMAILS, before=st.text(max_size=10), after=st.text(max_size=10))
+def test_email_within_text_is_masked(email: str, before: str, after: str) -> None:
+    text = format_cell(f"{before} {email} {after}")
 
-    assert address not in text
+    assert email not in text
 
 
-@given(one=ADDRESSES, other=ADDRESSES, between=st.sampled_from([",", ";", "<", "/"]))
-def test_no_address_is_shown_that_stands_close_to_another(
-    one: str, other: str, between: str
-) -> None:
+@given(one=EMAILS, other=EMAILS, between=st.sampled_from([",", ";", "<", "/"]))
+def test_adjacent_emails_are_masked(one: str, other: str, between: str) -> None:
     text = format_cell(f"{one}{between}{other}")
 
     assert one not in text
     assert other not in text
 
 
-@given(address=ADDRESSES)
-def test_an_address_within_a_list_is_masked(address: str) -> None:
-    text = format_cell([{"name": "mail", "value": address}])
+@given(email=EMAILS)
+def test_email_within_a_list_is_masked(email: str) -> None:
+    text = format_cell([{"name": "mail", "value": email}])
 
-    assert address not in text
+    assert email not in text
 
 
 @given(text=st.text())
 @example("a\nb\tc")
 @example("x" * 500)
 @example("@" * 500)
-def test_whatever_is_shown_fits_into_a_line(text: str) -> None:
+def test_cell_fits_into_a_line(text: str) -> None:
     line = format_cell(text)
 
     assert len(line) <= MAX_WIDTH
@@ -74,11 +72,11 @@ def test_whatever_is_shown_fits_into_a_line(text: str) -> None:
         ("x" * 41, "x" * 39 + "…"),
     ],
 )
-def test_a_value_is_shown_shortly(value: object, text: str) -> None:
+def test_cell_is_short(value: object, text: str) -> None:
     assert format_cell(value) == text
 
 
-# The table.
+# Table.
 
 
 def table_of(*notes: tuple[int | None, list[Change]]) -> str:
@@ -90,7 +88,7 @@ def table_of(*notes: tuple[int | None, list[Change]]) -> str:
     return "".join(written)
 
 
-def test_a_table_has_a_line_for_every_value() -> None:
+def test_table_has_a_line_for_every_value() -> None:
     changes = [
         Change(name="email", old="ada@example.com", new="eve@example.com"),
         Change(name="Tier", is_attribute=True, new="gold"),
@@ -110,7 +108,7 @@ def test_a_table_has_a_line_for_every_value() -> None:
     )
 
 
-def test_a_long_table_is_cut() -> None:
+def test_long_table_is_cut() -> None:
     change = Change(name="company", new="After")
 
     lines = table_of(*((number, [change]) for number in range(1, 1003))).splitlines()
@@ -120,7 +118,7 @@ def test_a_long_table_is_cut() -> None:
     assert lines[-1].startswith("Dry run: 1,002 values would change.")
 
 
-def test_an_unknown_quota_costs_no_minutes() -> None:
+def test_unknown_quota_has_no_minutes() -> None:
     text = describe_calls(reads=1, writes=0, per_minute=None)
 
     assert text == "Calls: 1 reads and 0 writes."
