@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 Record = dict[str, Any]
 
 VIP = "vip_customers"
-# What a new customer needs, and one field more.
+# The fields that a new customer needs, and company.
 NAMES = [{"from": n, "to": n} for n in ("email", "first_name", "last_name", "company")]
 TIER = {"from": "tier", "to": "Tier"}
 
 
 def person(number: int, **more: object) -> Record:
-    """Give the fields of the number-th person."""
+    """The fields of a person by number."""
     return {
         "email": f"m{number}@example.com",
         "first_name": f"First{number}",
@@ -26,17 +26,17 @@ def person(number: int, **more: object) -> Record:
     }
 
 
-def put(box: Sandbox, *numbers: int, **more: object) -> None:
-    """Bring people into a store."""
+def put_customers(box: Sandbox, *numbers: int, **more: object) -> None:
+    """Add persons to a store."""
     for number in numbers:
         box.store.put_customer(number, **person(number, **more))
 
 
 def member(number: object, **more: object) -> Record:
-    """Tell of a member."""
+    """A record of a member."""
     return {"id": number, **more}
 
 
 def leaver(number: object) -> Record:
-    """Tell of a member who left."""
+    """A record of a member who left."""
     return {"id": number, "_sdc_deleted_at": "2026-03-01T08:00:00Z"}

@@ -1,4 +1,4 @@
-"""A store whose responses are rewritten before the target sees them."""
+"""A store whose responses are rewritten before the target receives them."""
 
 from __future__ import annotations
 
@@ -14,42 +14,50 @@ if TYPE_CHECKING:
     from sandbox import Sandbox
     from sandbox.http import Response
 
-    Tell = Callable[[str, Any], Any]
+    Rewrite = Callable[[str, Any], Any]
 
 
 SUCCESSES = range(200, 300)
-NOTHING = None  # A 204.
+NO_CONTENT = None  # A 204.
 
 
-def retold(
-    box: Sandbox, tell: Tell, *, page_rows: int = 250, deaf_to: str = ""
+def rewrite_responses(
+    box: Sandbox, rewrite: Rewrite, *, page_rows: int = 250, ignored_filter: str = ""
 ) -> Sandbox:
-    """Retell every success that has rows.
+    """Rewrite every successful response that has a body.
 
-    No page has more rows than so many, and one filter is not listened to.
+    Args:
+        box: the sandbox.
+        rewrite: takes the method and the content; returns the new content, or
+            NO_CONTENT for a 204.
+        page_rows: maximum number of rows on a page.
+        ignored_filter: name of a query filter that the store ignores.
     """
-    return cast("Sandbox", _Box(box, _Store(box, tell, page_rows, deaf_to)))
+    store = _Store(box, rewrite, page_rows, ignored_filter)
+    return cast("Sandbox", _Box(box, store))
 
 
 class _Box:
-    """The sandbox, but for its store."""
+    """The sandbox with another store."""
 
     def __init__(self, box: Sandbox, store: _Store) -> None:
         self._box = box
         self.store = store
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - all that it has
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - any attribute
         return getattr(self._box, name)
 
 
 class _Store:
-    """The store, but for what it answers."""
+    """The store with rewritten responses."""
 
-    def __init__(self, box: Sandbox, tell: Tell, page_rows: int, deaf_to: str) -> None:
+    def __init__(
+        self, box: Sandbox, rewrite: Rewrite, page_rows: int, ignored_filter: str
+    ) -> None:
         self._real = box.store
-        self._tell = tell
+        self._rewrite = rewrite
         self._page_rows = page_rows
-        self._deaf_to = deaf_to
+        self._ignored_filter = ignored_filter
 
     def handle(
         self,
@@ -59,18 +67,18 @@ class _Store:
         headers: Mapping[str, str],
         body: bytes,
     ) -> Response:
-        """Let the store answer, and say it otherwise."""
-        heard = dict(parse_qsl(query))
-        heard.pop(self._deaf_to, None)
-        if heard.get("limit") == "250":
-            heard["limit"] = str(self._page_rows)
-        answer = self._real.handle(method, path, heard, headers, body)
-        if answer.status not in SUCCESSES or not answer.body:
-            return answer
-        content = self._tell(method, answer.json())
-        if content is NOTHING:
-            return replace(answer, status=204, body=b"")
-        return replace(answer, body=msgspec.json.encode(content))
+        """Let the store respond, and rewrite its response."""
+        parameters = dict(parse_qsl(query))
+        parameters.pop(self._ignored_filter, None)
+        if parameters.get("limit") == "250":
+            parameters["limit"] = str(self._page_rows)
+        response = self._real.handle(method, path, parameters, headers, body)
+        if response.status not in SUCCESSES or not response.body:
+            return response
+        content = self._rewrite(method, response.json())
+        if content is NO_CONTENT:
+            return replace(response, status=204, body=b"")
+        return replace(response, body=msgspec.json.encode(content))
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - all that it has
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - any attribute
         return getattr(self._real, name)

@@ -26,16 +26,12 @@ if TYPE_CHECKING:
 
 
 NOW = 1_780_000_000.0
-
-
 VIP = "vip_customers"
-
-
 Record = Mapping[str, Any]
 
 
 class StoreSender:
-    """Passes requests to a store in this process."""
+    """Sends requests to a store in this process."""
 
     def __init__(self, box: Sandbox) -> None:
         self._box = box
@@ -50,7 +46,7 @@ class StoreSender:
     ) -> HttpResponse:
         """Let the store respond."""
         path, _, query = target.partition("?")
-        answer = self._box.store.handle(
+        response = self._box.store.handle(
             method,
             f"/stores/{self._box.options.store_hash}/v3{path}",
             query,
@@ -60,17 +56,17 @@ class StoreSender:
             },
             body or b"",
         )
-        if answer.ending != "whole":
-            raise NoResponseError(answer.ending)
-        headers = CaseInsensitiveDict(answer.headers)
-        return HttpResponse(status=answer.status, headers=headers, body=answer.body)
+        if response.ending != "whole":
+            raise NoResponseError(response.ending)
+        headers = CaseInsensitiveDict(response.headers)
+        return HttpResponse(status=response.status, headers=headers, body=response.body)
 
     def close(self) -> None:
         """Close nothing."""
 
 
-class PassingShutdown(ShutdownSignal):
-    """Its waits advance the clock instead of waiting."""
+class AdvancingShutdown(ShutdownSignal):
+    """A shutdown signal whose waits only advance the clock."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__()
@@ -94,13 +90,13 @@ class Job:
                 **config,
             }
         )
-        self._shutdown = PassingShutdown(box.clock)
+        self._shutdown = AdvancingShutdown(box.clock)
         self.target = self.open_target()
         self.run = self.target.context
         self._sinks: dict[str, CustomerSink] = {}
 
     def open_target(self, **config: object) -> TargetBigCommerce:
-        """Open a target against the store, with some settings otherwise."""
+        """Open a target against the store, with some settings changed."""
         handlers = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
         try:
             return TargetBigCommerce(
@@ -117,12 +113,12 @@ class Job:
                 signal.signal(number, handler)
 
     def close(self) -> None:
-        """Close what it holds."""
+        """Close the run."""
         self.run.close()
         self._shutdown.close()
 
     def sink(self, stream: str = VIP, **properties: object) -> CustomerSink:
-        """Open a stream once, by default with any properties."""
+        """Open a stream, once; its schema also allows other properties."""
         if stream not in self._sinks:
             schema = {"properties": properties, "additionalProperties": True}
             message = {"type": "SCHEMA", "stream": stream, "schema": schema}
@@ -135,7 +131,7 @@ class Job:
     def write(
         self, *records: Record, stream: str = VIP, version: int | None = None
     ) -> dict[str, int]:
-        """Take records and drain them; gives the outcomes so far."""
+        """Add records and drain them; returns the outcomes so far."""
         sink = self.sink(stream)
         for record in records:
             message: dict[str, Any] = {"type": "RECORD", "stream": stream}
@@ -154,18 +150,18 @@ class Job:
 
     @property
     def outcomes(self) -> dict[str, int]:
-        """How many records had which outcome; all that were read have one."""
+        """Records by outcome; every record that was read has one."""
         outcomes = {str(name): n for name, n in self.run.stats.outcomes.items() if n}
         assert sum(outcomes.values()) == self.run.stats.read
         return outcomes
 
     @property
     def reject_codes(self) -> dict[str, int]:
-        """How many records were rejected for what."""
+        """Rejected records by code."""
         return {code.value: n for code, n in self.run.stats.rejects.items()}
 
     def values(self, attribute: str = f"LyticsAudience_{VIP}") -> dict[int, str]:
-        """Every customer's value of an attribute in the store."""
+        """The values of an attribute in the store, by customer."""
         store = self.box.store
         numbers = [n for n, row in store.attributes.items() if row["name"] == attribute]
         return {
@@ -180,7 +176,7 @@ class Job:
 
 
 def box_config(box: Sandbox) -> dict[str, Any]:
-    """The settings that lead to a store that is not served."""
+    """Settings for a store that is not served over HTTP."""
     return {
         "api_url": "http://127.0.0.1:9",
         "store_hash": box.options.store_hash,
@@ -191,13 +187,13 @@ def box_config(box: Sandbox) -> dict[str, Any]:
 MakeJob = Callable[..., Job]
 
 
-def clearing(make_job: Callable[..., Job], box: Sandbox, **config: object) -> Job:
-    """Make a job that clears who left, and by default writes no field."""
+def clearing_job(make_job: MakeJob, box: Sandbox, **config: object) -> Job:
+    """Make a job that clears exits and, by default, writes no field."""
     return make_job(box, **{"map_standard_fields": [], "on_exit": "clear", **config})
 
 
 def rejects_in(folder: Path) -> list[dict[str, Any]]:
-    """Read the records that were rejected by a job of this folder."""
+    """Read the rejected records of the jobs of a folder."""
     lines = (folder / "rejects.jsonl").read_text().splitlines()
     rows = [json.loads(line) for line in lines]
     return [row for row in rows if row["type"] == "RECORD"]

@@ -8,12 +8,8 @@ import pytest
 
 from sandbox import Clock, Options, Sandbox
 from singer_kit.shutdown import ShutdownSignal
-from support.customers import member, put
-from support.target_job import (
-    NOW,
-    Job,
-    MakeJob,
-)
+from support.customers import member, put_customers
+from support.target_job import NOW, Job, MakeJob
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,11 +20,16 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def make_box() -> MakeBox:
-    """Make sandboxes that are not served, with quota to spare."""
+    """Make sandboxes that are not served over HTTP, with a large quota."""
 
     def make(**options: Any) -> Sandbox:  # noqa: ANN401 - options
-        calm = {"members": 0, "others": 0, "newsletter": 0, "quota": 10_000}
-        return Sandbox(Options(**{**calm, **options}), clock=Clock.still(NOW))
+        defaults: dict[str, Any] = {
+            "members": 0,
+            "others": 0,
+            "newsletter": 0,
+            "quota": 10_000,
+        }
+        return Sandbox(Options(**{**defaults, **options}), clock=Clock.still(NOW))
 
     return make
 
@@ -41,7 +42,7 @@ def box(make_box: MakeBox) -> Sandbox:
 
 @pytest.fixture(scope="session")
 def open_job(tmp_path_factory: pytest.TempPathFactory) -> MakeJob:
-    """Open a job in a folder of its own, for a test with many examples."""
+    """Open jobs in their own folders, for property tests."""
 
     def open_one(box: Sandbox, **config: object) -> Job:
         return Job(box, tmp_path_factory.mktemp("job"), **config)
@@ -65,8 +66,8 @@ def make_job(tmp_path: Path) -> Iterable[MakeJob]:
 
 @pytest.fixture
 def audience(box: Sandbox, make_job: MakeJob) -> Sandbox:
-    """A store in which 1, 2 and 3 are of the audience and 4 is not."""
-    put(box, 1, 2, 3, 4)
+    """A store in which customers 1, 2 and 3 are members and 4 is not."""
+    put_customers(box, 1, 2, 3, 4)
     make_job(box, map_standard_fields=[]).write(*map(member, (1, 2, 3)))
     box.journal.clear()
     return box

@@ -1,4 +1,4 @@
-"""A drain writes what is wanted of those who come with an id."""
+"""A drain writes the desired fields and values of a batch of records."""
 
 from __future__ import annotations
 
@@ -6,20 +6,26 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from support.customers import NAMES, TIER, VIP, person, put
+from sandbox import Fault, Sandbox
+from singer_kit.errors import RetriesExhaustedError
+from support.customers import NAMES, TIER, VIP, person, put_customers
 from support.target_job import MakeJob, rejects_in
-from target_bigcommerce.errors import AttributeConflictError
+from target_bigcommerce.errors import (
+    AttributeConflictError,
+    LimitReachedError,
+    TooManyRejectsError,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sandbox import Sandbox
+    from support.store import MakeBox
 
 
-def test_a_member_gets_fields_values_and_the_slug(
+def test_member_gets_fields_values_and_the_slug(
     box: Sandbox, make_job: MakeJob
 ) -> None:
-    put(box, 17)
+    put_customers(box, 17)
     job = make_job(box, map_standard_fields=NAMES, map_custom_attributes=[TIER])
 
     outcomes = job.write({"id": "17", "company": "After Ltd", "tier": "gold"})
@@ -31,8 +37,8 @@ def test_a_member_gets_fields_values_and_the_slug(
     assert job.values("Tier") == {17: "gold"}
 
 
-def test_a_second_run_writes_nothing(box: Sandbox, make_job: MakeJob) -> None:
-    put(box, 17)
+def test_second_run_writes_nothing(box: Sandbox, make_job: MakeJob) -> None:
+    put_customers(box, 17)
     record = {"id": 17, **person(17, company="After Ltd", tier="gold")}
     config = {"map_standard_fields": NAMES, "map_custom_attributes": [TIER]}
     make_job(box, **config).write(record)
@@ -44,10 +50,10 @@ def test_a_second_run_writes_nothing(box: Sandbox, make_job: MakeJob) -> None:
     assert all(entry.method == "GET" for entry in box.journal)
 
 
-def test_an_id_that_the_store_does_not_have_is_rejected(
+def test_unknown_customer_is_rejected(
     box: Sandbox, make_job: MakeJob, tmp_path: Path
 ) -> None:
-    put(box, 17)
+    put_customers(box, 17)
     job = make_job(box, map_standard_fields=NAMES, on_missing_id="create")
 
     outcomes = job.write({"id": 17}, {"id": 18, **person(18)})
@@ -60,7 +66,7 @@ def test_an_id_that_the_store_does_not_have_is_rejected(
 def test_records_of_one_customer_are_merged_in_order(
     box: Sandbox, make_job: MakeJob
 ) -> None:
-    put(box, 17)
+    put_customers(box, 17)
     job = make_job(box, map_standard_fields=NAMES)
 
     outcomes = job.write(*({"id": 17, "company": name} for name in "ABA"))
@@ -70,15 +76,14 @@ def test_records_of_one_customer_are_merged_in_order(
     assert box.journal.counts["PUT /customers"] == 1
 
 
-def test_on_null_clear_empties_only_what_an_explicit_null_names(
+def test_on_null_clear_clears_only_explicit_nulls(
     box: Sandbox, make_job: MakeJob
 ) -> None:
-    put(box, 17, company="Ltd", phone="1", notes="n")
+    put_customers(box, 17, company="Ltd", phone="1", notes="n")
     config: dict[str, Any] = {
         "map_standard_fields": [
             *NAMES,
-            {"from": "phone", "to": "phone"},
-            {"from": "notes", "to": "notes"},
+            *({"from": name, "to": name} for name in ("phone", "notes")),
         ],
         "map_custom_attributes": [TIER, {"from": "points", "to": "Points"}],
     }
@@ -98,10 +103,8 @@ def test_on_null_clear_empties_only_what_an_explicit_null_names(
     assert job.values("Points") == {17: "3"}
 
 
-def test_a_form_field_is_written_and_the_others_stay(
-    box: Sandbox, make_job: MakeJob
-) -> None:
-    put(box, 17, form_fields=[{"name": "colour", "value": "red"}])
+def test_other_form_fields_are_kept(box: Sandbox, make_job: MakeJob) -> None:
+    put_customers(box, 17, form_fields=[{"name": "colour", "value": "red"}])
     job = make_job(box, map_standard_fields=[{"from": "forms", "to": "form_fields"}])
 
     job.write({"id": 17, "forms": [{"name": "size", "value": "M"}]})
@@ -110,22 +113,8 @@ def test_a_form_field_is_written_and_the_others_stay(
     assert fields == {"colour": "red", "size": "M"}
 
 
-def test_store_credit_is_compared_before_it_is_written(
-    box: Sandbox, make_job: MakeJob
-) -> None:
-    put(box, 17, store_credit_amounts=[{"amount": 12.5}])
-    mapped = [{"from": "credit", "to": "store_credit_amounts"}]
-    job = make_job(box, map_standard_fields=mapped)
-
-    job.write({"id": 17, "credit": "12.50"})
-
-    assert "PUT /customers" not in job.calls()
-
-
-def test_a_record_that_contradicts_its_schema_is_rejected(
-    box: Sandbox, make_job: MakeJob
-) -> None:
-    put(box, 17)
+def test_record_against_its_schema_is_rejected(box: Sandbox, make_job: MakeJob) -> None:
+    put_customers(box, 17)
     job = make_job(box, map_standard_fields=NAMES)
     job.sink(company={"type": "string"})
 
@@ -135,7 +124,7 @@ def test_a_record_that_contradicts_its_schema_is_rejected(
     assert job.reject_codes == {"invalid_record": 1}
 
 
-def test_an_attribute_that_cannot_be_had_is_refused_before_any_record(
+def test_attribute_conflict_is_found_before_any_record(
     box: Sandbox, make_job: MakeJob
 ) -> None:
     box.store.add_attribute("Tier", "number")
@@ -145,12 +134,7 @@ def test_an_attribute_that_cannot_be_had_is_refused_before_any_record(
         job.sink()
 
 
-# Time.
-
-
-def test_a_record_waits_no_longer_than_its_limit(
-    box: Sandbox, make_job: MakeJob
-) -> None:
+def test_drain_is_due_after_the_wait_limit(box: Sandbox, make_job: MakeJob) -> None:
     job = make_job(box, batch_wait_limit_seconds=60)
     before = job.run.seconds_to_drain()
 
@@ -168,17 +152,14 @@ def test_a_record_waits_no_longer_than_its_limit(
     assert job.run.seconds_to_drain() is None
 
 
-# A dry run.
-
-
 @pytest.mark.guarantee("dry-run-writes-nothing")
-def test_a_dry_run_writes_nothing_at_all(
+def test_dry_run_writes_nothing(
     box: Sandbox,
     make_job: MakeJob,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    put(box, 17)
+    put_customers(box, 17)
     job = make_job(
         box,
         map_standard_fields=NAMES,
@@ -197,3 +178,179 @@ def test_a_dry_run_writes_nothing_at_all(
     shown = capsys.readouterr().err
     assert "After" in shown
     assert "m18@example.com" not in shown
+
+
+# Failures and limits.
+
+
+def test_failed_drain_can_be_repeated(box: Sandbox, make_job: MakeJob) -> None:
+    put_customers(box, 17)
+    box.faults.queue(Fault(kind="503", match="PUT /customers/*", times=10))
+    job = make_job(box, map_standard_fields=NAMES)
+
+    with pytest.raises(RetriesExhaustedError):
+        job.write({"id": 17, "company": "After"})
+    before = dict(job.run.stats.outcomes)
+    outcomes = job.write()
+
+    assert not before
+    assert outcomes == {"updated": 1}
+    assert job.values() == {17: VIP}
+
+
+def test_too_many_rejects_end_the_run(box: Sandbox, make_job: MakeJob) -> None:
+    job = make_job(box, map_standard_fields=[], max_rejects=2)
+    job.write({"id": "x"}, {"id": "y"}, {"id": "y"})
+    job.run.check_limits()
+
+    job.write({"id": "z"})
+
+    with pytest.raises(TooManyRejectsError, match="3 records were rejected"):
+        job.run.check_limits()
+
+
+def test_limit_ends_the_run(box: Sandbox, make_job: MakeJob) -> None:
+    put_customers(box, *range(1, 11))
+    job = make_job(box, map_standard_fields=[], limit=4)
+    job.write({"id": 1}, {"id": 2})
+    job.run.check_limits()
+    left = job.run.max_customers("vip")
+
+    job.write({"id": 3}, {"id": 4})
+
+    assert left == 2
+    with pytest.raises(LimitReachedError):
+        job.run.check_limits()
+
+
+# Rows that the store rejects.
+
+
+@pytest.mark.parametrize("apply_valid_rows", [False, True])
+@pytest.mark.parametrize("errors_name_the_row", [False, True])
+def test_rejected_row_does_not_block_batch(
+    make_box: MakeBox,
+    make_job: MakeJob,
+    *,
+    apply_valid_rows: bool,
+    errors_name_the_row: bool,
+) -> None:
+    box = make_box(
+        apply_valid_rows=apply_valid_rows, errors_name_the_row=errors_name_the_row
+    )
+    put_customers(box, *range(1, 21), company="Before Ltd")
+    job = make_job(box, map_standard_fields=NAMES)
+    records = [
+        {"id": number, **person(number, company="After Ltd")} for number in range(1, 21)
+    ]
+    records[6]["email"] = "no.such.domain@invalid"  # Only the store rejects it.
+    records[12]["email"] = "m1@example.com"
+
+    outcomes = job.write(*records)
+
+    assert outcomes == {"updated": 18, "rejected": 2}
+    assert job.reject_codes == {"refused": 1, "email_taken": 1}
+    companies = {n: row["company"] for n, row in box.store.customers.items()}
+    assert [n for n, name in companies.items() if name == "Before Ltd"] == [7, 13]
+    assert job.values().keys() == set(range(1, 21)) - {7, 13}
+
+
+@pytest.mark.parametrize("apply_valid_rows", [False, True])
+def test_rejected_value_does_not_block_batch(
+    make_box: MakeBox, make_job: MakeJob, *, apply_valid_rows: bool
+) -> None:
+    box = make_box(apply_valid_rows=apply_valid_rows)
+    put_customers(box, *range(1, 11))
+    job = make_job(
+        box, map_standard_fields=[], map_custom_attributes=[{**TIER, "type": "date"}]
+    )
+    records = [{"id": number, "tier": "2026-03-01"} for number in range(1, 11)]
+    records[4]["tier"] = (
+        "2026-03-01T10:00:00,5Z"  # ISO 8601, but this store rejects it.
+    )
+
+    outcomes = job.write(*records)
+
+    assert outcomes == {"updated": 9, "rejected": 1}
+    assert job.values("Tier").keys() == set(range(1, 11)) - {5}
+
+
+def test_customer_deleted_after_look_up_is_rejected(
+    box: Sandbox, make_job: MakeJob
+) -> None:
+    put_customers(box, 17, 18)
+    job = make_job(box, map_standard_fields=NAMES)
+
+    def delete(entry: Any) -> None:  # noqa: ANN401 - an entry of the journal
+        if entry.endpoint == "GET /customers" and 18 in box.store.customers:
+            del box.store.customers[18]
+
+    box.journal.subscribe(delete)
+    outcomes = job.write(*({"id": n, "company": "After"} for n in (17, 18)))
+
+    assert outcomes == {"updated": 1, "rejected": 1}
+    assert job.reject_codes == {"unknown_customer": 1}
+
+
+def test_row_missing_from_the_response_is_rejected(
+    box: Sandbox, make_job: MakeJob
+) -> None:
+    put_customers(box, 17, 18)
+    box.faults.queue(Fault(kind="row_missing", match="PUT /customers", times=2))
+    job = make_job(box, map_standard_fields=NAMES)
+
+    outcomes = job.write(*({"id": n, "company": "After"} for n in (17, 18)))
+
+    assert outcomes == {"updated": 1, "rejected": 1}
+    assert job.reject_codes == {"unconfirmed": 1}
+
+
+def test_row_missing_once_is_retried(box: Sandbox, make_job: MakeJob) -> None:
+    put_customers(box, 17, 18)
+    match = "PUT /customers/attribute-values"
+    box.faults.queue(Fault(kind="row_missing", match=match))
+    job = make_job(box, map_standard_fields=[])
+
+    outcomes = job.write({"id": 17}, {"id": 18})
+
+    assert outcomes == {"updated": 2}
+
+
+def test_next_run_creates_a_deleted_attribute(box: Sandbox, make_job: MakeJob) -> None:
+    put_customers(box, 17)
+    job = make_job(box, map_standard_fields=[])
+    job.write({"id": 17})
+    box.store.data.delete_attribute(next(iter(box.store.attributes)))
+
+    with pytest.raises(AttributeConflictError, match="LyticsAudience_vip_customers"):
+        job.write({"id": 17})
+    make_job(box, map_standard_fields=[]).write({"id": 17})
+
+    assert job.values() == {17: VIP}
+
+
+def test_customer_written_twice_counts_once(box: Sandbox, make_job: MakeJob) -> None:
+    put_customers(box, 1, 2)
+    job = make_job(box, map_standard_fields=NAMES)
+
+    job.write(
+        {"id": 1, "company": "One"},
+        {"id": 1, "email": person(2)["email"]},
+        {"id": 1, "company": "Two"},
+    )
+
+    assert job.outcomes == {"updated": 2, "rejected": 1}
+    assert job.run.stats.customers_changed == 1
+
+
+def test_rejected_customer_counts_if_partly_written(
+    box: Sandbox, make_job: MakeJob
+) -> None:
+    put_customers(box, 1)
+    born = {"from": "born", "to": "Born", "type": "date"}
+    job = make_job(box, map_standard_fields=NAMES, map_custom_attributes=[born])
+
+    job.write({"id": 1, "company": "New", "born": "1990-01-01T10:00:00,5Z"})
+
+    assert job.outcomes == {"rejected": 1}
+    assert job.run.stats.customers_changed == 1

@@ -1,14 +1,17 @@
-"""Who is absent from a version is cleared, and only where that is certain."""
+"""Customers without a record of the active version are cleared."""
 
 from __future__ import annotations
 
 import json
+import random
 from typing import TYPE_CHECKING
 
 import pytest
+from pyroaring import BitMap64
 
-from support.customers import NAMES, VIP, Record, leaver, member, put
-from support.target_job import MakeJob, clearing
+from support.customers import NAMES, VIP, Record, leaver, member, put_customers
+from support.target_job import MakeJob, clearing_job
+from target_bigcommerce.exits import KEPT_VERSIONS, SeenMembers, StreamVersions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,10 +19,10 @@ if TYPE_CHECKING:
     from sandbox import Sandbox
 
 
-def test_who_was_not_seen_under_the_version_is_cleared(
+def test_customers_missing_from_the_version_are_cleared(
     audience: Sandbox, make_job: MakeJob
 ) -> None:
-    job = clearing(make_job, audience)
+    job = clearing_job(make_job, audience)
     job.write(member(1), member(4), version=7)
 
     job.activate(7)
@@ -29,11 +32,11 @@ def test_who_was_not_seen_under_the_version_is_cleared(
 
 
 @pytest.mark.parametrize("by_version", [False, True])
-def test_every_value_that_is_cleared_is_a_line_of_the_changes(
+def test_cleared_value_is_in_the_change_log(
     audience: Sandbox, make_job: MakeJob, tmp_path: Path, *, by_version: bool
 ) -> None:
     path = tmp_path / "changes.jsonl"
-    job = clearing(make_job, audience, changes_path=str(path))
+    job = clearing_job(make_job, audience, changes_path=str(path))
 
     if by_version:
         job.write(member(1), member(2), version=7)
@@ -53,10 +56,10 @@ def test_every_value_that_is_cleared_is_a_line_of_the_changes(
     assert job.run.stats.changes == {f"LyticsAudience_{VIP}": 1}
 
 
-def test_two_members_of_one_customer_keep_the_value_when_one_leaves(
+def test_value_is_kept_while_one_of_two_members_stays(
     audience: Sandbox, make_job: MakeJob
 ) -> None:
-    job = clearing(make_job, audience)
+    job = clearing_job(make_job, audience)
     job.write(*map(member, (1, 2, 3)), version=6)
     job.write(member(1, name="the other"), member(2), member(3), version=7)
 
@@ -65,15 +68,20 @@ def test_two_members_of_one_customer_keep_the_value_when_one_leaves(
     assert job.values().keys() == {1, 2, 3}
 
 
-@pytest.mark.parametrize("records", [[], [member(1)]], ids=["none", "of another"])
-def test_a_version_without_records_clears_nobody_and_says_so(
+@pytest.mark.parametrize(
+    ("version", "records"),
+    [(6, []), (6, [member(1)]), (7, [member(1), member("seventeen")])],
+    ids=["no records", "another version", "unreadable id"],
+)
+def test_uncertain_version_clears_nothing(
     audience: Sandbox,
     make_job: MakeJob,
     caplog: pytest.LogCaptureFixture,
+    version: int,
     records: list[Record],
 ) -> None:
-    job = clearing(make_job, audience)
-    job.write(*records, version=6)
+    job = clearing_job(make_job, audience)
+    job.write(*records, version=version)
 
     job.activate(7)
 
@@ -82,59 +90,32 @@ def test_a_version_without_records_clears_nobody_and_says_so(
     assert "delete this attribute" in caplog.text
 
 
-def test_an_unreadable_id_could_be_anybody_s_so_nobody_is_cleared(
-    audience: Sandbox, make_job: MakeJob, caplog: pytest.LogCaptureFixture
-) -> None:
-    job = clearing(make_job, audience)
-    job.write(member(1), member("seventeen"), version=7)
-
-    job.activate(7)
-
-    assert job.values().keys() == {1, 2, 3}
-    assert "no value of LyticsAudience_vip_customers is cleared" in caplog.text
-
-
 @pytest.mark.parametrize(
-    "fields",
-    [{"company": "x" * 256}, {"email": "no.such.domain@nowhere"}],
-    ids=["here", "there"],
+    ("record", "is_rejected"),
+    [
+        (member(1, company="x" * 256), True),
+        (member(1, email="no.such.domain@invalid"), True),
+        ({"email": "m1@example.com"}, False),
+        ({"email": "m1@example.com", "company": "x" * 256}, True),
+        ({"email": "M1@example.com", "company": "x" * 256}, True),
+    ],
+    ids=["too long", "store rejects", "matched", "matched, too long", "upper case"],
 )
-def test_a_customer_whose_record_was_rejected_counts_as_seen(
-    audience: Sandbox, make_job: MakeJob, fields: Record
+def test_matched_or_rejected_customer_counts_as_seen(
+    audience: Sandbox, make_job: MakeJob, record: Record, *, is_rejected: bool
 ) -> None:
-    job = clearing(make_job, audience, map_standard_fields=NAMES)
-    job.write(member(1, **fields), member(2), member(3), version=7)
+    config = {"map_standard_fields": NAMES, "on_missing_id": "match"}
+    job = clearing_job(make_job, audience, **config)
+    job.write(record, member(2), member(3), version=7)
 
     job.activate(7)
 
-    assert job.reject_codes
+    assert bool(job.reject_codes) is is_rejected
     assert job.values().keys() == {1, 2, 3}
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [{}, {"phone": "1" * 51}, {"email": "M1@example.com", "phone": "1" * 51}],
-    ids=["written", "rejected", "other case"],
-)
-def test_a_customer_who_was_matched_counts_as_seen_also_when_rejected(
-    audience: Sandbox, make_job: MakeJob, fields: Record
-) -> None:
-    mapped = [*NAMES, {"from": "phone", "to": "phone"}]
-    job = clearing(
-        make_job, audience, map_standard_fields=mapped, on_missing_id="match"
-    )
-    matched = {"email": "m1@example.com", **fields}
-    job.write(matched, member(2), member(3), version=7)
-
-    job.activate(7)
-
-    assert job.values().keys() == {1, 2, 3}
-
-
-def test_a_created_customer_counts_as_seen(
-    audience: Sandbox, make_job: MakeJob
-) -> None:
-    job = clearing(
+def test_created_customer_counts_as_seen(audience: Sandbox, make_job: MakeJob) -> None:
+    job = clearing_job(
         make_job, audience, map_standard_fields=NAMES, on_missing_id="create"
     )
     new = {"email": "new@example.com", "first_name": "New", "last_name": "Person"}
@@ -145,12 +126,12 @@ def test_a_created_customer_counts_as_seen(
     assert len(job.values()) == 4
 
 
-def test_another_s_value_outlives_a_version(
+def test_value_of_another_audience_is_kept(
     audience: Sandbox, make_job: MakeJob
 ) -> None:
     [number] = audience.store.attributes
     audience.store.values[4, number] = "another_audience"
-    job = clearing(make_job, audience)
+    job = clearing_job(make_job, audience)
     job.write(member(1), version=7)
 
     job.activate(7)
@@ -158,14 +139,66 @@ def test_another_s_value_outlives_a_version(
     assert job.values() == {1: VIP, 4: "another_audience"}
 
 
-def test_values_on_many_pages_are_all_looked_at(
-    box: Sandbox, make_job: MakeJob
-) -> None:
-    put(box, *range(1, 601))
-    job = clearing(make_job, box)
+def test_exits_on_later_pages_are_found(box: Sandbox, make_job: MakeJob) -> None:
+    put_customers(box, *range(1, 601))
+    job = clearing_job(make_job, box)
     job.write(*map(member, range(1, 601)), version=6)
     job.write(*map(member, range(1, 551)), version=7)
 
     job.activate(7)
 
     assert job.values().keys() == set(range(1, 551))
+
+
+# The members seen under a version.
+
+
+def test_record_without_a_version_is_not_counted() -> None:
+    assert StreamVersions().add_record("vip", None) is None
+
+
+def test_records_are_counted_by_stream_and_version() -> None:
+    versions = StreamVersions()
+
+    for stream, version in [("vip", 1), ("vip", 1), ("news", 1), ("vip", 2)]:
+        versions.add_record(stream, version)
+
+    assert versions.members("vip", 1).records == 2
+    assert versions.members("news", 1).records == 1
+    assert versions.members("vip", 2).records == 1
+
+
+def test_version_without_records_has_no_members() -> None:
+    assert StreamVersions().members("vip", 1) == SeenMembers()
+
+
+def test_seen_customers_are_kept_by_version() -> None:
+    versions = StreamVersions()
+
+    for number in (3, 5):
+        seen = versions.add_record("vip", 1)
+        assert seen is not None
+        seen.customers.add(number)
+
+    assert list(versions.members("vip", 1).customers) == [3, 5]
+
+
+def test_only_the_last_two_versions_are_kept() -> None:
+    versions = StreamVersions()
+
+    for version in range(5):
+        versions.add_record("vip", version)
+
+    kept = [v for v in range(5) if versions.members("vip", v).records]
+    assert kept == [3, 4]
+    assert len(kept) == KEPT_VERSIONS
+
+
+def test_million_customers_take_under_20_mb() -> None:
+    rng = random.Random(1)  # noqa: S311 - repeatable
+    dense = BitMap64(range(1, 1_000_001))
+    scattered = BitMap64(rng.sample(range(1, 10_000_000), 1_000_000))
+
+    for customers in (dense, scattered):
+        assert len(customers) == 1_000_000
+        assert len(customers.serialize()) < 20_000_000

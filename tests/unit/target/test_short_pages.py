@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from singer_kit.errors import RetriesExhaustedError, UnexpectedResponseError
-from support.reworded import retold
+from support.reworded import rewrite_responses
 
 if TYPE_CHECKING:
     from sandbox import Sandbox
     from support.target_job import MakeJob
+
 Pagination = Mapping[str, Any]
 AUDIENCE = "LyticsAudience_vip_customers"
 PAGE_ROWS = 20
 CUSTOMERS = range(1, 31)
-KEPT = {"write": "if_empty"}
-ATTRIBUTES = [{"from": name, "to": name, **KEPT} for name in ("A", "B")]
+ATTRIBUTES = [{"from": name, "to": name, "write": "if_empty"} for name in ("A", "B")]
 INCOMPLETE: list[dict[str, Any]] = [
     {"total_pages": None, "total": None},
     {"total_pages": None},
@@ -35,14 +35,14 @@ paginations = pytest.mark.parametrize("stated", INCOMPLETE, ids=str)
 def with_pagination(stated: Pagination) -> Callable[[str, Any], Any]:
     """Replace the pagination of lists of thirty rows; None removes a number."""
 
-    def tell(_method: str, content: Any) -> Any:  # noqa: ANN401 - JSON
+    def rewrite(_method: str, content: Any) -> Any:  # noqa: ANN401 - JSON
         if is_of_thirty(content):
             pagination = content["meta"]["pagination"] | stated
             known = {name: n for name, n in pagination.items() if n is not None}
             content["meta"]["pagination"] = known
         return content
 
-    return tell
+    return rewrite
 
 
 def is_of_thirty(content: Any) -> bool:  # noqa: ANN401 - JSON
@@ -73,7 +73,7 @@ def shop(box: Sandbox) -> Sandbox:
 def test_value_on_a_later_page_is_not_overwritten(
     shop: Sandbox, make_job: MakeJob, stated: Pagination
 ) -> None:
-    store = retold(shop, with_pagination(stated), page_rows=PAGE_ROWS)
+    store = rewrite_responses(shop, with_pagination(stated), page_rows=PAGE_ROWS)
     job = make_job(store, map_standard_fields=[], map_custom_attributes=ATTRIBUTES)
 
     job.write(*map(member, CUSTOMERS[:15]))
@@ -85,7 +85,7 @@ def test_value_on_a_later_page_is_not_overwritten(
 def test_customer_on_a_later_page_is_known(
     shop: Sandbox, make_job: MakeJob, stated: Pagination
 ) -> None:
-    store = retold(shop, with_pagination(stated), page_rows=PAGE_ROWS)
+    store = rewrite_responses(shop, with_pagination(stated), page_rows=PAGE_ROWS)
     job = make_job(store, map_standard_fields=[])
 
     outcomes = job.write(*map(member, CUSTOMERS))
@@ -101,7 +101,7 @@ def test_attribute_on_a_later_page_gets_no_duplicate(
         shop.store.add_attribute(f"More {number}")
     shop.store.add_attribute(AUDIENCE)
     before = dict(shop.store.attributes.items())
-    store = retold(shop, with_pagination(stated), page_rows=PAGE_ROWS)
+    store = rewrite_responses(shop, with_pagination(stated), page_rows=PAGE_ROWS)
     job = make_job(store, map_standard_fields=[])
 
     job.write(member(1))
@@ -115,7 +115,7 @@ def test_exits_on_a_later_page_are_found(
     shop: Sandbox, make_job: MakeJob, stated: Pagination
 ) -> None:
     make_job(shop, map_standard_fields=[]).write(*map(member, CUSTOMERS))
-    store = retold(shop, with_pagination(stated), page_rows=PAGE_ROWS)
+    store = rewrite_responses(shop, with_pagination(stated), page_rows=PAGE_ROWS)
     job = make_job(store, map_standard_fields=[], on_exit="clear")
     job.write(*map(member, CUSTOMERS[:28]), version=1)
 
@@ -127,13 +127,13 @@ def test_exits_on_a_later_page_are_found(
 def without_a_row(page: int) -> Callable[[str, Any], Any]:
     """Remove the last row of a page."""
 
-    def tell(_method: str, content: Any) -> Any:  # noqa: ANN401 - JSON
+    def rewrite(_method: str, content: Any) -> Any:  # noqa: ANN401 - JSON
         pagination = content["meta"].get("pagination", {})
         if is_of_thirty(content) and pagination["current_page"] == page:
             del content["data"][-1:]
         return content
 
-    return tell
+    return rewrite
 
 
 @pytest.mark.guarantee("unconfirmed-is-not-written")
@@ -144,9 +144,11 @@ def without_a_row(page: int) -> Callable[[str, Any], Any]:
 def test_row_missing_between_pages_is_an_error(
     shop: Sandbox, make_job: MakeJob, page: int, stated: Pagination
 ) -> None:
-    lack, say = without_a_row(page), with_pagination(stated)
-    store = retold(
-        shop, lambda method, told: say(method, lack(method, told)), page_rows=PAGE_ROWS
+    remove_row, change_pagination = without_a_row(page), with_pagination(stated)
+    store = rewrite_responses(
+        shop,
+        lambda method, content: change_pagination(method, remove_row(method, content)),
+        page_rows=PAGE_ROWS,
     )
     job = make_job(store, map_standard_fields=[])
 
@@ -158,19 +160,21 @@ def test_row_missing_between_pages_is_an_error(
 
 
 def test_repeated_page_ends_the_run(shop: Sandbox, make_job: MakeJob) -> None:
-    def tell(_method: str, content: Any) -> Any:  # noqa: ANN401 - JSON
+    def rewrite(_method: str, content: Any) -> Any:  # noqa: ANN401 - JSON
         content["meta"] = {}
         content["data"] = content["data"] or [{"id": 1, "name": "A", "type": "string"}]
         return content
 
-    job = make_job(retold(shop, tell), map_standard_fields=[])
+    job = make_job(rewrite_responses(shop, rewrite), map_standard_fields=[])
 
     with pytest.raises(UnexpectedResponseError, match="returned the same page twice"):
         job.write(member(1))
 
 
 def test_list_without_an_end_ends_the_run(shop: Sandbox, make_job: MakeJob) -> None:
-    store = retold(shop, with_pagination({"total_pages": 10**12}), page_rows=9)
+    store = rewrite_responses(
+        shop, with_pagination({"total_pages": 10**12}), page_rows=9
+    )
     job = make_job(store, map_standard_fields=[])
 
     with pytest.raises(UnexpectedResponseError, match="more than 5,000 pages"):

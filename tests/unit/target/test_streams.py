@@ -1,11 +1,15 @@
-"""Streams may pass through maps and flattening on their way."""
+"""Streams with minimal schemas, stream maps and flattening."""
 
 from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from support.customers import NAMES, VIP, person, put_customers
+from support.plugins import to_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,94 +18,130 @@ if TYPE_CHECKING:
     from support.target_job import Job, MakeJob
 
 Message = dict[str, Any]
-Config = Mapping[str, Any]
-VIP = "vip_customers"
-INTEGER = {"type": "integer"}
+INTEGER, STRING = {"type": "integer"}, {"type": "string"}
+LONGEST_STREAM = 240
 
 
-def schema(**properties: object) -> Message:
-    return {
-        "type": "SCHEMA",
-        "stream": VIP,
-        "schema": {"properties": properties},
-        "key_properties": [],
-    }
+def schema(stream: str = VIP, **properties: object) -> Message:
+    shape = {"type": "object", "properties": properties}
+    return {"type": "SCHEMA", "stream": stream, "schema": shape, "key_properties": []}
 
 
-def record(**fields: object) -> Message:
-    return {"type": "RECORD", "stream": VIP, "record": fields}
+def record(stream: str = VIP, **fields: object) -> Message:
+    return {"type": "RECORD", "stream": stream, "record": fields}
 
 
-def run(job: Job, messages: Iterable[Message], **config: object) -> int:
-    """Run the target over an input; gives its status."""
-    text = "".join(json.dumps(message) + "\n" for message in messages)
-    return job.open_target(**config).run(io.StringIO(text))
+def run(job: Job, *messages: Message) -> int:
+    """Run the target over an input and return its status."""
+    return job.target.run(io.StringIO(to_text(messages)))
 
 
-def values(box: Sandbox, attribute: str) -> dict[int, str]:
-    names = {number: row["name"] for number, row in box.store.attributes.items()}
-    return {
-        customer: row["attribute_value"]
-        for (customer, number), row in box.store.values.items()
-        if names[number] == attribute
-    }
+def test_stream_map_renames_and_filters(box: Sandbox, make_job: MakeJob) -> None:
+    put_customers(box, 1, 2)
+    expressions = {"__filter__": "points > 5", "id": "customer", "__else__": None}
+    maps = {VIP: {"__alias__": "gold", **expressions}}
+    job = make_job(box, map_standard_fields=[], stream_maps=maps)
 
-
-def test_a_map_renames_filters_and_computes(box: Sandbox, make_job: MakeJob) -> None:
-    for number in (1, 2):
-        box.store.put_customer(number, email=f"m{number}@example.com")
-    maps = {
-        VIP: {
-            "__alias__": "gold",
-            "__filter__": "points > 5",
-            "id": "customer",
-            "__else__": None,
-        }
-    }
-    job = make_job(box, map_standard_fields=[])
-    lines = [
+    status = run(
+        job,
         schema(customer=INTEGER, points=INTEGER),
         record(customer=1, points=9),
         record(customer=2, points=3),
-    ]
-
-    status = run(job, lines, stream_maps=maps)
+    )
 
     assert status == 0
-    assert values(box, "LyticsAudience_gold") == {1: "gold"}
+    assert job.values("LyticsAudience_gold") == {1: "gold"}
 
 
-def test_a_flattened_record_is_mapped_by_its_flat_names(
-    box: Sandbox, make_job: MakeJob
-) -> None:
-    box.store.put_customer(1, email="m1@example.com")
-    mapped = [{"from": "profile__tier", "to": "Tier"}]
-    job = make_job(box, map_standard_fields=[], map_custom_attributes=mapped)
-    profile = {"type": "object", "properties": {"tier": {"type": "string"}}}
-    lines = [
-        schema(id=INTEGER, profile=profile),
-        record(id=1, profile={"tier": "gold"}),
-    ]
+def test_flattened_fields_are_mapped(box: Sandbox, make_job: MakeJob) -> None:
+    put_customers(box, 1)
+    job = make_job(
+        box,
+        map_standard_fields=[],
+        map_custom_attributes=[{"from": "profile__tier", "to": "Tier"}],
+        flattening_enabled=True,
+        flattening_max_depth=1,
+    )
+    profile = {"type": "object", "properties": {"tier": STRING}}
 
-    run(job, lines, flattening_enabled=True, flattening_max_depth=1)
+    run(job, schema(id=INTEGER, profile=profile), record(id=1, profile={"tier": "a"}))
 
-    assert values(box, "Tier") == {1: "gold"}
+    assert job.values("Tier") == {1: "a"}
 
 
-def test_a_reject_is_kept_as_it_came_so_that_its_replay_takes_the_same_way(
+def test_reject_is_kept_unmapped_for_replay(
     box: Sandbox, make_job: MakeJob, tmp_path: Path
 ) -> None:
     maps = {VIP: {"id": "customer", "__else__": None}}
-    job = make_job(box, map_standard_fields=[])
-    lines = [
-        schema(customer=INTEGER, email={"type": "string"}),
+    job = make_job(box, map_standard_fields=[], stream_maps=maps)
+    messages = [
+        schema(customer=INTEGER, email=STRING),
         record(customer=7, email="a@example.com"),
     ]
 
-    run(job, lines, stream_maps=maps)
+    run(job, *messages)
 
-    text = (tmp_path / "rejects.jsonl").read_text()
-    rows = [json.loads(line) for line in text.splitlines()]
-    assert rows[0] == lines[0]
-    assert rows[1]["record"] == lines[1]["record"]
-    assert rows[1]["reject"]["code"] == "unknown_customer"
+    lines = (tmp_path / "rejects.jsonl").read_text().splitlines()
+    [written_schema, reject] = map(json.loads, lines)
+    assert written_schema == messages[0]
+    assert reject["record"] == messages[1]["record"]
+    assert reject["reject"]["code"] == "unknown_customer"
+
+
+def test_empty_schema_is_accepted(box: Sandbox, make_job: MakeJob) -> None:
+    put_customers(box, 1)
+    job = make_job(box, map_standard_fields=[{"from": "company", "to": "company"}])
+
+    status = run(job, schema(), record(id=1, company="New"), record(id=None))
+
+    assert status == 0
+    assert job.outcomes == {"updated": 1, "skipped": 1}
+    assert box.store.customers[1]["company"] == "New"
+
+
+@pytest.mark.parametrize("choice", ["match", "create"])
+def test_matching_by_email_needs_no_id_field(
+    choice: str, box: Sandbox, make_job: MakeJob
+) -> None:
+    put_customers(box, 1)
+    job = make_job(box, on_missing_id=choice, map_standard_fields=NAMES)
+
+    status = run(job, schema(email=STRING), record(email=person(1)["email"]))
+
+    assert status == 0
+    assert job.values() == {1: VIP}
+
+
+@pytest.mark.parametrize(
+    ("length", "config", "error"),
+    [
+        (LONGEST_STREAM + 1, {}, "would have 256 characters; BigCommerce accepts 255"),
+        (256, {"audience_attribute": "VIP"}, "has a name of 256 characters"),
+    ],
+)
+def test_too_long_stream_name_ends_the_run(
+    box: Sandbox,
+    make_job: MakeJob,
+    caplog: pytest.LogCaptureFixture,
+    length: int,
+    config: dict[str, Any],
+    error: str,
+) -> None:
+    stream = "s" * length
+    job = make_job(box, map_standard_fields=[], **config)
+
+    status = run(job, schema(stream, id={}), record(stream, id=1))
+
+    assert status == 1
+    assert error in caplog.text
+    assert not box.store.attributes
+
+
+def test_longest_stream_name_is_accepted(box: Sandbox, make_job: MakeJob) -> None:
+    stream = "s" * LONGEST_STREAM
+    put_customers(box, 1)
+    job = make_job(box, map_standard_fields=[])
+
+    run(job, schema(stream, id={}), record(stream, id=1))
+
+    assert job.values(f"LyticsAudience_{stream}") == {1: stream}

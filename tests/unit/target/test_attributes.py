@@ -1,26 +1,33 @@
-"""Attributes are read once, created where they are missing, and never changed."""
+"""Attribute definitions: created where missing, written by one stream."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
+from support.customers import VIP, Record, leaver, member, put_customers
+from support.target_job import MakeJob, clearing_job
 from target_bigcommerce.api.models import AttributeDefinition
 from target_bigcommerce.api.writes import MAX_ATTRIBUTES
 from target_bigcommerce.drain import AttributeRegistry
-from target_bigcommerce.errors import AttributeConflictError
+from target_bigcommerce.errors import AttributeConflictError, InputError
 from target_bigcommerce.plan import Definitions
 
+if TYPE_CHECKING:
+    from sandbox import Sandbox
 
-class Shelf:
-    """A store of definitions that counts how often it is asked."""
+
+class FakeStore:
+    """Attribute definitions of a store; counts how often they are read."""
 
     def __init__(self, *rows: AttributeDefinition) -> None:
         self.rows = list(rows)
-        self.read = 0
+        self.reads = 0
 
     def attributes(self) -> list[AttributeDefinition]:
         """List every definition."""
-        self.read += 1
+        self.reads += 1
         return list(self.rows)
 
     def create_attribute(self, name: str, type: str) -> AttributeDefinition:  # noqa: A002 - BigCommerce's word
@@ -30,15 +37,15 @@ class Shelf:
         return row
 
 
-def shelf(*names: str) -> Shelf:
+def store_with(*names: str) -> FakeStore:
     rows = enumerate(names, start=1)
-    return Shelf(
+    return FakeStore(
         *(AttributeDefinition(id=at, name=name, type="string") for at, name in rows)
     )
 
 
 def test_definitions_are_read_once() -> None:
-    store = shelf("Tier")
+    store = store_with("Tier")
     registry = AttributeRegistry(store)
 
     for _ in range(3):
@@ -46,11 +53,11 @@ def test_definitions_are_read_once() -> None:
         registry.ensure({"Tier": "string", "VIP": "string"}, audience="VIP", slug="vip")
         registry.known_ids(["Tier"])
 
-    assert store.read == 1
+    assert store.reads == 1
 
 
-def test_only_what_is_missing_is_created() -> None:
-    store = shelf("Tier")
+def test_only_missing_attributes_are_created() -> None:
+    store = store_with("Tier")
     registry = AttributeRegistry(store)
     types = {"VIP": "string", "Tier": "string", "Points": "number"}
 
@@ -66,8 +73,8 @@ def test_only_what_is_missing_is_created() -> None:
     )
 
 
-def test_a_look_creates_nothing() -> None:
-    store = shelf("Tier")
+def test_check_creates_nothing() -> None:
+    store = store_with("Tier")
     registry = AttributeRegistry(store)
 
     registry.check({"VIP": "string"})
@@ -76,8 +83,8 @@ def test_a_look_creates_nothing() -> None:
     assert not registry.created
 
 
-def test_an_attribute_of_another_type_is_refused_with_both_types() -> None:
-    registry = AttributeRegistry(shelf("Points"))
+def test_type_conflict_names_both_types() -> None:
+    registry = AttributeRegistry(store_with("Points"))
 
     with pytest.raises(AttributeConflictError) as caught:
         registry.check({"Points": "number"})
@@ -86,17 +93,17 @@ def test_an_attribute_of_another_type_is_refused_with_both_types() -> None:
     assert "but is mapped as number" in str(caught.value)
 
 
-def test_names_differ_by_case() -> None:
-    registry = AttributeRegistry(shelf("tier"))
+def test_names_are_case_sensitive() -> None:
+    registry = AttributeRegistry(store_with("tier"))
 
     registry.check({"Tier": "number"})
 
     assert registry.known_ids(["Tier"]) == []
 
 
-def test_a_full_store_is_an_error_before_any_write() -> None:
+def test_too_many_attributes_fail_the_check() -> None:
     names = [f"a{number}" for number in range(MAX_ATTRIBUTES - 1)]
-    registry = AttributeRegistry(shelf(*names))
+    registry = AttributeRegistry(store_with(*names))
 
     registry.check({"One": "string", "a1": "string"})
     with pytest.raises(AttributeConflictError) as caught:
@@ -106,10 +113,49 @@ def test_a_full_store_is_an_error_before_any_write() -> None:
     assert "'One', 'Two'" in str(caught.value)
 
 
-def test_of_two_with_one_name_the_older_is_written() -> None:
+def test_oldest_of_duplicate_definitions_is_used() -> None:
     older, newer = (
         AttributeDefinition(id=n, name="Tier", type="string") for n in (3, 7)
     )
 
     for rows in ((older, newer), (newer, older)):
-        assert AttributeRegistry(Shelf(*rows)).known_ids(["Tier"]) == [3]
+        assert AttributeRegistry(FakeStore(*rows)).known_ids(["Tier"]) == [3]
+
+
+# Audience attributes.
+
+
+def test_each_audience_has_its_own_attribute(box: Sandbox, make_job: MakeJob) -> None:
+    put_customers(box, 1, 2)
+    job = clearing_job(make_job, box)
+
+    job.write(member(1), version=7)
+    job.write(member(1), member(2), stream="news", version=7)
+    job.write(leaver(1), stream="news")
+    job.activate(7)
+
+    assert job.values() == {1: VIP}
+    assert job.values("LyticsAudience_news") == {2: "news"}
+
+
+@pytest.mark.parametrize("config", [{"job_id": "17"}, {"audience_attribute": "A"}])
+def test_streams_cannot_share_an_attribute(
+    box: Sandbox, make_job: MakeJob, config: Record
+) -> None:
+    put_customers(box, 1)
+    job = make_job(box, map_standard_fields=[], **config)
+    job.write(member(1))
+    box.journal.clear()
+
+    with pytest.raises(InputError, match=r"vip_customers and news would both write"):
+        job.write(member(1), stream="news")
+
+    assert not len(box.journal)
+
+
+def test_audience_attribute_cannot_be_mapped(box: Sandbox, make_job: MakeJob) -> None:
+    mapped = [{"from": "x", "to": f"LyticsAudience_{VIP}"}]
+    job = make_job(box, map_standard_fields=[], map_custom_attributes=mapped)
+
+    with pytest.raises(InputError, match="so both would write it"):
+        job.write(member(1))

@@ -1,10 +1,16 @@
-"""How many requests an audience takes."""
+"""How many requests an audience takes, and what fits into one."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from support.customers import NAMES, VIP, Record, person
+from target_bigcommerce.api.models import ApiRequest, encode
+from target_bigcommerce.api.reads import chunks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,14 +19,13 @@ if TYPE_CHECKING:
     from support.store import MakeBox
     from support.target_job import Job, MakeJob
 
-Record = dict[str, Any]
-DEFINITIONS = "/customers/attributes"
+ATTRIBUTES = "/customers/attributes"
 READS = ("GET /customers", "GET /customers/attribute-values")
 MEMBERS = 1000
 COMPANY = {"from": "company", "to": "company"}
 
 
-def shop(make_box: MakeBox) -> Sandbox:
+def thousand_customers(make_box: MakeBox) -> Sandbox:
     """A store with a thousand customers."""
     box = make_box()
     for number in range(1, MEMBERS + 1):
@@ -41,17 +46,17 @@ def members(changed: Sequence[int] = ()) -> list[Record]:
     ]
 
 
-def cost(job: Job) -> dict[str, int]:
-    """Requests by endpoint, without the one that reads the definitions."""
+def calls_of(job: Job) -> dict[str, int]:
+    """Requests by endpoint, without the one that reads the attributes."""
     calls = job.calls()
-    assert calls.pop(f"GET {DEFINITIONS}") == 1
+    assert calls.pop(f"GET {ATTRIBUTES}") == 1
     return calls
 
 
 @pytest.fixture
 def known(make_box: MakeBox, make_job: MakeJob) -> Sandbox:
     """A store that the audience has already been written to."""
-    box = shop(make_box)
+    box = thousand_customers(make_box)
     make_job(box, map_standard_fields=[COMPANY]).write(*members())
     box.journal.clear()
     return box
@@ -62,17 +67,17 @@ def test_unchanged_audience_takes_20_reads(known: Sandbox, make_job: MakeJob) ->
 
     outcomes = job.write(*members())
 
-    assert cost(job) == dict.fromkeys(READS, 10)
+    assert calls_of(job) == dict.fromkeys(READS, 10)
     assert outcomes == {"unchanged": MEMBERS}
 
 
 def test_new_audience_takes_100_writes(make_box: MakeBox, make_job: MakeJob) -> None:
-    job = make_job(shop(make_box), map_standard_fields=[COMPANY])
+    job = make_job(thousand_customers(make_box), map_standard_fields=[COMPANY])
 
     outcomes = job.write(*members())
 
-    calls = cost(job)
-    assert calls.pop(f"POST {DEFINITIONS}") == 1
+    calls = calls_of(job)
+    assert calls.pop(f"POST {ATTRIBUTES}") == 1
     assert calls.pop("PUT /customers/attribute-values") == 100
     assert sum(calls.pop(read) for read in READS if read in calls) <= 20
     assert not calls
@@ -84,7 +89,7 @@ def test_changed_audience_takes_200_writes(known: Sandbox, make_job: MakeJob) ->
 
     job.write(*members(range(1, MEMBERS + 1)))
 
-    calls = cost(job)
+    calls = calls_of(job)
     assert calls["PUT /customers"] == 100
     assert calls["PUT /customers/attribute-values"] == 100
     assert sum(calls.get(read, 0) for read in READS) <= 20
@@ -98,7 +103,7 @@ def test_few_changes_take_one_write_per_batch(
 
     outcomes = job.write(*members(changed))
 
-    assert cost(job) == {**dict.fromkeys(READS, 10), "PUT /customers": 10}
+    assert calls_of(job) == {**dict.fromkeys(READS, 10), "PUT /customers": 10}
     assert outcomes == {"updated": 50, "unchanged": 950}
 
 
@@ -106,14 +111,17 @@ def test_few_changes_take_one_write_per_batch(
 def test_values_are_read_250_at_a_time(
     make_box: MakeBox, make_job: MakeJob, attributes: int, reads: int
 ) -> None:
-    box = shop(make_box)
+    box = thousand_customers(make_box)
     mapped = [{"value": "x", "to": f"A{n}"} for n in range(attributes - 1)]
     for _ in range(2):
         box.journal.clear()
         job = make_job(box, map_standard_fields=[], map_custom_attributes=mapped)
         job.write(*members())
 
-    assert cost(job) == {"GET /customers": 10, "GET /customers/attribute-values": reads}
+    assert calls_of(job) == {
+        "GET /customers": 10,
+        "GET /customers/attribute-values": reads,
+    }
 
 
 def test_update_sends_only_documented_keys(known: Sandbox) -> None:
@@ -125,20 +133,53 @@ def test_new_customer_with_ten_values_takes_one_write(
 ) -> None:
     box = make_box()
     names = [f"A{number}" for number in range(9)]
-    for name in ("LyticsAudience_vip_customers", *names):
+    for name in (f"LyticsAudience_{VIP}", *names):
         box.store.add_attribute(name)
     job = make_job(
         box,
         on_missing_id="create",
-        map_standard_fields=[
-            {"from": name, "to": name} for name in ("email", "first_name", "last_name")
-        ],
+        map_standard_fields=NAMES,
         map_custom_attributes=[{"from": "email", "to": name} for name in names],
     )
 
-    record = {"email": "ada@example.com", "first_name": "Ada", "last_name": "Byron"}
-    outcomes = job.write(record)
+    outcomes = job.write(person(1))
 
-    assert cost(job) == {"GET /customers": 1, "POST /customers": 1}
+    assert calls_of(job) == {"GET /customers": 1, "POST /customers": 1}
     assert outcomes == {"created": 1}
     assert len(box.store.values) == 10
+
+
+# Lists in a query.
+
+
+@given(
+    st.lists(st.text(min_size=1, max_size=60)),
+    st.integers(1, 100),
+    st.integers(600, 2000),
+)
+def test_parts_respect_both_limits_and_lose_nothing(
+    values: list[str], most: int, room: int
+) -> None:
+    parts = chunks(values, most, room)
+
+    assert [value for part in parts for value in part] == values
+    assert all(1 <= len(part) <= most for part in parts)
+    lengths = [len(",".join(map(encode, part))) for part in parts]
+    assert all(n <= room for n, part in zip(lengths, parts, strict=True) if part[1:])
+
+
+def test_too_long_value_is_sent_alone() -> None:
+    assert chunks(["a", "b" * 3000, "c"], 100, 1900) == [["a"], ["b" * 3000], ["c"]]
+
+
+def test_only_lists_stay_readable_in_a_query() -> None:
+    request = ApiRequest(
+        method="GET",
+        path="/customers",
+        query={"id:in": "1,2,3", "email:in": "o'brien+x@example.com,é&=@example.com"},
+    )
+
+    assert request.target == (
+        "/customers?id:in=1,2,3"
+        "&email:in=o%27brien%2Bx@example.com,%C3%A9%26%3D@example.com"
+    )

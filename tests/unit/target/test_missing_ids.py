@@ -1,4 +1,4 @@
-"""A drain finds or creates those who come without an id."""
+"""Records without a customer id are skipped, matched by email, or created."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sandbox import Fault, Sandbox
-from support.customers import NAMES, TIER, VIP, person, put
+from support.customers import NAMES, TIER, VIP, person, put_customers
 from support.target_job import MakeJob, rejects_in
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_a_record_without_an_id_is_skipped(box: Sandbox, make_job: MakeJob) -> None:
-    put(box, 17)
+def test_record_is_skipped(box: Sandbox, make_job: MakeJob) -> None:
+    put_customers(box, 17)
     job = make_job(box, map_standard_fields=NAMES)
 
     outcomes = job.write(person(17), {"id": None}, {"id": " "})
@@ -24,14 +24,12 @@ def test_a_record_without_an_id_is_skipped(box: Sandbox, make_job: MakeJob) -> N
     assert not job.calls().keys() - {"GET /customers/attributes"}
 
 
-def test_a_record_without_an_id_is_matched_by_its_address(
-    box: Sandbox, make_job: MakeJob
-) -> None:
-    put(box, 17)
+def test_record_is_matched_by_email(box: Sandbox, make_job: MakeJob) -> None:
+    put_customers(box, 17)
     job = make_job(box, map_standard_fields=NAMES, on_missing_id="match")
     record = person(17, email="M17@Example.com", company="After Ltd")
 
-    outcomes = job.write(record, person(18), {"company": "no address"})
+    outcomes = job.write(record, person(18), {"company": "no email"})
 
     assert outcomes == {"updated": 1, "skipped": 2}
     assert box.store.customers[17]["company"] == "After Ltd"
@@ -40,40 +38,35 @@ def test_a_record_without_an_id_is_matched_by_its_address(
     assert len(box.store.customers) == 1
 
 
-def test_a_record_without_an_id_is_created(
-    box: Sandbox, make_job: MakeJob, tmp_path: Path
-) -> None:
-    put(box, 17)
+def test_customer_is_created(box: Sandbox, make_job: MakeJob, tmp_path: Path) -> None:
+    put_customers(box, 17)
     job = make_job(box, map_standard_fields=NAMES, on_missing_id="create")
-    lacking = {"email": "m20@example.com", "first_name": "Only"}
+    incomplete = {"email": "m20@example.com", "first_name": "Only"}
 
-    outcomes = job.write(person(17), person(18), lacking, {"company": "no address"})
+    outcomes = job.write(person(17), person(18), incomplete, {"company": "no email"})
 
     assert outcomes == {"updated": 1, "created": 1, "rejected": 2}
-    assert {row["reject"]["code"] for row in rejects_in(tmp_path)} == {
-        "incomplete_customer"
-    }
+    codes = {row["reject"]["code"] for row in rejects_in(tmp_path)}
+    assert codes == {"incomplete_customer"}
     number = box.store.customers.by_email("m18@example.com")
     assert number is not None
     assert job.values() == {17: VIP, number: VIP}
 
 
-def test_rejected_creation_does_not_block_the_others(
+def test_rejected_creation_does_not_block_batch(
     box: Sandbox, make_job: MakeJob, tmp_path: Path
 ) -> None:
     job = make_job(box, map_standard_fields=NAMES, on_missing_id="create")
 
-    outcomes = job.write(person(17), person(18, email="x@nowhere"), person(19))
+    outcomes = job.write(person(17), person(18, email="x@invalid"), person(19))
 
     assert outcomes == {"created": 2, "rejected": 1}
     [reject] = rejects_in(tmp_path)
     assert reject["reject"]["code"] == "refused"
-    assert reject["record"]["email"] == "x@nowhere"
+    assert reject["record"]["email"] == "x@invalid"
 
 
-def test_a_new_customer_is_created_once_from_several_records(
-    box: Sandbox, make_job: MakeJob
-) -> None:
+def test_two_records_create_one_customer(box: Sandbox, make_job: MakeJob) -> None:
     job = make_job(box, map_standard_fields=NAMES, on_missing_id="create")
 
     outcomes = job.write(
@@ -86,10 +79,10 @@ def test_a_new_customer_is_created_once_from_several_records(
     assert row["company"] == "After Ltd"
 
 
-def test_those_matched_and_those_with_the_id_are_merged_in_order(
+def test_records_with_and_without_id_are_merged(
     box: Sandbox, make_job: MakeJob
 ) -> None:
-    put(box, 17)
+    put_customers(box, 17)
     job = make_job(box, map_standard_fields=NAMES, on_missing_id="match")
 
     outcomes = job.write(
@@ -105,10 +98,10 @@ def test_those_matched_and_those_with_the_id_are_merged_in_order(
 
 
 @pytest.mark.parametrize("on_missing_id", ["match", "create"])
-def test_who_gets_an_address_in_this_batch_is_matched_by_it(
+def test_email_written_in_the_batch_is_matched(
     box: Sandbox, make_job: MakeJob, on_missing_id: str
 ) -> None:
-    put(box, 17)
+    put_customers(box, 17)
     job = make_job(box, map_standard_fields=NAMES, on_missing_id=on_missing_id)
     new = "new@example.com"
 
@@ -122,9 +115,7 @@ def test_who_gets_an_address_in_this_batch_is_matched_by_it(
     assert box.journal.counts["PUT /customers/attribute-values"] == 1
 
 
-def test_attributes_beyond_ten_follow_a_creation(
-    box: Sandbox, make_job: MakeJob
-) -> None:
+def test_values_beyond_ten_follow_the_creation(box: Sandbox, make_job: MakeJob) -> None:
     mapped = [{"value": "x", "to": f"A{number}"} for number in range(12)]
     job = make_job(
         box,
@@ -139,7 +130,7 @@ def test_attributes_beyond_ten_follow_a_creation(
     assert box.journal.counts["PUT /customers/attribute-values"] == 1
 
 
-def test_a_creation_whose_answer_is_lost_makes_no_twin(
+def test_lost_creation_response_makes_no_duplicate(
     box: Sandbox, make_job: MakeJob
 ) -> None:
     box.faults.queue(Fault(kind="503_after", match="POST /customers"))
