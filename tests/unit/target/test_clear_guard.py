@@ -73,33 +73,25 @@ def test_100_clears_are_allowed_without_a_count() -> None:
     assert guarded.counts == 0
 
 
-def test_too_large_clear_is_refused_whole() -> None:
-    guarded = GuardedValues(20, 1000)
+@pytest.mark.parametrize(
+    ("percent", "clears", "allowed"),
+    [
+        (20, [(0, 300)], [False]),
+        (20, [(0, 50)] * 4 + [(0, 1)], [True] * 4 + [False]),
+        (20, [(0, 200), (DAY_SECONDS, 160)], [True, True]),
+        (20, [(0, 300), (0, 200)], [False, True]),
+        (100, [(0, 1000)], [True]),
+    ],
+    ids=["too many", "added up", "another day", "refused not counted", "100 percent"],
+)
+def test_clears_of_a_day_count_together(
+    percent: int, clears: list[tuple[float, int]], allowed: list[bool]
+) -> None:
+    guarded = GuardedValues(percent, 1000)
 
-    assert not guarded.clear(300)
-    assert guarded.values == 1000
-
-
-def test_clears_of_a_day_add_up() -> None:
-    guarded = GuardedValues(20, 1000)
-
-    assert all(guarded.clear(50) for _ in range(4))
-    assert not guarded.clear(1)
-
-
-def test_count_restarts_after_a_day() -> None:
-    guarded = GuardedValues(20, 1000)
-    guarded.clear(200)
-    guarded.now = DAY_SECONDS
-
-    assert guarded.clear(160)
-
-
-def test_refused_clear_is_not_counted() -> None:
-    guarded = GuardedValues(20, 1000)
-    guarded.clear(300)
-
-    assert guarded.clear(200)
+    for (pause, count), is_allowed in zip(clears, allowed, strict=True):
+        guarded.now += pause
+        assert guarded.clear(count) is is_allowed
 
 
 def test_attributes_are_counted_separately() -> None:
@@ -108,10 +100,6 @@ def test_attributes_are_counted_separately() -> None:
     guarded.values = 1000
 
     assert guarded.clear(200, NEWS)
-
-
-def test_100_percent_allows_every_clear() -> None:
-    assert GuardedValues(100, 1000).clear(1000)
 
 
 def test_refusal_names_the_counts_and_the_setting() -> None:

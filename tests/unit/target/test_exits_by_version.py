@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from pyroaring import BitMap64
 
-from support.customers import NAMES, VIP, Record, leaver, member, put_customers
+from support.customers import NAMES, VIP, Record, leaver, member
 from support.target_job import MakeJob, clearing_job
 from target_bigcommerce.exits import KEPT_VERSIONS, SeenMembers, StreamVersions
 
@@ -137,17 +137,6 @@ def test_value_of_another_audience_is_kept(
     job.activate(7)
 
     assert job.values() == {1: VIP, 4: "another_audience"}
-
-
-def test_exits_on_later_pages_are_found(box: Sandbox, make_job: MakeJob) -> None:
-    put_customers(box, *range(1, 601))
-    job = clearing_job(make_job, box)
-    job.write(*map(member, range(1, 601)), version=6)
-    job.write(*map(member, range(1, 551)), version=7)
-
-    job.activate(7)
-
-    assert job.values().keys() == set(range(1, 551))
 
 
 # The members seen under a version.

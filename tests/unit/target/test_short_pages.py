@@ -19,7 +19,8 @@ AUDIENCE = "LyticsAudience_vip_customers"
 PAGE_ROWS = 20
 CUSTOMERS = range(1, 31)
 ATTRIBUTES = [{"from": name, "to": name, "write": "if_empty"} for name in ("A", "B")]
-INCOMPLETE: list[dict[str, Any]] = [
+PAGINATIONS: list[dict[str, Any]] = [
+    {},
     {"total_pages": None, "total": None},
     {"total_pages": None},
     {"total_pages": 0},
@@ -29,7 +30,7 @@ INCOMPLETE: list[dict[str, Any]] = [
     {"total_pages": None, "total": None, "per_page": 250},
     {"total_pages": None, "total": None, "per_page": None, "count": None},
 ]
-paginations = pytest.mark.parametrize("stated", INCOMPLETE, ids=str)
+paginations = pytest.mark.parametrize("stated", PAGINATIONS, ids=str)
 
 
 def with_pagination(stated: Pagination) -> Callable[[str, Any], Any]:
