@@ -153,7 +153,7 @@ def test_streams_cannot_share_an_attribute(
     assert not len(box.journal)
 
 
-def test_audience_attribute_cannot_be_mapped(box: Sandbox, make_job: MakeJob) -> None:
+def test_derived_attribute_cannot_be_mapped(box: Sandbox, make_job: MakeJob) -> None:
     mapped = [{"from": "x", "to": f"LyticsAudience_{VIP}"}]
     job = make_job(box, map_standard_fields=[], map_custom_attributes=mapped)
 

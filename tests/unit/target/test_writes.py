@@ -32,7 +32,7 @@ MAX_ROWS = 20
 
 @dataclass(slots=True, kw_only=True)
 class FakeStore:
-    """A store that responds in one of the ways in which BigCommerce may."""
+    """A store that responds to bad rows in one of several ways."""
 
     bad: set[int]
     named: str = "index"  # or "email", "no", or several: one word per call
@@ -43,7 +43,7 @@ class FakeStore:
     stored: set[int] = field(default_factory=set)
 
     def put(self, rows: list[Row]) -> list[Row]:
-        """Handle a call."""
+        """Respond to a call."""
         self.calls += 1
         if len(rows) > self.max_rows:
             raise RequestRejectedError("413", ErrorDetails(status=413))
@@ -189,7 +189,7 @@ def test_calls_are_bounded_if_a_wrong_row_is_named() -> None:
 
     def send(rows: list[Row]) -> list[Row]:
         calls[0] += 1
-        # It always names the last row, whichever is bad.
+        # The error always names the last row.
         raise RequestRejectedError(
             "422", ErrorDetails(status=422, errors={f"{len(rows) - 1}.x": ""})
         )
