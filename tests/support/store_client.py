@@ -1,4 +1,4 @@
-"""The target's API client against a sandbox, with waits that advance the clock."""
+"""The target's API client connected to a sandbox; waits advance the clock."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ START = 1_700_000_000.0
 
 
 @dataclass(slots=True, kw_only=True)
-class Edge:
-    """A client and what it is made of."""
+class ConnectedClient:
+    """A client, its parts, and what it did."""
 
     box: Sandbox
     shutdown: ShutdownSignal
@@ -33,20 +33,20 @@ class Edge:
     counts: Counter[tuple[str, int]] = field(default_factory=Counter)
 
     @property
-    def asked(self) -> Counter[str]:
-        """Calls by endpoint, as the sandbox saw them."""
+    def calls(self) -> Counter[str]:
+        """Number of calls by endpoint that reached the sandbox."""
         return self.box.journal.counts
 
 
-Connect = Callable[..., Edge]
+Connect = Callable[..., ConnectedClient]
 
 
 @contextmanager
 def connecting() -> Iterator[Connect]:
-    """Connect to a sandbox; a wait for the quota advances its clock."""
-    opened: list[Edge] = []
+    """Yield a function that connects a client to a sandbox; close all at the end."""
+    clients: list[ConnectedClient] = []
 
-    def make(box: Sandbox, **settings: Any) -> Edge:  # noqa: ANN401 - the transport's
+    def make(box: Sandbox, **settings: Any) -> ConnectedClient:  # noqa: ANN401 - the transport's
         shutdown = ShutdownSignal()
         waits: list[float] = []
         counts: Counter[tuple[str, int]] = Counter()
@@ -85,7 +85,7 @@ def connecting() -> Iterator[Connect]:
         client = BigCommerceClient(
             transport, parallel, is_applied=has_fields, include=INCLUDES
         )
-        edge = Edge(
+        connected = ConnectedClient(
             box=box,
             shutdown=shutdown,
             throttle=throttle,
@@ -94,10 +94,10 @@ def connecting() -> Iterator[Connect]:
             waits=waits,
             counts=counts,
         )
-        opened.append(edge)
-        return edge
+        clients.append(connected)
+        return connected
 
     yield make
-    for edge in opened:
-        edge.client.close()
-        edge.shutdown.close()
+    for connected in clients:
+        connected.client.close()
+        connected.shutdown.close()

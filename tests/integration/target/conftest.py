@@ -1,4 +1,4 @@
-"""A store of thirty customers, and runs of the target against it."""
+"""Stores, runs of the target against them, and clients connected to them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from sandbox import Clock
 from support.plugins import Run, RunTarget, run_target
 from support.store_client import START as NOW
-from support.store_client import Connect, Edge, connecting
+from support.store_client import Connect, ConnectedClient, connecting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def make_box(make_sandbox: Callable[..., Sandbox]) -> MakeBox:
-    """Open sandboxes of clean customers alone, with ids from 1001 on."""
+def make_box(make_sandbox: MakeBox) -> MakeBox:
+    """Open sandboxes whose members all have a customer, with ids from 1001."""
 
-    def make(**options: Any) -> Sandbox:  # noqa: ANN401 - the sandbox's own
+    def make(**options: Any) -> Sandbox:  # noqa: ANN401 - the sandbox's options
         clean = dict.fromkeys(("without_id", "unknown_id", "refused", "shared_id"), 0)
         few = {"members": 30, "others": 0, "newsletter": 0}
         return make_sandbox(**{**clean, **few, **options})
@@ -40,7 +40,7 @@ def box(make_box: MakeBox) -> Sandbox:
 
 @pytest.fixture
 def config_of(tmp_path: Path) -> Callable[[Sandbox], dict[str, Any]]:
-    """Configure the target for a sandbox: the company is mapped, nothing else."""
+    """Configure the target for a sandbox; only the company is mapped."""
 
     def of(box: Sandbox) -> dict[str, Any]:
         return box.target_config(
@@ -64,7 +64,7 @@ def config(
 
 @pytest.fixture
 def run(config: dict[str, Any]) -> RunTarget:
-    """Run the target over messages, with some settings otherwise."""
+    """Run the target over messages, with changed settings."""
 
     def over(*lines: Message | str, **settings: Any) -> Run:  # noqa: ANN401 - JSON
         return run_target({**config, **settings}, lines)
@@ -80,18 +80,16 @@ def connect() -> Iterator[Connect]:
 
 
 @pytest.fixture
-def edge(make_sandbox: Callable[..., Sandbox], connect: Connect) -> Edge:
-    """A store of some thirty customers that works normally."""
+def connected(make_sandbox: MakeBox, connect: Connect) -> ConnectedClient:
+    """A client of a store with about thirty customers."""
     return connect(make_sandbox(members=30, clock=Clock.still(NOW)))
 
 
 @pytest.fixture
-def open_store(
-    make_sandbox: Callable[..., Sandbox], connect: Connect
-) -> Callable[..., Edge]:
-    """A store of a hundred customers and more, with options."""
+def connect_store(make_sandbox: MakeBox, connect: Connect) -> Connect:
+    """Open a store of over a hundred customers, with options, and connect a client."""
 
-    def make(**options: object) -> Edge:
+    def make(**options: object) -> ConnectedClient:
         box = make_sandbox(
             **{"members": 120, "quota": 100_000, **options}, clock=Clock.still(NOW)
         )

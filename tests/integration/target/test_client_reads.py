@@ -1,4 +1,4 @@
-"""Lists are read in few requests, under every reading of the documentation."""
+"""Reads by the client: few requests, and every row of a list."""
 
 from __future__ import annotations
 
@@ -11,42 +11,42 @@ from target_bigcommerce.api.models import AttributeDefinition
 from target_bigcommerce.errors import AttributeConflictError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sandbox import Sandbox
-    from support.store_client import Connect, Edge
+    from support.store import MakeBox
+    from support.store_client import Connect, ConnectedClient
 
 
 # Reading.
 
 
 def test_customers_are_read_100_ids_per_request(
-    open_store: Callable[..., Edge],
+    connect_store: Connect,
 ) -> None:
-    edge = open_store()
-    ids = sorted(edge.box.store.customers)[:150]
+    connected = connect_store()
+    ids = sorted(connected.box.store.customers)[:150]
 
-    found = edge.client.customers_by_id([*ids, *ids, 987654321])
+    found = connected.client.customers_by_id([*ids, *ids, 987654321])
 
     assert sorted(found) == ids
-    assert edge.asked == {"GET /customers": -(-(len(ids) + 1) // 100)}
+    assert connected.calls == {"GET /customers": -(-(len(ids) + 1) // 100)}
 
 
 def test_customers_have_what_is_included(
-    open_store: Callable[..., Edge],
+    connect_store: Connect,
 ) -> None:
-    edge = open_store()
-    customer_id = min(edge.box.store.customers)
+    connected = connect_store()
+    customer_id = min(connected.box.store.customers)
 
-    plain = edge.client.customers_by_id([customer_id])
-    full = edge.client.customers_by_id([customer_id], ["storecredit", "formfields"])
+    plain = connected.client.customers_by_id([customer_id])
+    full = connected.client.customers_by_id(
+        [customer_id], ["storecredit", "formfields"]
+    )
 
     assert "store_credit_amounts" not in plain[customer_id]
     assert "store_credit_amounts" in full[customer_id]
     assert "form_fields" in full[customer_id]
 
 
-ODD = [
+UNUSUAL = [
     "o'brien+x@example.com",
     "UPPER@Example.com",
     "a&b=c@example.com",
@@ -56,74 +56,82 @@ ODD = [
 ]
 
 
-@pytest.mark.parametrize("email", ODD)
+@pytest.mark.parametrize("email", UNUSUAL)
 def test_customer_with_unusual_email_is_found(
-    open_store: Callable[..., Edge], email: str
+    connect_store: Connect, email: str
 ) -> None:
-    edge = open_store(members=5)
-    edge.box.store.put_customer(5000, email=email)
+    connected = connect_store(members=5)
+    connected.box.store.put_customer(5000, email=email)
 
-    found = edge.client.customers_by_email([email.swapcase(), "nobody@example.com"])
+    found = connected.client.customers_by_email(
+        [email.swapcase(), "unknown@example.com"]
+    )
 
     assert list(found) == [email.lower()]
     assert found[email.lower()]["id"] == 5000
 
 
 def test_email_with_a_comma_matches_no_other(
-    open_store: Callable[..., Edge],
+    connect_store: Connect,
 ) -> None:
-    edge = open_store(members=5)
-    edge.box.store.put_customer(5000, email="ann@example.com")
+    connected = connect_store(members=5)
+    connected.box.store.put_customer(5000, email="ann@example.com")
 
-    found = edge.client.customers_by_email(["x,ann@example.com", "ann@example.com"])
+    found = connected.client.customers_by_email(
+        ["x,ann@example.com", "ann@example.com"]
+    )
 
     assert set(found) == {"ann@example.com"}
 
 
 @pytest.mark.parametrize("options", [{"in_list_limit": 7}, {"url_limit": 300}])
 def test_lists_are_halved_until_accepted(
-    open_store: Callable[..., Edge], options: dict[str, int]
+    connect_store: Connect, options: dict[str, int]
 ) -> None:
-    edge = open_store(**options)
-    customers = dict(edge.box.store.customers.items())
+    connected = connect_store(**options)
+    customers = dict(connected.box.store.customers.items())
 
-    by_id = edge.client.customers_by_id(list(customers))
-    by_email = edge.client.customers_by_email([r["email"] for r in customers.values()])
-    before = edge.box.journal.total
-    edge.client.customers_by_id(list(customers)[:40])
+    by_id = connected.client.customers_by_id(list(customers))
+    by_email = connected.client.customers_by_email(
+        [r["email"] for r in customers.values()]
+    )
+    before = connected.box.journal.total
+    connected.client.customers_by_id(list(customers)[:40])
 
     assert set(by_id) == set(customers)
     assert {row["id"] for row in by_email.values()} == set(customers)
-    rejected = [e for e in edge.box.journal.since(before) if e.status != 200]
+    rejected = [e for e in connected.box.journal.since(before) if e.status != 200]
     assert rejected == []
 
 
-def test_all_pages_of_values_are_read(open_store: Callable[..., Edge]) -> None:
-    edge = open_store()
-    attributes = [edge.box.store.add_attribute(f"A{n}") for n in range(5)]
-    ids = sorted(edge.box.store.customers)[:100]
+def test_all_pages_of_values_are_read(connect_store: Connect) -> None:
+    connected = connect_store()
+    attributes = [connected.box.store.add_attribute(f"A{n}") for n in range(5)]
+    ids = sorted(connected.box.store.customers)[:100]
     rows = [
         {"customer_id": n, "attribute_id": a, "value": f"{n}/{a}"}
         for n in ids
         for a in attributes
     ]
     for at in range(0, len(rows), 10):
-        edge.box.store.call("PUT", "/customers/attribute-values", rows[at : at + 10])
-    edge.box.journal.clear()
+        connected.box.store.call(
+            "PUT", "/customers/attribute-values", rows[at : at + 10]
+        )
+    connected.box.journal.clear()
 
-    values = edge.client.values(ids, attributes)
-    one = list(edge.client.values_of(attributes[0]))
-    count = edge.client.count_values(attributes[0])
+    values = connected.client.values(ids, attributes)
+    one = list(connected.client.values_of(attributes[0]))
+    count = connected.client.count_values(attributes[0])
 
     expected = {(n, a): f"{n}/{a}" for n in ids for a in attributes}
     assert {(v.customer_id, v.attribute_id): v.value for v in values} == expected
     assert sorted(v.customer_id for v in one) == ids
     assert count == 100
-    assert edge.asked == {"GET /customers/attribute-values": 2 + 1 + 1}
+    assert connected.calls == {"GET /customers/attribute-values": 2 + 1 + 1}
 
 
-def test_empty_lists_send_no_request(edge: Edge) -> None:
-    client = edge.client
+def test_empty_lists_send_no_request(connected: ConnectedClient) -> None:
+    client = connected.client
 
     results = [
         client.customers_by_id([]),
@@ -136,44 +144,44 @@ def test_empty_lists_send_no_request(edge: Edge) -> None:
     client.delete_values([])
 
     assert not any(results)
-    assert edge.box.journal.total == 0
+    assert connected.box.journal.total == 0
 
 
 # Attributes.
 
 
-def test_attribute_is_created_once(edge: Edge) -> None:
-    made = edge.client.create_attribute("Tier", "string")
-    again = edge.client.create_attribute("Tier", "string")
+def test_attribute_is_created_once(connected: ConnectedClient) -> None:
+    made = connected.client.create_attribute("Tier", "string")
+    again = connected.client.create_attribute("Tier", "string")
 
     assert made == again == AttributeDefinition(id=made.id, name="Tier", type="string")
-    assert edge.client.attributes() == [made]
+    assert connected.client.attributes() == [made]
 
 
 @pytest.mark.parametrize("kind", ["500_after", "cut_after", "truncated", "500", "cut"])
 def test_lost_response_makes_no_duplicate_attribute(
-    make_sandbox: Callable[..., Sandbox], connect: Connect, kind: str
+    make_sandbox: MakeBox, connect: Connect, kind: str
 ) -> None:
-    edge = connect(make_sandbox(members=5, allow_duplicate_attributes=True))
-    edge.box.faults.queue(Fault(kind=kind, match="POST *"))
+    connected = connect(make_sandbox(members=5, allow_duplicate_attributes=True))
+    connected.box.faults.queue(Fault(kind=kind, match="POST *"))
 
-    made = edge.client.create_attribute("Tier", "string")
+    made = connected.client.create_attribute("Tier", "string")
 
-    assert [row["name"] for row in edge.box.store.attributes.values()] == ["Tier"]
+    assert [row["name"] for row in connected.box.store.attributes.values()] == ["Tier"]
     assert made.name == "Tier"
 
 
-def test_full_store_is_an_error_with_its_limit(open_store: Callable[..., Edge]) -> None:
-    edge = open_store(members=5)
+def test_full_store_is_an_error_with_its_limit(connect_store: Connect) -> None:
+    connected = connect_store(members=5)
     for n in range(50):
-        edge.box.store.add_attribute(f"A{n}")
+        connected.box.store.add_attribute(f"A{n}")
 
     with pytest.raises(AttributeConflictError, match=r"'Tier'.*50 is the maximum"):
-        edge.client.create_attribute("Tier", "string")
+        connected.client.create_attribute("Tier", "string")
 
 
-def test_attribute_of_another_type_is_an_error(edge: Edge) -> None:
-    edge.box.store.add_attribute("Tier", "number")
+def test_attribute_of_another_type_is_an_error(connected: ConnectedClient) -> None:
+    connected.box.store.add_attribute("Tier", "number")
 
     with pytest.raises(AttributeConflictError, match="of type number"):
-        edge.client.create_attribute("Tier", "string")
+        connected.client.create_attribute("Tier", "string")

@@ -1,6 +1,7 @@
 """Throttle, threads and HTTP together against the sandbox's quota.
 
-Time is virtual: it passes only while every thread waits, whatever the load.
+Time is virtual and passes only while every thread waits, so the machine's load does
+not matter.
 """
 
 from __future__ import annotations
@@ -14,10 +15,8 @@ from sandbox import Clock
 from target_bigcommerce.api.models import ApiRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sandbox import Sandbox
-    from support.store_client import Connect, Edge
+    from support.store import MakeBox
+    from support.store_client import Connect, ConnectedClient
 
 START = 1_700_000_000.0
 QUOTA = 150
@@ -27,7 +26,7 @@ READ = ApiRequest(method="GET", path="/customers/attributes")
 
 
 class VirtualTime:
-    """Sets a clock to the next alarm as soon as all threads wait for theirs."""
+    """Advances a clock to the next alarm as soon as all threads wait for one."""
 
     def __init__(self, clock: Clock, threads: int) -> None:
         self._clock = clock
@@ -36,7 +35,7 @@ class VirtualTime:
         self._passed = threading.Condition()
 
     def wait(self, seconds: float) -> None:
-        """Let so many seconds pass."""
+        """Wait until the clock has advanced by a number of seconds."""
         if seconds <= 0:
             return
         with self._passed:
@@ -46,7 +45,7 @@ class VirtualTime:
             self._passed.wait_for(lambda: self._clock.now() >= until)
 
     def leave(self) -> None:
-        """Remove this thread from those that are waited for."""
+        """End this thread: time no longer waits for it."""
         with self._passed:
             self._rest()
 
@@ -62,62 +61,61 @@ class VirtualTime:
 
 
 def run_windows(
-    make_sandbox: Callable[..., Sandbox],
+    make_sandbox: MakeBox,
     connect: Connect,
     *,
     quota: int = QUOTA,
     other: int = 0,
     share: float = 1.0,
-) -> Edge:
-    """ApiRequest as fast as the throttle lets us, over whole windows."""
+) -> ConnectedClient:
+    """Send requests as fast as the throttle allows, for whole windows."""
     clock = Clock.still(START)
     time = VirtualTime(clock, THREADS)
     box = make_sandbox(
         members=1, quota=quota, other_app_calls_per_window=other, clock=clock
     )
-    edge = connect(box, wait=time.wait, share=share)
+    connected = connect(box, wait=time.wait, share=share)
     end = START + WINDOWS * 30.0
 
     def keep_sending() -> None:
         try:
             while clock.now() < end:
-                edge.throttle.expect(1_000_000)
-                edge.transport.send(READ)
+                connected.throttle.expect(1_000_000)
+                connected.transport.send(READ)
         finally:
             time.leave()
 
-    edge.client.run_parallel([keep_sending] * THREADS)
-    return edge
+    connected.client.run_parallel([keep_sending] * THREADS)
+    return connected
 
 
 def test_whole_quota_is_used_without_a_429(
-    make_sandbox: Callable[..., Sandbox], connect: Connect
+    make_sandbox: MakeBox, connect: Connect
 ) -> None:
-    edge = run_windows(make_sandbox, connect)
+    connected = run_windows(make_sandbox, connect)
 
-    used = edge.box.store.quota.used_by_window
-    assert edge.counts[READ.endpoint, 429] == 0
+    used = connected.box.store.quota.used_by_window
+    assert connected.counts[READ.endpoint, 429] == 0
     assert sum(used[n] for n in range(WINDOWS)) >= 0.97 * WINDOWS * QUOTA
 
 
+@pytest.mark.guarantee("quota-share")
 @pytest.mark.parametrize("quota", [QUOTA, 30])
-def test_app_that_uses_half_gets_it(
-    quota: int, make_sandbox: Callable[..., Sandbox], connect: Connect
+def test_other_app_that_uses_half_gets_it(
+    quota: int, make_sandbox: MakeBox, connect: Connect
 ) -> None:
-    edge = run_windows(make_sandbox, connect, quota=quota, other=quota // 2)
+    connected = run_windows(make_sandbox, connect, quota=quota, other=quota // 2)
 
-    theirs = edge.box.store.quota
-    assert edge.counts[READ.endpoint, 429] < 0.02 * edge.counts.total()
+    theirs = connected.box.store.quota
+    assert connected.counts[READ.endpoint, 429] < 0.02 * connected.counts.total()
     assert theirs.other_served >= 0.9 * (theirs.other_served + theirs.other_refused)
-    assert edge.counts[READ.endpoint, 200] >= 0.4 * WINDOWS * quota
+    assert connected.counts[READ.endpoint, 200] >= 0.4 * WINDOWS * quota
 
 
-def test_small_quota_is_never_exceeded(
-    make_sandbox: Callable[..., Sandbox], connect: Connect
-) -> None:
-    edge = run_windows(make_sandbox, connect, quota=20, share=0.9)
+def test_small_quota_is_never_exceeded(make_sandbox: MakeBox, connect: Connect) -> None:
+    connected = run_windows(make_sandbox, connect, quota=20, share=0.9)
 
-    used = edge.box.store.quota.used_by_window
-    assert edge.counts[READ.endpoint, 429] == 0
+    used = connected.box.store.quota.used_by_window
+    assert connected.counts[READ.endpoint, 429] == 0
     assert max(used.values()) <= 18
     assert min(used[n] for n in range(WINDOWS)) >= 17

@@ -1,10 +1,9 @@
-"""One request at a time, against every fault of the sandbox."""
+"""Single requests, with every fault of the sandbox."""
 
 from __future__ import annotations
 
 import logging
 import threading
-import time
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -21,10 +20,9 @@ from target_bigcommerce.api.models import ApiRequest
 from target_bigcommerce.errors import OutcomeUnknownError, RequestRejectedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sandbox import Sandbox
-    from support.store_client import Connect, Edge
+    from support.store import MakeBox
+    from support.store_client import Connect, ConnectedClient
 
 RETRIED = [
     "429",
@@ -59,74 +57,97 @@ def creation(email: str = "new@example.com") -> ApiRequest:
 
 
 @pytest.mark.parametrize("kind", RETRIED)
-def test_read_is_retried_until_it_succeeds(edge: Edge, kind: str) -> None:
-    edge.box.faults.queue(Fault(kind=kind, times=2))
+def test_read_is_retried_until_it_succeeds(
+    connected: ConnectedClient, kind: str
+) -> None:
+    connected.box.faults.queue(Fault(kind=kind, times=2))
 
-    response = edge.transport.send(READ)
+    response = connected.transport.send(READ)
 
     assert response.body["data"] == []
-    assert edge.asked == {READ.endpoint: 3}
-    assert edge.counts.total() == 3
+    assert connected.calls == {READ.endpoint: 3}
+    assert connected.counts.total() == 3
 
 
 @pytest.mark.parametrize("kind", RETRIED)
-def test_update_is_retried_until_it_succeeds(edge: Edge, kind: str) -> None:
-    edge.box.faults.queue(Fault(kind=kind, times=2))
-    request = write(edge.box)
+def test_update_is_retried_until_it_succeeds(
+    connected: ConnectedClient, kind: str
+) -> None:
+    connected.box.faults.queue(Fault(kind=kind, times=2))
+    request = write(connected.box)
 
-    response = edge.transport.send(request)
+    response = connected.transport.send(request)
 
     assert response.body["data"][0]["company"] == "ACME & Söhne"
-    assert edge.box.store.customers[request.body[0]["id"]]["company"] == "ACME & Söhne"
-    assert edge.asked == {"PUT /customers": 3}
+    assert (
+        connected.box.store.customers[request.body[0]["id"]]["company"]
+        == "ACME & Söhne"
+    )
+    assert connected.calls == {"PUT /customers": 3}
 
 
 @pytest.mark.parametrize("kind", NOT_FOR_POST)
-def test_post_with_unknown_outcome_is_not_repeated(edge: Edge, kind: str) -> None:
-    edge.box.faults.queue(Fault(kind=kind))
+def test_post_with_unknown_outcome_is_not_repeated(
+    connected: ConnectedClient, kind: str
+) -> None:
+    connected.box.faults.queue(Fault(kind=kind))
 
     with pytest.raises(OutcomeUnknownError):
-        edge.transport.send(creation())
+        connected.transport.send(creation())
 
-    assert edge.asked == {"POST /customers": 1}
+    assert connected.calls == {"POST /customers": 1}
 
 
 @pytest.mark.parametrize("kind", ["429", "429_bare", "429_retry_after", "423"])
-def test_post_that_was_not_started_is_retried(edge: Edge, kind: str) -> None:
-    edge.box.faults.queue(Fault(kind=kind, times=2))
+def test_post_that_was_not_started_is_retried(
+    connected: ConnectedClient, kind: str
+) -> None:
+    connected.box.faults.queue(Fault(kind=kind, times=2))
 
-    response = edge.transport.send(creation())
+    response = connected.transport.send(creation())
 
     assert response.body["data"][0]["email"] == "new@example.com"
-    assert edge.asked == {"POST /customers": 3}
+    assert connected.calls == {"POST /customers": 3}
 
 
-def test_slow_response_times_out_and_is_retried(edge: Edge, connect: Connect) -> None:
-    impatient = connect(edge.box, timeout_seconds=0.2)
-    edge.box.faults.queue(Fault(kind="slow", seconds=1.0))
+def test_slow_response_times_out_and_is_retried(
+    connected: ConnectedClient, connect: Connect
+) -> None:
+    impatient = connect(connected.box, timeout_seconds=0.3)
+    connected.box.faults.queue(Fault(kind="slow", seconds=30.0))
 
     response = impatient.transport.send(READ)
 
     assert response.status == 200
-    assert impatient.counts == {(READ.endpoint, 0): 1, (READ.endpoint, 200): 1}
+    assert impatient.counts[READ.endpoint, 0] >= 1
 
 
-def test_ten_attempts_are_made(edge: Edge) -> None:
-    edge.box.faults.queue(Fault(kind="503", times=50))
+def test_outcome_of_a_slow_creation_is_unknown(
+    connected: ConnectedClient, connect: Connect
+) -> None:
+    impatient = connect(connected.box, timeout_seconds=0.3)
+    connected.box.faults.queue(Fault(kind="slow", seconds=30.0))
+
+    with pytest.raises(OutcomeUnknownError):
+        impatient.transport.send(creation())
+
+
+def test_ten_attempts_are_made(connected: ConnectedClient) -> None:
+    connected.box.faults.queue(Fault(kind="503", times=50))
 
     with pytest.raises(
         RetriesExhaustedError, match=r"GET .* returned 503\. .* 10 attempts"
     ):
-        edge.transport.send(READ)
+        connected.transport.send(READ)
 
-    assert edge.asked == {READ.endpoint: 10}
+    assert connected.calls == {READ.endpoint: 10}
 
 
-def test_refused_connection_exhausts_the_attempts(edge: Edge) -> None:
-    edge.box.stop()
+def test_refused_connection_exhausts_the_attempts(connected: ConnectedClient) -> None:
+    connected.box.stop()
 
     with pytest.raises(RetriesExhaustedError, match="ConnectionError") as caught:
-        edge.transport.send(READ)
+        connected.transport.send(READ)
 
     assert "127.0.0.1" not in str(caught.value)
 
@@ -139,13 +160,13 @@ def test_refused_connection_exhausts_the_attempts(edge: Edge) -> None:
     ],
 )
 def test_wrong_token_or_store_fails_at_once(
-    edge: Edge,
+    connected: ConnectedClient,
     connect: Connect,
     settings: dict[str, str],
     status: int,
     names: list[str],
 ) -> None:
-    wrong = connect(edge.box, **settings)
+    wrong = connect(connected.box, **settings)
 
     with pytest.raises(AuthError) as caught:
         wrong.transport.send(READ)
@@ -154,30 +175,31 @@ def test_wrong_token_or_store_fails_at_once(
     assert str(status) in message
     assert all(name in message for name in names)
     assert "wrong" not in message
-    assert edge.box.journal.total == 1
+    assert connected.box.journal.total == 1
 
 
 def test_read_only_token_fails_at_the_first_write(
-    make_sandbox: Callable[..., Sandbox], connect: Connect
+    make_sandbox: MakeBox, connect: Connect
 ) -> None:
     box = make_sandbox(members=5, read_only_token=True)
-    edge = connect(box)
+    connected = connect(box)
 
-    edge.transport.send(READ)
+    connected.transport.send(READ)
     with pytest.raises(AuthError, match="read-only"):
-        edge.transport.send(write(box))
+        connected.transport.send(write(box))
 
 
+@pytest.mark.parametrize("path", ["{url}/v3", "http://["], ids=["other host", "no URL"])
 def test_redirect_is_not_followed(
-    edge: Edge, make_sandbox: Callable[..., Sandbox]
+    connected: ConnectedClient, make_sandbox: MakeBox, path: str
 ) -> None:
-    elsewhere = make_sandbox(members=1)
-    edge.box.faults.queue(Fault(kind="redirect", to=f"{elsewhere.url}/v3"))
+    other = make_sandbox(members=1)
+    connected.box.faults.queue(Fault(kind="redirect", to=path.format(url=other.url)))
 
     with pytest.raises(UnexpectedResponseError, match=r"redirect .* Check api_url"):
-        edge.transport.send(READ)
+        connected.transport.send(READ)
 
-    assert elsewhere.journal.total == 0
+    assert other.journal.total == 0
 
 
 @pytest.mark.parametrize(
@@ -200,36 +222,38 @@ def test_redirect_is_not_followed(
     ],
 )
 def test_invalid_request_fails_at_once(
-    edge: Edge, invalid: ApiRequest, error: type[Exception]
+    connected: ConnectedClient, invalid: ApiRequest, error: type[Exception]
 ) -> None:
     with pytest.raises(error, match=r"(GET|PUT|PATCH) /\w+ returned 4"):
-        edge.transport.send(invalid)
+        connected.transport.send(invalid)
 
-    assert edge.box.journal.total == 1
+    assert connected.box.journal.total == 1
 
 
 def test_rejection_message_does_not_quote_the_store(
-    edge: Edge,
+    connected: ConnectedClient,
 ) -> None:
-    taken = next(iter(edge.box.store.customers.values()))["email"]
+    taken = next(iter(connected.box.store.customers.values()))["email"]
 
     with pytest.raises(RequestRejectedError) as caught:
-        edge.transport.send(creation(taken))
+        connected.transport.send(creation(taken))
 
     assert taken in str(caught.value.details.errors)
     assert taken not in str(caught.value)
 
 
 def test_retry_is_one_warning_without_personal_data(
-    edge: Edge, caplog: pytest.LogCaptureFixture
+    connected: ConnectedClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    edge.box.faults.queue(Fault(kind="503"), Fault(kind="cut"), Fault(kind="429_bare"))
+    connected.box.faults.queue(
+        Fault(kind="503"), Fault(kind="cut"), Fault(kind="429_bare")
+    )
     request = ApiRequest(
         method="GET", path="/customers", query={"email:in": "ann@example.com"}
     )
 
     with caplog.at_level(logging.INFO, logger="target-bigcommerce"):
-        edge.transport.send(request)
+        connected.transport.send(request)
 
     messages = [record.getMessage() for record in caplog.records]
     assert len(messages) == 3
@@ -240,82 +264,80 @@ def test_retry_is_one_warning_without_personal_data(
     )
     assert "Retrying in 1.0 s" in messages[2]
     assert "example.com" not in " ".join(messages)
-    assert edge.box.options.store_token not in " ".join(messages)
+    assert connected.box.options.store_token not in " ".join(messages)
 
 
-def test_429_waits_as_long_as_its_headers_state(edge: Edge) -> None:
-    edge.box.faults.queue(Fault(kind="429_retry_after", seconds=17))
+def test_429_waits_as_long_as_its_headers_state(connected: ConnectedClient) -> None:
+    connected.box.faults.queue(Fault(kind="429_retry_after", seconds=17))
 
-    edge.transport.send(READ)
+    connected.transport.send(READ)
 
-    assert edge.waits == [pytest.approx(17.0, abs=0.01)]
-    assert edge.throttle.waited_seconds == pytest.approx(17.0, abs=0.01)
+    assert connected.waits == [pytest.approx(17.0, abs=0.01)]
+    assert connected.throttle.waited_seconds == pytest.approx(17.0, abs=0.01)
 
 
-def test_429_adds_no_backoff(edge: Edge, connect: Connect) -> None:
+def test_429_adds_no_backoff(connected: ConnectedClient, connect: Connect) -> None:
     backoffs: list[float] = []
 
     def jitter() -> float:
         backoffs.append(0.0)
         return 0.0
 
-    own = connect(edge.box, jitter=jitter)
-    edge.box.faults.queue(Fault(kind="429"), Fault(kind="503"))
+    own = connect(connected.box, jitter=jitter)
+    connected.box.faults.queue(Fault(kind="429"), Fault(kind="503"))
 
     own.transport.send(READ)
 
     assert len(backoffs) == 1
 
 
-def test_bare_429s_back_off_exponentially(edge: Edge) -> None:
-    edge.box.faults.queue(Fault(kind="429_bare", times=8))
+def test_bare_429s_back_off_exponentially(connected: ConnectedClient) -> None:
+    connected.box.faults.queue(Fault(kind="429_bare", times=8))
 
-    edge.transport.send(READ)
+    connected.transport.send(READ)
 
-    assert [round(wait) for wait in edge.waits] == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert [round(wait) for wait in connected.waits] == [1, 2, 4, 8, 16, 32, 60, 60]
 
 
 def test_signal_ends_a_backoff_without_another_attempt(
-    edge: Edge, connect: Connect
+    connected: ConnectedClient, connect: Connect
 ) -> None:
-    patient = connect(edge.box, jitter=lambda: 60.0)
-    edge.box.faults.queue(Fault(kind="503", times=9))
+    patient = connect(connected.box, jitter=lambda: 100_000.0)
+    connected.box.faults.queue(Fault(kind="503", times=9))
     threading.Timer(0.1, patient.shutdown.set, [15]).start()
-    start = time.monotonic()
 
     with pytest.raises(ShutdownRequestedError):
         patient.transport.send(READ)
 
-    assert time.monotonic() - start < 30
-    assert edge.box.journal.total == 1
+    assert connected.box.journal.total == 1
 
 
-def test_signal_lets_a_request_finish(edge: Edge) -> None:
-    request = write(edge.box)
-    edge.box.journal.subscribe(lambda _entry: edge.shutdown.set(15))
+def test_signal_lets_a_request_finish(connected: ConnectedClient) -> None:
+    request = write(connected.box)
+    connected.box.journal.subscribe(lambda _entry: connected.shutdown.set(15))
 
-    response = edge.transport.send(request)
+    response = connected.transport.send(request)
 
     assert response.status == 200
     with pytest.raises(ShutdownRequestedError):
-        edge.transport.send(request)
-    assert edge.box.journal.total == 1
+        connected.transport.send(request)
+    assert connected.box.journal.total == 1
 
 
-def test_decimals_are_sent_as_numbers(edge: Edge) -> None:
-    customer_id = min(edge.box.store.customers)
+def test_decimals_are_sent_as_numbers(connected: ConnectedClient) -> None:
+    customer_id = min(connected.box.store.customers)
     row = {"id": customer_id, "store_credit_amounts": [{"amount": Decimal("9.50")}]}
 
-    edge.transport.send(ApiRequest(method="PUT", path="/customers", body=[row]))
+    connected.transport.send(ApiRequest(method="PUT", path="/customers", body=[row]))
 
-    sent = edge.box.journal[-1].body
+    sent = connected.box.journal[-1].body
     assert b'"amount":9.50' in sent
 
 
 def test_token_that_is_no_header_value_is_an_error(
-    edge: Edge, connect: Connect
+    connected: ConnectedClient, connect: Connect
 ) -> None:
-    wrong = connect(edge.box, access_token="secret\nX-More: 1")
+    wrong = connect(connected.box, access_token="secret\nX-More: 1")
 
     with pytest.raises(UnexpectedResponseError, match="token") as caught:
         wrong.transport.send(READ)
