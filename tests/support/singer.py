@@ -14,7 +14,7 @@ Message = dict[str, Any]
 def schema(
     *, stream: str = STREAM, keys: tuple[str, ...] = (), **more: object
 ) -> Message:
-    """Announce a stream of members; further properties by keyword."""
+    """A SCHEMA of members, with further properties."""
     properties = {name: {"type": ["string", "null"]} for name in FIELDS}
     return {
         "type": "SCHEMA",
@@ -34,7 +34,7 @@ def record(
     version: int | None = None,
     **fields: object,
 ) -> Message:
-    """Tell of a member."""
+    """A RECORD of a member."""
     message = {
         "type": "RECORD",
         "stream": stream,
@@ -44,24 +44,24 @@ def record(
 
 
 def left(customer_id: object, **fields: object) -> Message:
-    """Tell of a member who left."""
+    """A RECORD of a member who left."""
     message = record(customer_id, _sdc_deleted_at="2026-01-01T00:00:00Z")
     message["record"] |= fields
     return message
 
 
 def state(n: int) -> Message:
-    """Close what came so far, as the tap's n-th record."""
+    """A STATE that covers n records."""
     return {"type": "STATE", "value": {"n": n}}
 
 
 def activate(version: int, *, stream: str = STREAM) -> Message:
-    """Say that a version is whole."""
+    """An ACTIVATE_VERSION: all records of the version were sent."""
     return {"type": "ACTIVATE_VERSION", "stream": stream, "version": version}
 
 
 def companies(first: int, count: int, *, name: str = "New") -> list[Message]:
-    """Give so many customers a company each, with a state after every record."""
+    """A RECORD with a new company for each customer, each followed by a STATE."""
     return [
         message
         for n in range(first, first + count)

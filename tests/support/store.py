@@ -1,4 +1,4 @@
-"""Views of the sandbox's store and journal."""
+"""What the sandbox's store holds, and which writes it received."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ if TYPE_CHECKING:
 
 
 AUDIENCE = "LyticsAudience_vip"
-MakeBox = Callable[..., "Sandbox"]  # Opens a sandbox by its options.
+MakeBox = Callable[..., "Sandbox"]  # Opens a sandbox with options.
 
 
 def attribute_names(box: Sandbox) -> set[str]:
-    """Name the attributes that the store has."""
+    """Return the names of the attributes."""
     return {row["name"] for row in box.store.attributes.values()}
 
 
 def values_of(box: Sandbox, attribute: str = AUDIENCE) -> dict[int, str]:
-    """Read the values of one attribute, by customer."""
+    """Return the values of an attribute by customer id."""
     numbers = {
         number
         for number, row in box.store.attributes.items()
@@ -33,7 +33,7 @@ def values_of(box: Sandbox, attribute: str = AUDIENCE) -> dict[int, str]:
 
 
 def put_values(box: Sandbox, values: dict[int, str], attribute: str = AUDIENCE) -> int:
-    """Let the store have had these values before the run; gives the attribute's id."""
+    """Store attribute values by customer id; return the attribute's id."""
     number = box.store.add_attribute(attribute)
     for customer, text in values.items():
         box.store.values[customer, number] = text
@@ -41,18 +41,18 @@ def put_values(box: Sandbox, values: dict[int, str], attribute: str = AUDIENCE) 
 
 
 def companies_of(box: Sandbox) -> dict[int, str]:
-    """Read every customer's company."""
+    """Return the companies by customer id."""
     return {number: _peek(box, number)["company"] for number in box.store.customers}
 
 
 def writes_of(box: Sandbox) -> list[str]:
-    """List the calls that could have written, those that were refused among them."""
+    """Return the endpoints of all writes, rejected ones included."""
     store = [entry for entry in box.journal if entry.side == "store"]
     return [entry.endpoint for entry in store if entry.method != "GET"]
 
 
 def contents(box: Sandbox) -> dict[str, Any]:
-    """Everything that the store holds, but for times and the values' own ids."""
+    """Return the whole content, without dates and ids of values."""
     names = {number: row["name"] for number, row in box.store.attributes.items()}
     return {
         "customers": {

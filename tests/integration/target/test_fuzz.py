@@ -1,4 +1,4 @@
-"""Broken input of any kind gives a clear error or a reject, never a traceback."""
+"""Malformed input of any kind gives a clear error or a reject, never a traceback."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sandbox import Options, Sandbox
 from support.singer import activate, left, record, schema, state
-from support.target_in_process import read_all
+from support.target_in_process import run_in_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,7 +69,7 @@ SETTINGS = {
 
 numbers = st.integers() | st.floats() | st.sampled_from([10**30, -1, 0, 2**63, 1e300])
 scalars = st.none() | st.booleans() | numbers | st.text(max_size=20)
-odd = st.sampled_from(
+unusual = st.sampled_from(
     [
         *("", " ", "\u0000", "x" * 300, "NaN", "1_000", "0x1", "1e999999999", "1001"),
         *("\uff11\uff12", "no", "a@b,c", "a@b", "gold", "🧀"),
@@ -77,7 +77,7 @@ odd = st.sampled_from(
     ]
 )
 values = st.recursive(
-    scalars | odd,
+    scalars | unusual,
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(st.text(max_size=8), inner, max_size=3)
@@ -88,14 +88,14 @@ values = st.recursive(
 
 @pytest.fixture(scope="module")
 def box() -> Iterator[Sandbox]:
-    """One store for all, with all the quota there can be."""
+    """One store for all tests, without a limit."""
     with Sandbox(Options(members=30, quota=10**9, journal_length=10)) as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
 def config(box: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Map everything everywhere."""
+    """Map every field to every type of value."""
     folder = tmp_path_factory.mktemp("fuzz")
     files = {
         "rejects_path": str(folder / "rejects.jsonl"),
@@ -104,50 +104,52 @@ def config(box: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     return box.target_config(**SETTINGS, **MAPPING, **files)
 
 
-def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:  # noqa: ANN401 - JSON
-    """List every place in a message, by its way down."""
+def paths_in(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:  # noqa: ANN401 - JSON
+    """Yield the path of every value in a message."""
     yield path
     items = value.items() if isinstance(value, dict) else ()
     items = enumerate(value) if isinstance(value, list) else items
     for key, inner in items:
-        yield from places(inner, (*path, key))
+        yield from paths_in(inner, (*path, key))
 
 
 @st.composite
-def altered_lines(draw: DrawFn) -> bytes:
-    """Change values, keys and the order of good messages, then some of the bytes."""
+def altered_messages(draw: DrawFn) -> bytes:
+    """Good messages with changed values, keys and order, then changed bytes."""
     messages: list[Any] = deepcopy(list(GOOD))
     for _ in range(draw(st.integers(1, 3))):
         alter(draw, messages)
     text = "\n".join(json.dumps(message) for message in messages).encode() + b"\n"
     for _ in range(draw(st.sampled_from([0, 0, 0, 0, 0, 1, 2]))):
-        text = spoil(draw, text)
+        text = alter_bytes(draw, text)
     return text
 
 
 def alter(draw: DrawFn, messages: list[Any]) -> None:
-    """Change one thing in one message, mostly in a record, or the order."""
+    """Change one value or key, mostly in a record, or the order of messages."""
     at = draw(st.integers(0, len(messages) - 1))
-    way = draw(st.sampled_from([*["record"] * 6, "value", "key", "order", "again"]))
-    if way == "order":
+    kind = draw(
+        st.sampled_from([*["record"] * 6, "value", "key", "order", "duplicate"])
+    )
+    if kind == "order":
         messages.insert(draw(st.integers(0, len(messages) - 1)), messages.pop(at))
-    elif way == "again":
+    elif kind == "duplicate":
         messages.insert(at, deepcopy(messages[at]))
     else:
-        found = [(at, *path) for path in places(messages[at])]
-        found = places_in_records(messages) if way == "record" else found
+        found = [(at, *path) for path in paths_in(messages[at])]
+        found = paths_in_records(messages) if kind == "record" else found
         if found:
             path = draw(st.sampled_from(found))
-            replace_at(draw, messages, path, is_key=way == "key")
+            replace_at(draw, messages, path, is_key=kind == "key")
 
 
-def places_in_records(messages: list[Any]) -> list[tuple[Any, ...]]:
-    """List the places of all values in records."""
+def paths_in_records(messages: list[Any]) -> list[tuple[Any, ...]]:
+    """Return the paths of all values in records."""
     return [
         (at, "record", *path)
         for at, message in enumerate(messages)
         if isinstance(message, dict) and isinstance(message.get("record"), dict)
-        for path in places(message["record"])
+        for path in paths_in(message["record"])
         if path
     ]
 
@@ -155,10 +157,10 @@ def places_in_records(messages: list[Any]) -> list[tuple[Any, ...]]:
 def replace_at(
     draw: DrawFn, messages: list[Any], path: tuple[Any, ...], *, is_key: bool
 ) -> None:
-    """Put another value, or the same under another key, where the path leads."""
-    *way, last = path
+    """Replace the value at a path, or rename its key."""
+    *parents, last = path
     holder: Any = messages
-    for step in way:
+    for step in parents:
         holder = holder[step]
     if is_key and isinstance(holder, dict):
         holder[draw(st.text(max_size=6))] = holder.pop(last)
@@ -166,37 +168,39 @@ def replace_at(
         holder[last] = draw(values)
 
 
-def spoil(draw: DrawFn, text: bytes) -> bytes:
-    """Cut bytes out, or put other bytes in."""
+def alter_bytes(draw: DrawFn, text: bytes) -> bytes:
+    """Remove bytes, or replace them."""
     start = draw(st.integers(0, len(text)))
     end = draw(st.integers(start, min(len(text), start + 40)))
     return text[:start] + draw(st.binary(max_size=4)) + text[end:]
 
 
-def test_good_lines_are_no_errors(config: dict[str, Any]) -> None:
+def test_unaltered_messages_succeed(config: dict[str, Any]) -> None:
     text = "".join(json.dumps(message) + "\n" for message in GOOD)
 
-    assert read_all(text.encode(), config).status == 0
+    assert run_in_process(text.encode(), config).status == 0
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
-@given(text=altered_lines())
-def test_altered_lines_end_in_order(text: bytes, config: dict[str, Any]) -> None:
-    read_all(text, config)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@given(text=altered_messages())
+def test_altered_messages_end_the_run_in_order(
+    text: bytes, config: dict[str, Any]
+) -> None:
+    run_in_process(text, config)
 
 
 @pytest.mark.nightly
 @pytest.mark.timeout(6 * 3600)
 @settings(max_examples=100_000, suppress_health_check=[HealthCheck.too_slow])
-@given(text=altered_lines())
-def test_very_many_altered_lines_end_in_order(
+@given(text=altered_messages())
+def test_many_altered_messages_end_the_run_in_order(
     text: bytes, config: dict[str, Any]
 ) -> None:
-    read_all(text, config)
+    run_in_process(text, config)
 
 
 @pytest.mark.guarantee("invalid-input-writes-nothing")
 @settings(max_examples=60)
 @given(text=st.binary(max_size=300) | st.text(max_size=200).map(str.encode))
-def test_any_bytes_end_in_order(text: bytes, config: dict[str, Any]) -> None:
-    read_all(text, config)
+def test_any_bytes_end_the_run_in_order(text: bytes, config: dict[str, Any]) -> None:
+    run_in_process(text, config)
