@@ -1,28 +1,68 @@
-"""Checks after every process and at the end, against the model."""
+"""Checks after every process and at the end, against the model.
+
+A check that fails raises a ViolationError.
+"""
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
 from .model import apply_records, final_values, if_empty_of, initial_values
 from .population import audience_of
-from .rejected import UNAVOIDABLE_CODES, codes_by_record, unconfirmed
-from .trials import contents
 from .world import ViolationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .entries import Entry, Who
+    from sandbox.bigcommerce.store import Store
+
+    from .entries import CustomerKey, Entry
     from .process import ProcessResult
     from .scenario import Scenario
     from .simulation import Simulation
     from .world import World
 
-    Possible = dict[tuple[Who | None, str], set[str | None]]
+    Possible = dict[tuple[CustomerKey | None, str], set[str | None]]
 
 SECONDS_TO_END = 61  # After a signal: request_timeout_seconds of 60, plus one.
+SUGGESTED_PERCENT = re.compile(r"run once with max_clear_percent (\d+)\.$")
+# BigCommerce left the row out of two 200 responses.
+UNAVOIDABLE_CODES = {"unconfirmed"}
+
+
+def contents(store: Store) -> dict[str, Any]:
+    """Return a copy of the store's content."""
+    names = {number: row["name"] for number, row in store.attributes.items()}
+    return {
+        "customers": {
+            number: dict(store.customers[number]) for number in store.customers
+        },
+        "values": {
+            (number, names[attribute]): row["attribute_value"]
+            for (number, attribute), row in store.values.items()
+        },
+        "attributes": sorted(names.values()),
+    }
+
+
+def codes_by_record(simulation: Simulation) -> dict[int, set[str]]:
+    """Return the reject codes of each record in the rejects."""
+    codes: dict[int, set[str]] = defaultdict(set)
+    for line in simulation.file.lines():
+        if line["type"] == "RECORD":
+            codes[line["record"]["n"]].add(line["reject"]["code"])
+    return codes
+
+
+def unconfirmed(simulation: Simulation) -> set[CustomerKey | None]:
+    """Return the customers with a write that the store did not confirm."""
+    rejected = codes_by_record(simulation)
+    numbers = {n for n, codes in rejected.items() if codes & UNAVOIDABLE_CODES}
+    return {
+        entry.customer for entry in simulation.scenario.entries if entry.n in numbers
+    }
 
 
 def process(ended: ProcessResult, world: World) -> None:
@@ -74,7 +114,7 @@ def end(simulation: Simulation, before: Mapping[str, Any]) -> None:
         if (
             codes - UNAVOIDABLE_CODES
             and not entry.is_bad
-            and not _is_shared(simulation, entry.who)
+            and not _is_shared(simulation, entry.customer)
         ):
             raise ViolationError(f"record {entry.n} is good, and was rejected: {codes}")
     if rejected:
@@ -90,8 +130,38 @@ def end(simulation: Simulation, before: Mapping[str, Any]) -> None:
 def must_reject(entry: Entry, scenario: Scenario) -> bool:
     """Whether a record must be rejected. A later one may replace a taken email."""
     later = scenario.entries[entry.n + 1 :]
-    is_replaced = any("email" in e.record and e.who == entry.claims for e in later)
+    is_replaced = any("email" in e.record and e.customer == entry.claims for e in later)
     return entry.is_bad and not (entry.claims and is_replaced)
+
+
+def dry_run(ended: ProcessResult, simulation: Simulation, before: object) -> None:
+    """Check that a dry run changed nothing."""
+    after = contents(simulation.store), simulation.file.lines()
+    if ended.states or after != before:
+        raise ViolationError("a dry run changed something")
+
+
+def limit(
+    ended: ProcessResult, simulation: Simulation, before: Mapping[str, Any], most: int
+) -> None:
+    """Check that a run with a limit printed no STATE and kept the limit."""
+    if ended.states:
+        raise ViolationError("a run with a limit printed a STATE")
+    changed = _changed(simulation, before, contents(simulation.store))
+    if max(len(changed), ended.changed) > most:
+        raise ViolationError(f"{len(changed)} were changed, with a limit of {most}")
+
+
+def suggested_percent(ended: ProcessResult, percent: int) -> int:
+    """Return the max_clear_percent that an error suggests, else the current one."""
+    for line in ended.errors:
+        if suggested := SUGGESTED_PERCENT.search(line):
+            if int(suggested[1]) <= percent:
+                raise ViolationError(
+                    f"the error suggests {suggested[1]} % after {percent} %"
+                )
+            return int(suggested[1])
+    return percent
 
 
 def _possible(simulation: Simulation, reached: int) -> Possible:
@@ -99,23 +169,26 @@ def _possible(simulation: Simulation, reached: int) -> Possible:
     scenario = simulation.scenario
     if_empty = if_empty_of(scenario.settings)
     members = [e for e in scenario.entries[:reached] if not e.leaves]
-    things = apply_records(members, initial_values(scenario), if_empty)
+    expected = apply_records(members, initial_values(scenario), if_empty)
     possible: Possible = defaultdict(set)
-    for key, value in things.items():
+    for key, value in expected.items():
         possible[key].add(value)
     for entry in scenario.entries:
         is_late = entry.n >= reached or simulation.has_restarted
         for name, value in entry.desired.items():
             if is_late or name in if_empty:
-                possible[entry.who, name] |= {value, things.get((entry.who, name))}
+                possible[entry.customer, name] |= {
+                    value,
+                    expected.get((entry.customer, name)),
+                }
     for key in _clearable(simulation):
         possible[key].add(None)
     return possible
 
 
-def _clearable(simulation: Simulation) -> set[tuple[Who | None, str]]:
+def _clearable(simulation: Simulation) -> set[tuple[CustomerKey | None, str]]:
     left = [entry for entry in simulation.scenario.entries if entry.leaves]
-    exits = {(entry.who, audience_of(entry.stream)) for entry in left}
+    exits = {(entry.customer, audience_of(entry.stream)) for entry in left}
     clears = simulation.scenario.settings["on_exit"] == "clear"
     return {*simulation.leavers, *(exits if clears else ())}
 
@@ -123,21 +196,25 @@ def _clearable(simulation: Simulation) -> set[tuple[Who | None, str]]:
 def _compare(simulation: Simulation, possible: Possible) -> None:
     found = contents(simulation.store)
     uncertain = unconfirmed(simulation)
-    for (who, name), values in possible.items():
-        if _is_shared(simulation, who) or who in uncertain:
+    for (customer, name), values in possible.items():
+        if _is_shared(simulation, customer) or customer in uncertain:
             continue
         if name in simulation.other_apps.dropped_attributes:
             continue
-        value = _lookup(found, who, name)
+        value = _lookup(found, customer, name)
         if value not in {_plain(name, each) for each in values}:
-            raise ViolationError(f"{name} of {who} is {value!r}, not one of {values}")
+            raise ViolationError(
+                f"{name} of {customer} is {value!r}, not one of {values}"
+            )
 
 
-def _lookup(found: Mapping[str, Any], who: Who | None, name: str) -> str | None:
-    number = who
-    if isinstance(who, str):
+def _lookup(
+    found: Mapping[str, Any], customer: CustomerKey | None, name: str
+) -> str | None:
+    number = customer
+    if isinstance(customer, str):
         rows = found["customers"].items()
-        number = next((n for n, row in rows if row["email"].lower() == who), -1)
+        number = next((n for n, row in rows if row["email"].lower() == customer), -1)
     row = found["customers"].get(number, {})
     value = row[name] if name in row else found["values"].get((number, name))
     return _plain(name, value)
@@ -147,9 +224,9 @@ def _plain(name: str, value: str | None) -> str | None:
     return (value.lower() if name == "email" else value) if value else None
 
 
-def _is_shared(simulation: Simulation, who: Who | None) -> bool:
+def _is_shared(simulation: Simulation, customer: CustomerKey | None) -> bool:
     population = simulation.scenario.population
-    return who in population.shared or who in simulation.other_apps.raced
+    return customer in population.shared or customer in simulation.other_apps.raced
 
 
 def _untouched(simulation: Simulation, before: Mapping[str, Any]) -> None:
@@ -158,7 +235,9 @@ def _untouched(simulation: Simulation, before: Mapping[str, Any]) -> None:
     for number in simulation.scenario.population.unrelated:
         if found["customers"].get(number) != before["customers"][number]:
             raise ViolationError(f"customer {number} was changed without a record")
-    asked = {e.who for e in simulation.scenario.entries if isinstance(e.who, str)}
+    asked = {
+        e.customer for e in simulation.scenario.entries if isinstance(e.customer, str)
+    }
     emails = Counter(row["email"].lower() for row in found["customers"].values())
     duplicates = [email for email, count in emails.items() if count > 1]
     grown = found["customers"].keys() - before["customers"].keys()
@@ -181,3 +260,25 @@ def _journal(simulation: Simulation) -> None:
     allowed = 2 + 3 * simulation.starts + journal.total // 20
     if own > allowed and simulation.scenario.options.rate_headers:
         raise ViolationError(f"{own} of {journal.total} calls were over the quota")
+
+
+def _changed(
+    simulation: Simulation, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> set[int]:
+    """Return customers that changed, except those that others may have changed."""
+    others = simulation.other_apps
+    then, now = before["customers"], after["customers"]
+    rows = {
+        number
+        for number in then.keys() | now.keys()
+        if then.get(number) != now.get(number)
+        if number not in now or now[number]["email"] not in others.raced
+    }
+    values = before["values"].items() ^ after["values"].items()
+    owners = {
+        customer
+        for (customer, name), _ in values
+        if name not in others.dropped_attributes
+    }
+    shared = {*simulation.scenario.population.shared}
+    return (rows | owners) - shared - unconfirmed(simulation)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Mapping
 
-Who = int | str  # A customer's id, or the email of one to be created.
+CustomerKey = int | str  # A customer's id, or the email of one to be created.
 ATTRIBUTES = {"tier": "Tier", "score": "Score"}
 FIELDS = ("company", "phone", "first_name", "last_name")
 NEVER_EMPTY = ("first_name", "last_name")
@@ -28,7 +28,7 @@ class Entry:
         n: its index.
         stream: its stream.
         record: the record that the tap sends.
-        who: the customer to write; None if there is none.
+        customer: the customer to write; None if there is none.
         desired: values by field or attribute; None deletes a value.
         leaves: whether it reports an exit.
         is_bad: whether it must be rejected.
@@ -38,7 +38,7 @@ class Entry:
     n: int
     stream: str
     record: dict[str, Any]
-    who: Who | None = None
+    customer: CustomerKey | None = None
     desired: dict[str, str | None] = field(default_factory=dict)
     leaves: bool = False
     is_bad: bool = False
@@ -110,8 +110,8 @@ class Writer:
         creates = self._settings["on_missing_id"] == "create"
         if "email" not in self._standard:
             return self._entry(n, None, record, None, {}, is_bad=creates)
-        who = email if creates else None
-        return self._entry(n, None, record, who, desired if creates else {})
+        customer = email if creates else None
+        return self._entry(n, None, record, customer, desired if creates else {})
 
     def _exit(self, n: int) -> Entry:
         number = self._rng.choice([*self._population.customers, 9003])
@@ -121,7 +121,7 @@ class Writer:
             n=n,
             stream=stream,
             record={"id": number, "n": n, **record},
-            who=number,
+            customer=number,
             leaves=True,
         )
 
@@ -203,19 +203,19 @@ class Writer:
         n: int,
         shown: object,
         record: dict[str, Any],
-        who: Who | None,
+        customer: CustomerKey | None,
         desired: dict[str, str | None],
         *,
         is_bad: bool = False,
         stream: str | None = None,
     ) -> Entry:
-        stream = stream or (stream_of(who) if isinstance(who, int) else "vip")
-        slug = {audience_of(stream): stream} if who is not None else {}
+        stream = stream or (stream_of(customer) if isinstance(customer, int) else "vip")
+        slug = {audience_of(stream): stream} if customer is not None else {}
         return Entry(
             n=n,
             stream=stream,
             record={"id": shown, "n": n, **record},
-            who=who,
+            customer=customer,
             desired={**desired, **slug},
             is_bad=is_bad,
         )

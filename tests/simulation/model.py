@@ -10,49 +10,51 @@ from .population import STREAMS, audience_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from .entries import Entry, Who
+    from .entries import CustomerKey, Entry
     from .scenario import Scenario
 
-    Things = dict[tuple[Who | None, str], str | None]
+    StoredValues = dict[tuple[CustomerKey | None, str], str | None]
 
 ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 
 
 def apply_records(
-    entries: Iterable[Entry], things: Things, if_empty: set[str]
-) -> Things:
+    entries: Iterable[Entry], values: StoredValues, if_empty: set[str]
+) -> StoredValues:
     """Apply records to stored values."""
     for entry in entries:
         for name, value in entry.desired.items():
-            if name not in if_empty or (value and not things.get((entry.who, name))):
-                things[entry.who, name] = value
-    return things
+            if name not in if_empty or (
+                value and not values.get((entry.customer, name))
+            ):
+                values[entry.customer, name] = value
+    return values
 
 
-def initial_values(scenario: Scenario) -> Things:
+def initial_values(scenario: Scenario) -> StoredValues:
     """Return the values at the start."""
     population = scenario.population
-    things: Things = {
+    values: StoredValues = {
         (number, name): value or None
         for number, row in population.fields.items()
         for name, value in row.items()
     }
-    return things | dict(population.values)
+    return values | dict(population.values)
 
 
-def final_values(scenario: Scenario) -> Things:
+def final_values(scenario: Scenario) -> StoredValues:
     """Return the values at the end."""
-    things = initial_values(scenario)
+    values = initial_values(scenario)
     for entry in scenario.entries:
         name = audience_of(entry.stream)
         if entry.leaves and scenario.settings["on_exit"] == "clear":
-            if things.get((entry.who, name)) == entry.stream:
-                things[entry.who, name] = None
+            if values.get((entry.customer, name)) == entry.stream:
+                values[entry.customer, name] = None
         else:
-            apply_records([entry], things, if_empty_of(scenario.settings))
+            apply_records([entry], values, if_empty_of(scenario.settings))
     for number, name in leavers(scenario):
-        things[number, name] = None
-    return things
+        values[number, name] = None
+    return values
 
 
 def leavers(scenario: Scenario) -> set[tuple[int, str]]:
@@ -60,7 +62,9 @@ def leavers(scenario: Scenario) -> set[tuple[int, str]]:
     if not scenario.versions or scenario.settings["on_exit"] == "keep":
         return set()
     entries = scenario.entries
-    seen = {(who, e.stream) for e in entries for who in (e.who, *_named(e))}
+    seen = {
+        (customer, e.stream) for e in entries for customer in (e.customer, *_named(e))
+    }
     incomplete = _incomplete(entries)
     return {
         (number, name)

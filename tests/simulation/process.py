@@ -1,4 +1,7 @@
-"""Runs one process of the target until it ends or is killed."""
+"""Runs one process of the target, with its input, files and waits in memory.
+
+A process ends by itself, by a signal, or is killed.
+"""
 
 from __future__ import annotations
 
@@ -6,28 +9,32 @@ import contextlib
 import io
 import json
 import logging
+import os
 import signal
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from typing_extensions import override
 
+from singer_kit.errors import ShutdownRequestedError
+from singer_kit.shutdown import ShutdownSignal
+from target_bigcommerce.files import LineFile
 from target_bigcommerce.run import build_run
 from target_bigcommerce.target import TargetBigCommerce
 
-from .memory_file import WatchedFile
-from .pipe import Pipe, VirtualShutdown
-from .virtual_threads import VirtualThreadPool
+from .scheduler import VirtualThreadPool
 from .world import DeadError, ViolationError
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Iterator, Mapping
 
-    from .memory_file import MemoryFile
     from .wire import Wire
     from .world import World
 
+MAX_CHUNK_BYTES = 3000
+SILENCES = (0.0, 0.0, 0.0, 0.05, 1.0, 20.0, 90.0)
 LOGGERS = [
     logging.getLogger(name)
     for name in ("target-bigcommerce", "singer_sdk", "singer_sdk.metrics")
@@ -53,6 +60,123 @@ class ProcessResult:
     with_outcome: int
     changed: int
     errors: list[str]
+
+
+class MemoryFile:
+    """A file in memory that has a path."""
+
+    def __init__(self) -> None:
+        self._descriptor = os.memfd_create("rejects")
+        self._kept = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._descriptor)
+
+    @property
+    def path(self) -> str:
+        """The path under which it can be opened."""
+        return f"/proc/self/fd/{self._descriptor}"
+
+    def keep(self) -> None:
+        """Protect the current content from a power failure, as fsync does."""
+        self._kept = os.fstat(self._descriptor).st_size
+
+    def lose(self, rng: random.Random) -> None:
+        """Lose part of the unprotected content, as in a power failure."""
+        size = os.fstat(self._descriptor).st_size
+        os.ftruncate(self._descriptor, rng.randint(self._kept, size))
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Read all complete lines."""
+        size = os.fstat(self._descriptor).st_size
+        whole = os.pread(self._descriptor, size, 0).rpartition(b"\n")[0]
+        return [json.loads(line) for line in whole.splitlines()]
+
+
+class WatchedFile(LineFile):
+    """The target's file of lines; marks the content as safe when it is synced."""
+
+    def __init__(self, path: str, setting: str, *, memory: MemoryFile) -> None:
+        super().__init__(path, setting)
+        self._memory = memory
+
+    @override
+    def sync(self) -> None:
+        super().sync()
+        self._memory.keep()
+
+
+class Pipe:
+    """The input pipe; the target reads from it."""
+
+    def __init__(self, world: World, text: bytes) -> None:
+        self._world = world
+        self._left = text
+        self._reader, self._writer = os.pipe()
+        self.silence = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._reader)
+        self._end()
+
+    def fileno(self) -> int:
+        """The descriptor of the reading end."""
+        return self._reader
+
+    def deliver(self) -> None:
+        """Write the next chunk, or close the pipe at the end."""
+        length = self._world.rng.randint(1, MAX_CHUNK_BYTES)
+        piece, self._left = self._left[:length], self._left[length:]
+        self.silence = self._world.rng.choice(SILENCES)
+        if piece:
+            os.write(self._writer, piece)
+        else:
+            self._end()
+
+    def _end(self) -> None:
+        if self._writer >= 0:
+            os.close(self._writer)
+            self._writer = -1
+
+
+class VirtualShutdown(ShutdownSignal):
+    """A shutdown signal that waits in virtual time."""
+
+    def __init__(self, world: World, pipe: Pipe) -> None:
+        super().__init__()
+        self._world = world
+        self._pipe = pipe
+
+    @override
+    def wait_for(self, descriptor: int | None, seconds: float | None = None) -> bool:
+        if self._world.scheduler.current.is_in_call:
+            self._world.violate("a call starts inside a call of the same thread")
+        is_readable = False
+        if not self.is_set and descriptor is None:
+            self._world.sleep(seconds or 0.0)
+        elif not self.is_set:
+            is_readable = self._wait_for_input(seconds)
+        if self.is_set:
+            raise ShutdownRequestedError("Stopped by a signal.")
+        return is_readable
+
+    def _wait_for_input(self, seconds: float | None) -> bool:
+        silence = self._pipe.silence
+        if seconds is not None and seconds < silence:
+            self._pipe.silence -= seconds
+            self._world.sleep(seconds)
+            return False
+        self._world.sleep(silence)
+        self._pipe.silence = 0.0
+        if not self.is_set:
+            self._pipe.deliver()
+        return True
 
 
 class Printed(io.StringIO):

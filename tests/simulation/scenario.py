@@ -1,24 +1,30 @@
-"""Draws a scenario from a seed: store, settings, records, faults, interventions."""
+"""Draws a scenario from a seed, and the messages that the tap sends in it.
+
+A scenario has a store, settings, records, faults and interventions.
+"""
 
 from __future__ import annotations
 
+import json
 import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from sandbox import Options
 
-from .entries import Entry, Writer
-from .population import MANY, Population, draw_population
+from .entries import FIELDS, Entry, Writer
+from .population import MANY, STREAMS, Population, draw_population
 from .world import Interruption
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from .world import What
 
 Try = Literal["dry run", "limit"]
+Message = dict[str, Any]
 
+ID_TYPES = ["integer", "string", "boolean", "number", "null"]
 FAULTS = (
     *("429", "429_bare", "429_retry_after", "423"),
     *("500", "502", "503", "504", "500_after", "502_after", "503_after", "504_after"),
@@ -189,3 +195,45 @@ def _tries(rng: random.Random) -> dict[int, Try]:
 
 def _some(rng: random.Random, many: int, share: float) -> frozenset[int]:
     return frozenset(n for n in range(many) if rng.random() < share)
+
+
+# Messages.
+
+
+def to_input(scenario: Scenario, begun: int, *, version: int) -> bytes:
+    """Return the input of a process that resumes after `begun` records."""
+    messages = _messages(scenario, begun, version)
+    return b"".join(json.dumps(message).encode() + b"\n" for message in messages)
+
+
+def _messages(scenario: Scenario, begun: int, version: int) -> Iterator[Message]:
+    yield from map(_schema, STREAMS)
+    # The version of a resumed scan is never activated.
+    activates = scenario.versions and not begun
+    if activates and scenario.stock_order:
+        yield from (_activation(stream, version) for stream in STREAMS)
+    for entry in scenario.entries[begun:]:
+        record = {"type": "RECORD", "stream": entry.stream, "record": entry.record}
+        yield {**record, "version": version} if scenario.versions else record
+        if entry.n in scenario.schema_after:
+            yield _schema(entry.stream, more=f"more{entry.n}")
+        if entry.n in scenario.state_after:
+            yield {"type": "STATE", "value": {"n": entry.n + 1}}
+    if activates:
+        yield from (_activation(stream, version) for stream in STREAMS)
+
+
+def _activation(stream: str, version: int) -> Message:
+    return {"type": "ACTIVATE_VERSION", "stream": stream, "version": version}
+
+
+def _schema(stream: str, more: str = "more") -> Message:
+    names = ("email", *FIELDS, "tier", "score", more)
+    properties: Message = {name: {"type": ["string", "null"]} for name in names}
+    properties |= {"id": {"type": ID_TYPES}, "n": {"type": "integer"}}
+    return {
+        "type": "SCHEMA",
+        "stream": stream,
+        "schema": {"type": "object", "properties": properties},
+        "key_properties": ["n"],
+    }

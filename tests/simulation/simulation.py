@@ -10,15 +10,12 @@ from sandbox.bigcommerce.store import Store
 from sandbox.faults import Faults
 from sandbox.journal import Journal
 
-from . import checks, trials
-from .memory_file import MemoryFile
+from . import checks
 from .model import leavers
 from .monitor import StoreMonitor
-from .other_apps import OtherApps
-from .population import TYPES, audience_of
-from .process import run_process
-from .scenario import draw
-from .tap import sent
+from .population import TYPES, OtherApps, audience_of
+from .process import MemoryFile, run_process
+from .scenario import draw, to_input
 from .wire import Wire
 from .world import ViolationError, World
 
@@ -67,7 +64,7 @@ class Simulation:
         self.wire = Wire(self._world, self.store, self._monitor, width)
         self.leavers = leavers(self.scenario)
         exits = [entry for entry in self.scenario.entries if entry.leaves]
-        self._exits = {(entry.who, audience_of(entry.stream)) for entry in exits}
+        self._exits = {(entry.customer, audience_of(entry.stream)) for entry in exits}
         self._most_cleared: int = self.scenario.settings["max_clear_percent"]
         self._may_clear_exits = True
         self._state = 0
@@ -77,7 +74,7 @@ class Simulation:
 
     def run(self) -> None:
         """Run processes until the input is processed, then check the store."""
-        before = trials.contents(self.store)
+        before = checks.contents(self.store)
         self._world.interventions = [
             (step, partial(self.other_apps.act, what))
             for step, what in self.scenario.interventions
@@ -93,15 +90,15 @@ class Simulation:
         self._world.begin(None)
         if kind == "dry run":
             interventions, self._world.interventions = self._world.interventions, []
-            left = trials.contents(self.store), self.file.lines()
+            left = checks.contents(self.store), self.file.lines()
             ended = self._process(self._state, dry_run=True)
-            trials.dry_run(ended, self, left)
+            checks.dry_run(ended, self, left)
             self._world.interventions = interventions
         elif kind == "limit":
             limit = self._world.rng.randint(1, 8)
-            before = trials.contents(self.store)
+            before = checks.contents(self.store)
             ended = self._process(self._state, limit=limit)
-            trials.limit(ended, self, before, limit)
+            checks.limit(ended, self, before, limit)
             checks.process(ended, self._world)
             checks.covered(self, self._state)
 
@@ -113,7 +110,7 @@ class Simulation:
         self._set_interruption()
         begun = self._state
         ended = self._process(begun)
-        self._most_cleared = trials.suggested_percent(ended, self._most_cleared)
+        self._most_cleared = checks.suggested_percent(ended, self._most_cleared)
         for state in ended.states:
             self._state = checks.read_state(state, self._state)
         checks.process(ended, self._world)
@@ -142,7 +139,7 @@ class Simulation:
         self._may_clear_exits = "limit" not in settings
         self._monitor.begin(self._most_cleared)
         config = {**self._config(), **settings}
-        text = sent(self.scenario, begun, version=self.starts + 1)
+        text = to_input(self.scenario, begun, version=self.starts + 1)
         interruption = self._world.interruption
         ended = run_process(self._world, self.wire, self.file, config=config, text=text)
         if interruption and interruption.what == "power" and self._world.is_dead:

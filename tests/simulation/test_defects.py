@@ -7,10 +7,10 @@ import pytest
 from simulation.defects import DEFECTS
 from simulation.simulation import simulate
 
-ENOUGH = 1000
+SEEDS = range(1000)  # Enough to find each defect.
 
 
-def _simulate_all(seeds: range) -> None:
+def simulate_all(seeds: range) -> None:
     for seed in seeds:
         simulate(seed)
 
@@ -26,6 +26,6 @@ def _simulate_all(seeds: range) -> None:
         ("the signal handler of the stock SDK", "a call starts|after signal"),
     ],
 )
-def test_the_simulation_catches(defect: str, words: str) -> None:
+def test_planted_defect_is_found(defect: str, words: str) -> None:
     with DEFECTS[defect](), pytest.raises(AssertionError, match=words):
-        _simulate_all(range(ENOUGH))
+        simulate_all(SEEDS)

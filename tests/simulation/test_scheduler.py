@@ -1,0 +1,33 @@
+"""The simulated threads overlap, and a seed decides everything."""
+
+from __future__ import annotations
+
+from itertools import count, islice
+
+import pytest
+
+from simulation.process import MemoryFile
+from simulation.scenario import draw
+from simulation.simulation import Simulation, simulate
+
+
+def most_at_once(seed: int) -> int:
+    """Simulate a seed; return the maximum number of concurrent calls."""
+    with MemoryFile() as file:
+        simulation = Simulation(seed, file)
+        simulation.run()
+    return simulation.wire.most_at_once
+
+
+@pytest.mark.parametrize("width", [1, 2, 3])
+def test_max_in_flight_is_reached_and_kept(width: int) -> None:
+    drawn = (seed for seed in count() if draw(seed).settings["max_in_flight"] == width)
+
+    assert max(most_at_once(seed) for seed in islice(drawn, 10)) == width
+
+
+def test_seed_always_makes_the_same_calls(seeds: range) -> None:
+    first, second = simulate(seeds[0]), simulate(seeds[0])
+
+    assert first == second
+    assert first
