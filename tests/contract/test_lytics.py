@@ -1,4 +1,4 @@
-"""The sandbox's Lytics account against the forms that Lytics' documents describe."""
+"""The sandbox's Lytics account against the responses that Lytics documents."""
 
 from __future__ import annotations
 
@@ -147,42 +147,42 @@ def ask(box: Sandbox) -> Iterator[Ask]:
         (f"/api/segment/{VIP}/scan", rows_of(_modified=TIMESTAMP, _created=TIMESTAMP)),
     ],
 )
-def test_an_answer_has_the_described_form(
+def test_response_has_the_documented_form(
     ask: Ask, path: str, content: dict[str, Any]
 ) -> None:
-    answer = ask(path)
+    response = ask(path)
 
     envelope = row_of(
         status={"const": 200}, message=TEXT, request_id=TEXT, data=content
     )
-    jsonschema.validate(answer.json(), envelope)
-    assert answer.headers["Date"].endswith("GMT")
+    jsonschema.validate(response.json(), envelope)
+    assert response.headers["Date"].endswith("GMT")
 
 
 @pytest.mark.parametrize(
     ("status", "path", "more"),
     [
         (401, "/v2/segment", {"headers": {"Authorization": "wrong"}}),
-        (404, "/v2/segment/unheard_of", {}),
-        (404, "/api/segment/unheard_of/scan", {}),
+        (404, "/v2/segment/unknown", {}),
+        (404, "/api/segment/unknown/scan", {}),
         (404, "/api/elsewhere", {}),
         (400, "/api/segment/scan", {"params": {"segments": "FILTER ("}}),
         (400, f"/api/segment/{VIP}/scan?start=what", {}),
         (400, "/api/segment/scan", {"method": "POST", "data": "FILTER *"}),
     ],
 )
-def test_an_error_has_the_described_form(
+def test_error_has_the_documented_form(
     ask: Ask, status: int, path: str, more: dict[str, Any]
 ) -> None:
-    answer = ask(path, **more)
+    response = ask(path, **more)
 
-    assert answer.status_code == status
-    assert answer.json().keys() == {"data", "message", "status"}
-    assert answer.json()["data"] is None
-    assert answer.json()["status"] == status
+    assert response.status_code == status
+    assert response.json().keys() == {"data", "message", "status"}
+    assert response.json()["data"] is None
+    assert response.json()["status"] == status
 
 
-def test_every_value_has_the_form_of_its_type(ask: Ask) -> None:
+def test_value_has_the_form_of_its_type(ask: Ask) -> None:
     columns = ask("/api/schema/user").json()["data"]["columns"]
 
     members = ask(f"/api/segment/{VIP}/scan?limit=100").json()["data"]
@@ -195,7 +195,7 @@ def test_every_value_has_the_form_of_its_type(ask: Ask) -> None:
             forms[name].validate(member[name])
 
 
-def test_each_type_is_borne_by_somebody(ask: Ask) -> None:
+def test_every_field_has_a_value_in_some_member(ask: Ask) -> None:
     columns = ask("/api/schema/user").json()["data"]["columns"]
 
     members = ask(f"/api/segment/{VIP}/scan?limit=100").json()["data"]
@@ -206,7 +206,7 @@ def test_each_type_is_borne_by_somebody(ask: Ask) -> None:
 @pytest.mark.parametrize(
     ("query", "number"), [("", 20), ("limit=7", 7), ("limit=5000", 100), ("limit=0", 1)]
 )
-def test_a_page_holds_what_was_asked_for_but_100_at_most(
+def test_page_has_the_requested_size_up_to_100(
     ask: Ask, query: str, number: int
 ) -> None:
     page = ask(f"/api/segment/{VIP}/scan?{query}").json()
@@ -216,7 +216,7 @@ def test_a_page_holds_what_was_asked_for_but_100_at_most(
     assert page["_next"]
 
 
-def test_a_scan_ends_with_an_empty_token(ask: Ask) -> None:
+def test_scan_ends_with_an_empty_token(ask: Ask) -> None:
     seen: list[str] = []
     token = ""
 
@@ -243,13 +243,13 @@ def test_a_scan_ends_with_an_empty_token(ask: Ask) -> None:
     ],
     ids=["saved", "posted", "queried"],
 )
-def test_only_the_fields_asked_for_are_answered(ask: Ask, more: dict[str, Any]) -> None:
+def test_only_requested_fields_are_returned(ask: Ask, more: dict[str, Any]) -> None:
     page = ask(params={"fields": "email,_modified"}, **more).json()
 
     assert all(member.keys() == {"email", "_modified"} for member in page["data"])
 
 
-def test_an_audience_is_found_by_its_id_as_well(ask: Ask) -> None:
+def test_audience_is_found_by_its_id(ask: Ask) -> None:
     number = ask(f"/v2/segment/{VIP}").json()["data"]["id"]
 
     found = ask(f"/v2/segment/{number}").json()["data"]
