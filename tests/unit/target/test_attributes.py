@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.customers import VIP, Record, leaver, member, put_customers
+from singer_kit.errors import PluginError
+from support.customers import TIER, VIP, Record, leaver, member, put_customers
 from support.target_job import MakeJob, clearing_job
 from target_bigcommerce.api.models import AttributeDefinition
 from target_bigcommerce.api.writes import MAX_ATTRIBUTES
@@ -16,6 +17,11 @@ from target_bigcommerce.plan import Definitions
 
 if TYPE_CHECKING:
     from sandbox import Sandbox
+    from support.store import MakeBox
+
+POINTS = {"from": "points", "to": "Points"}
+MEMBER = {"id": 17, "tier": "gold", "points": "9"}
+MAPPING = {"map_standard_fields": [], "map_custom_attributes": [TIER, POINTS]}
 
 
 class FakeStore:
@@ -159,3 +165,31 @@ def test_derived_attribute_cannot_be_mapped(box: Sandbox, make_job: MakeJob) -> 
 
     with pytest.raises(InputError, match="so both would write it"):
         job.write(member(1))
+
+
+def test_store_without_room_for_attributes_ends_the_run(
+    make_box: MakeBox, make_job: MakeJob
+) -> None:
+    box = make_box(max_attributes=2)
+    put_customers(box, 17)
+    job = make_job(box, **MAPPING)
+
+    with pytest.raises(PluginError, match="The store has 2 attributes"):
+        job.write(MEMBER)
+
+    assert job.values() == {}
+    assert not any(job.run.stats.outcomes.values())
+
+
+def test_definitions_are_sent_one_by_one_if_needed(
+    make_box: MakeBox, make_job: MakeJob
+) -> None:
+    box = make_box(attribute_rows_per_call=1)
+    put_customers(box, 17)
+    job = make_job(box, **MAPPING)
+
+    outcomes = job.write(MEMBER)
+
+    assert outcomes == {"updated": 1}
+    assert (job.values("Tier"), job.values("Points")) == ({17: "gold"}, {17: "9"})
+    assert job.values() == {17: VIP}
