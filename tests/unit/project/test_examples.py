@@ -1,4 +1,4 @@
-"""The documents' examples work, and what they name is there."""
+"""Examples in the documents work, and the things they name exist."""
 
 from __future__ import annotations
 
@@ -63,13 +63,13 @@ def with_defaults(config: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "document", [README, TARGET_README], ids=lambda path: path.parent.name
 )
-def test_an_example_of_a_mapping_is_one_that_the_target_takes(document: Path) -> None:
+def test_mapping_example_is_valid(document: Path) -> None:
     config = with_defaults(mapping_in(document))
 
     assert not validate(config)
 
 
-def test_the_readmes_example_of_a_member_becomes_what_it_says() -> None:
+def test_readme_member_becomes_the_customer_shown() -> None:
     settings = Settings.from_config(with_defaults(mapping_in(README)))
     member = {
         "bigcommerce_customer_id": "1042",
@@ -86,13 +86,13 @@ def test_the_readmes_example_of_a_member_becomes_what_it_says() -> None:
     assert settings.audience_attribute_of("vip_customers") == "Lytics audience"
 
 
-def test_every_key_of_a_mapping_entry_is_described() -> None:
+def test_every_mapping_key_is_described() -> None:
     assert (
         named_in(TARGET_README, "## The mapping") >= ENTRY_KEYS["map_custom_attributes"]
     )
 
 
-def test_every_key_of_the_summary_and_every_outcome_is_described() -> None:
+def test_every_summary_key_and_outcome_is_described() -> None:
     summary = RunStats().to_summary(
         waited_seconds=0, attributes_created=[], dry_run=False, exit_status=0
     )
@@ -103,7 +103,7 @@ def test_every_key_of_the_summary_and_every_outcome_is_described() -> None:
 @pytest.mark.parametrize(
     "document", DOCUMENTS, ids=lambda path: path.parent.name + path.name
 )
-def test_every_link_leads_somewhere(document: Path) -> None:
+def test_every_link_has_a_target(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
     headings = {
         re.sub(r"[^\w -]", "", line.lstrip("# ")).strip().lower().replace(" ", "-")
@@ -120,7 +120,7 @@ def test_every_link_leads_somewhere(document: Path) -> None:
 @pytest.mark.parametrize(
     "document", DOCUMENTS, ids=lambda path: path.parent.name + path.name
 )
-def test_every_make_target_that_is_named_exists(document: Path) -> None:
+def test_every_make_target_named_exists(document: Path) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
     text = document.read_text(encoding="utf-8")
@@ -130,7 +130,7 @@ def test_every_make_target_that_is_named_exists(document: Path) -> None:
     assert named <= targets
 
 
-def test_the_form_of_the_hosted_job_maps_to_settings_that_are_declared() -> None:
+def test_hosted_job_form_maps_to_declared_settings() -> None:
     text = README.read_text(encoding="utf-8")
     _, _, table = text.partition("| Hosted job | Here |\n")
     table, _, _ = table.partition("\n\n")
@@ -144,7 +144,7 @@ def test_the_form_of_the_hosted_job_maps_to_settings_that_are_declared() -> None
     assert named <= declared | jobs
 
 
-def test_the_environment_of_the_example_is_made_of_declared_settings() -> None:
+def test_env_example_names_declared_settings() -> None:
     text = (ROOT / ".env.example").read_text(encoding="utf-8")
     declared = {
         f"{plugin}_{each.name}".upper().replace("-", "_")
@@ -159,7 +159,7 @@ def test_the_environment_of_the_example_is_made_of_declared_settings() -> None:
 
 
 @pytest.mark.parametrize("plugin", PLUGINS)
-def test_meltano_knows_every_setting_by_name_kind_and_secrecy(plugin: str) -> None:
+def test_meltano_declares_every_setting(plugin: str) -> None:
     plugins = declared_project()["plugins"]
     [row] = [
         each
@@ -180,7 +180,7 @@ def test_meltano_knows_every_setting_by_name_kind_and_secrecy(plugin: str) -> No
 
 
 @pytest.mark.parametrize("plugin", PLUGINS)
-def test_meltano_knows_the_capabilities_that_the_plugin_has(plugin: str) -> None:
+def test_meltano_declares_the_plugin_capabilities(plugin: str) -> None:
     plugins = declared_project()["plugins"]
     [row] = [
         each
