@@ -219,3 +219,7 @@ def test_email_is_kept_when_a_record_lacks_it() -> None:
     other = DesiredCustomer(customer_id=CUSTOMER)
 
     assert merge(one, other).email == merge(other, one).email == "ada@example.com"
+
+
+def test_exit_keeps_the_value_of_another_audience() -> None:
+    assert write_values(EXIT, {1: "another_audience"}) == {1: "another_audience"}
