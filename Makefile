@@ -9,7 +9,7 @@ PUBLISHED := singer-kit tap-lytics target-bigcommerce
 PACKAGES := sandbox $(PUBLISHED)
 # Third-party plugins that the end-to-end tests run. Each has its own
 # environment, because their dependencies conflict.
-FOREIGN := tap-jsonl target-jsonl targets
+THIRD_PARTY := tap-jsonl target-jsonl targets
 SOURCES := $(PACKAGES) tests bench docs
 # The files with blocks that `make generate` writes.
 GENERATED := meltano.yml tap-lytics/README.md target-bigcommerce/README.md
@@ -39,7 +39,7 @@ $(READY): requirements.txt $(PACKAGES:%=%/pyproject.toml)
 demo: $(READY) ## Run the main job three times against the sandbox and show the store.
 	@$(BIN)/python -m sandbox.demo
 
-.venv/foreign/%/.ready: tests/e2e/foreign/%.txt | $(READY)
+.venv/third_party/%/.ready: tests/e2e/third_party/%.txt | $(READY)
 	@echo "Installing third-party plugins for the tests: $* …"
 	@$(BIN)/python -m venv --clear $(@D)
 	@$(@D)/bin/pip install --quiet --require-hashes --requirement $<
@@ -47,10 +47,10 @@ demo: $(READY) ## Run the main job three times against the sandbox and show the 
 
 # By file, because the tests of a file share sandboxes and runs; the slow
 # end-to-end files start first.
-test: $(READY) $(FOREIGN:%=.venv/foreign/%/.ready) ## Run the tests.
+test: $(READY) $(THIRD_PARTY:%=.venv/third_party/%/.ready) ## Run the tests.
 	@$(BIN)/python -m pytest --quiet --numprocesses auto --dist loadfile --no-loadscope-reorder
 
-nightly: $(READY) $(FOREIGN:%=.venv/foreign/%/.ready) ## Run the tests, including the long ones, with random examples.
+nightly: $(READY) $(THIRD_PARTY:%=.venv/third_party/%/.ready) ## Run the tests, including the long ones, with random examples.
 	@HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest --quiet --numprocesses auto \
 		--dist loadfile --no-loadscope-reorder --timeout 7200 -m "not dist"
 
@@ -107,9 +107,9 @@ lock: $(READY) ## Compile the pinned and hashed requirements.
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header --no-annotate --quiet \
 		$(PACKAGES:%=--no-emit-package %) --output-file requirements.txt
-	@for name in $(FOREIGN); do $(BIN)/uv pip compile tests/e2e/foreign/$$name.in --universal \
+	@for name in $(THIRD_PARTY); do $(BIN)/uv pip compile tests/e2e/third_party/$$name.in --universal \
 		--python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		--no-annotate --quiet --output-file tests/e2e/foreign/$$name.txt; done
+		--no-annotate --quiet --output-file tests/e2e/third_party/$$name.txt; done
 
 clean: ## Remove everything that the other targets created.
 	@rm -rf .venv .meltano dist .pytest_cache .mypy_cache .ruff_cache .hypothesis output

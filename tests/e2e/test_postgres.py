@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from sandbox import Sandbox
 
-TARGET = ROOT / ".venv" / "foreign" / "targets" / "bin" / "target-postgres"
+TARGET = ROOT / ".venv" / "third_party" / "targets" / "bin" / "target-postgres"
 STREAM = "vip_customers"
 USER = "postgres"
 

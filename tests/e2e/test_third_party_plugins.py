@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
     from sandbox import Sandbox
 
-FOREIGN = ROOT / ".venv" / "foreign"
+THIRD_PARTY = ROOT / ".venv" / "third_party"
 
 
 def third_party(environment: str, executable: str) -> str:
-    path = FOREIGN / environment / "bin" / executable
+    path = THIRD_PARTY / environment / "bin" / executable
     if not path.exists():
         pytest.skip(f"{executable} is not installed; `make test` installs it")
     return str(path)

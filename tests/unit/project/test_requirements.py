@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-PINNED = [ROOT / "requirements.txt", *(ROOT / "tests/e2e/foreign").glob("*.txt")]
+PINNED = [ROOT / "requirements.txt", *(ROOT / "tests/e2e/third_party").glob("*.txt")]
 PROJECTS = [ROOT / "pyproject.toml", *ROOT.glob("*/pyproject.toml")]
 PIN = re.compile(
     r"[a-z0-9-]+==[0-9][^\s*]*"  # One version,
