@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from dataclasses import fields
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from support.target_settings import (
     PROPERTIES,
@@ -192,29 +189,6 @@ def test_every_invalid_setting_has_a_line() -> None:
 
     names = ["batch_size_rows", "map_standard_fields", "on_exit"]
     assert [line.split()[0] for line in sorted(lines)] == names
-
-
-SECRET = "s3cr3t m4rk"
-VALUES = st.recursive(
-    st.just(SECRET) | st.booleans() | st.integers() | st.none() | st.text(max_size=3),
-    lambda inner: (
-        st.lists(inner, max_size=2)
-        | st.dictionaries(st.just("from"), inner, max_size=1)
-    ),
-    max_leaves=4,
-)
-
-
-@pytest.mark.guarantee("no-token-leaks")
-@given(changed=st.dictionaries(st.sampled_from(sorted(PROPERTIES)), VALUES, min_size=1))
-def test_any_configuration_is_typed_or_refused_unquoted(changed: Config) -> None:
-    given_config = config(**deepcopy(changed))
-
-    lines = validate(given_config)
-
-    assert not any(SECRET in line or "\n" in line for line in lines)
-    if not lines:
-        Settings.from_config(given_config)
 
 
 # Environment.
