@@ -121,7 +121,7 @@ def _observe(
     with tempfile.TemporaryDirectory() as folder:
         stage = Stage.open(plugins, box, Path(folder), shared)
         try:
-            scenario.play(stage)
+            scenario.run(stage)
         except Exception as error:
             raise RuntimeError(f"{scenario.title} failed") from error
     seconds = time.monotonic() - began

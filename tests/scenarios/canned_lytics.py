@@ -26,27 +26,27 @@ class Canned:
 
     Args:
         kind: `audience`, `audiences`, `schema` or `scan`.
-        answers: responses, used in turn; a body of `=` means the real body.
+        responses: used in turn; a body of `=` means the real body.
         first: number of real responses before them.
         times: number of responses replaced.
     """
 
     kind: str
-    answers: tuple[bytes, ...]
+    responses: tuple[bytes, ...]
     first: int = 0
     times: int = FOREVER
 
     @classmethod
     def read(cls, content: bytes, *, kind: str, first: int, times: int) -> Canned:
         """Parse the responses of a corpus case."""
-        answers = tuple(content.removesuffix(b"\n").split(RESPONSE_SEPARATOR))
-        return cls(kind=kind, answers=answers, first=first, times=times)
+        responses = tuple(content.removesuffix(b"\n").split(RESPONSE_SEPARATOR))
+        return cls(kind=kind, responses=responses, first=first, times=times)
 
     def instead_of(self, number: int, body: bytes) -> bytes | None:
         """Return the replacement for the n-th response of its kind, if any."""
         if not self.first <= number < self.first + self.times:
             return None
-        text = self.answers[(number - self.first) % len(self.answers)]
+        text = self.responses[(number - self.first) % len(self.responses)]
         head, _, given = text.partition(b"\n\n")
         sent = body if given == b"=" else given
         lines = [*head.split(b"\n"), b"Connection: close"]
@@ -83,7 +83,7 @@ class CannedLytics(ThreadingHTTPServer):
     def handle_error(self, *_: Any) -> None:
         """Ignore errors: the tap may close the connection."""
 
-    def answer(
+    def respond(
         self, method: str, path: str, headers: dict[str, str], body: bytes
     ) -> tuple[bytes, bool]:
         """Return the response, and whether the connection stays open."""
@@ -123,16 +123,16 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 5
 
-    def _answer(self) -> None:
+    def _respond(self) -> None:
         assert isinstance(self.server, CannedLytics)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        answer, keeps_open = self.server.answer(
+        response, keeps_open = self.server.respond(
             self.command, self.path, dict(self.headers), body
         )
         self.close_connection = not keeps_open
-        self.wfile.write(answer)
+        self.wfile.write(response)
 
-    do_GET = do_POST = _answer  # noqa: N815 - http.server's
+    do_GET = do_POST = _respond  # noqa: N815 - http.server's
 
     @override
     def log_message(self, *_: object) -> None:

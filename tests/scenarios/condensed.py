@@ -53,10 +53,13 @@ def _messages(lines: list[str]) -> list[str]:
 
 def _states(lines: list[str]) -> list[str]:
     """Keep the hash of every state, and the content of the last."""
-    return [" ".join(digest(line, 4) for line in lines), _brief(_said(lines[-1]), 400)]
+    return [
+        " ".join(digest(line, 4) for line in lines),
+        _brief(_without_nulls(lines[-1]), 400),
+    ]
 
 
-def _said(state: str) -> str:
+def _without_nulls(state: str) -> str:
     """Format a state without nulls."""
 
     def without_null(value: Json) -> Json:

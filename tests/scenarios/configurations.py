@@ -11,6 +11,7 @@ from .registry import CLEAN, add, scenario
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from .registry import Run
     from .stage import Stage
 
 PER_SCENARIO = 8  # Configurations.
@@ -78,35 +79,35 @@ def _given(base: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in {**base, **settings}.items() if v is not None}
 
 
-def _for_tap(some: Sequence[dict[str, Any]]) -> Any:  # noqa: ANN401 - a play
-    def play(stage: Stage) -> None:
+def _for_tap(some: Sequence[dict[str, Any]]) -> Run:
+    def run(stage: Stage) -> None:
         base = dict(stage.tap_settings)
         for settings in some:
             stage.note("given", json.dumps(settings)[:80])
             stage.tap_settings = _given(base, settings)
             stage.tap()
 
-    return play
+    return run
 
 
-def _for_target(some: Sequence[dict[str, Any]]) -> Any:  # noqa: ANN401 - a play
-    def play(stage: Stage) -> None:
+def _for_target(some: Sequence[dict[str, Any]]) -> Run:
+    def run(stage: Stage) -> None:
         base = dict(stage.target_settings)
         for settings in some:
             stage.note("given", json.dumps(settings)[:80])
             stage.target_settings = _given(base, settings)
             stage.target([schema(stream="vip_customers"), *companies(0)])
 
-    return play
+    return run
 
 
-for _side, _play, _all in (
+for _side, _make_run, _all in (
     ("tap", _for_tap, (*BOTH, *TAP)),
     ("target", _for_target, (*BOTH, *TARGET)),
 ):
     for _at in range(0, len(_all), PER_SCENARIO):
         _name = f"of-the-{_side}-{_at // PER_SCENARIO + 1}"
-        add("configurations", _name, _play(_all[_at : _at + PER_SCENARIO]), **CLEAN)
+        add("configurations", _name, _make_run(_all[_at : _at + PER_SCENARIO]), **CLEAN)
 
 
 @scenario("configurations", **CLEAN)

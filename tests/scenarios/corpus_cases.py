@@ -12,6 +12,7 @@ from .exits import COMPANY
 from .registry import CLEAN, add
 
 if TYPE_CHECKING:
+    from .registry import Run
     from .stage import Stage
 
 CORPUS = Path(__file__).parents[1] / "integration" / "corpus"
@@ -42,7 +43,7 @@ def _json(notes: dict[str, str], name: str, default: Any) -> Any:  # noqa: ANN40
     return json.loads(notes[name]) if name in notes else default
 
 
-def _for_tap(path: Path) -> Any:  # noqa: ANN401 - a play
+def _for_tap(path: Path) -> Run:
     notes, content = read(path)
     job = notes.get("Job", "full")
     canned = Canned.read(
@@ -52,7 +53,7 @@ def _for_tap(path: Path) -> Any:  # noqa: ANN401 - a play
         times=_json(notes, "Times", FOREVER),
     )
 
-    def play(stage: Stage) -> None:
+    def run(stage: Stage) -> None:
         settings = {
             "existing_users": True,
             "page_size": 5,
@@ -76,20 +77,20 @@ def _for_tap(path: Path) -> Any:  # noqa: ANN401 - a play
             canned=canned,
         )
 
-    return play
+    return run
 
 
-def _for_target(path: Path) -> Any:  # noqa: ANN401 - a play
+def _for_target(path: Path) -> Run:
     notes, content = read(path)
     values = {int(n): value for n, value in _json(notes, "Values", {}).items()}
 
-    def play(stage: Stage) -> None:
+    def run(stage: Stage) -> None:
         if values:
             stage.put_values(values)
         settings = {"request_timeout_seconds": 5, **_json(notes, "Settings", {})}
         stage.target(content, {**COMPANY, **settings})
 
-    return play
+    return run
 
 
 for _path in sorted((CORPUS / "tap").glob("*.case")):

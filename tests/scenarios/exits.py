@@ -9,6 +9,7 @@ from .messages import activate, left, record, schema, state
 from .registry import CLEAN, add, scenario
 
 if TYPE_CHECKING:
+    from .registry import Run
     from .stage import Stage
 
 CLEAR = {"on_exit": "clear"}
@@ -30,17 +31,17 @@ EXIT_SETTINGS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
-def _three_times(tap: dict[str, Any], target: dict[str, Any]) -> Any:  # noqa: ANN401 - a play
+def _three_times(tap: dict[str, Any], target: dict[str, Any]) -> Run:
     return lambda stage: run_with_changes(stage, tap, tap, tap, target=target)
 
 
-def _twice(tap: dict[str, Any], target: dict[str, Any]) -> Any:  # noqa: ANN401 - a play
+def _twice(tap: dict[str, Any], target: dict[str, Any]) -> Run:
     return lambda stage: run_with_changes(stage, tap, tap, target=target)
 
 
 for _name, (_tap, _target) in EXIT_SETTINGS.items():
-    _play = _three_times if _target == CLEAR else _twice
-    add("exits", f"by-{_name}", _play(_tap, _target), **SMALL)
+    _make_run = _three_times if _target == CLEAR else _twice
+    add("exits", f"by-{_name}", _make_run(_tap, _target), **SMALL)
 
 
 @scenario("exits", **{**SMALL, "members": 150})
@@ -116,13 +117,13 @@ VERSIONS: dict[str, list[dict[str, Any]]] = {
 }
 
 
-def _version(lines: list[dict[str, Any]]) -> Any:  # noqa: ANN401 - a play
-    def play(stage: Stage) -> None:
+def _version(lines: list[dict[str, Any]]) -> Run:
+    def run(stage: Stage) -> None:
         stage.put_values(VALUES)
         settings = {**COMPANY, **CLEAR, "batch_size_rows": 2}
         stage.target([schema(), *lines, state(1)], settings)
 
-    return play
+    return run
 
 
 for _name, _lines in VERSIONS.items():

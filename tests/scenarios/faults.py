@@ -11,6 +11,7 @@ from .registry import CLEAN, add, scenario
 from .writes import WITH_NAMES
 
 if TYPE_CHECKING:
+    from .registry import Run
     from .stage import Stage
 
 SCAN = "* /api/segment/*"
@@ -30,8 +31,8 @@ def _queue(*kinds: str, match: str, times: int = 1) -> list[dict[str, Any]]:
     ]
 
 
-def _tap_retries(*kinds: str) -> Any:  # noqa: ANN401 - a play
-    def play(stage: Stage) -> None:
+def _tap_retries(*kinds: str) -> Run:
+    def run(stage: Stage) -> None:
         stage.faults(*_queue(*kinds, match="GET *"))
         stage.sync(ALL)
         stage.faults(*_queue(*kinds, match=SCAN))
@@ -39,7 +40,7 @@ def _tap_retries(*kinds: str) -> Any:  # noqa: ANN401 - a play
         stage.change(1, company="Changed Ltd")
         stage.sync(ALL)
 
-    return play
+    return run
 
 
 for _number, _kinds in enumerate(RETRIABLE, 1):
@@ -113,12 +114,12 @@ def tap_clocks_that_differ(stage: Stage) -> None:
 WRITES = ("PUT /customers", "PUT /customers/attribute-values", "GET /customers")
 
 
-def _target_retries(match: str, *kinds: str) -> Any:  # noqa: ANN401 - a play
-    def play(stage: Stage) -> None:
+def _target_retries(match: str, *kinds: str) -> Run:
+    def run(stage: Stage) -> None:
         stage.faults(*_queue(*kinds, match=match))
         stage.target([schema(), *companies(25)], SEQUENTIAL)
 
-    return play
+    return run
 
 
 for _match in WRITES:
@@ -163,8 +164,8 @@ def target_an_answer_that_is_slow(stage: Stage) -> None:
     stage.target([schema(), *companies(12)], settings)
 
 
-def _creations(kind: str) -> Any:  # noqa: ANN401 - a play
-    def play(stage: Stage) -> None:
+def _creations(kind: str) -> Run:
+    def run(stage: Stage) -> None:
         people = [
             record(None, email=f"new.{n}@example.com", first_name="N", last_name=f"{n}")
             for n in range(12)
@@ -173,7 +174,7 @@ def _creations(kind: str) -> Any:  # noqa: ANN401 - a play
         stage.faults(*_queue(kind, match="POST /customers"))
         stage.target([schema(), *people, state(12)], settings)
 
-    return play
+    return run
 
 
 for _kind in (

@@ -10,6 +10,7 @@ from .registry import add, scenario
 from .stage import NEWS, VIP
 
 if TYPE_CHECKING:
+    from .registry import Run
     from .stage import Stage
 
 ALL: dict[str, Any] = {"existing_users": True}
@@ -66,7 +67,7 @@ TWO_RUNS: dict[str, dict[str, Any]] = {
 }
 
 
-def _repeat(settings: dict[str, Any], times: int) -> Any:  # noqa: ANN401 - a play
+def _repeat(settings: dict[str, Any], times: int) -> Run:
     return lambda stage: run_with_changes(stage, *[settings] * times)
 
 
@@ -249,13 +250,13 @@ CUT: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
-def _cut_and_resume(first: dict[str, Any], second: dict[str, Any]) -> Any:  # noqa: ANN401 - a play
-    def play(stage: Stage) -> None:
+def _cut_and_resume(first: dict[str, Any], second: dict[str, Any]) -> Run:
+    def run(stage: Stage) -> None:
         _cut_scan(stage, first)
         stage.leave(35)
         stage.sync(second)
 
-    return play
+    return run
 
 
 for _name, (_first, _second) in CUT.items():

@@ -142,7 +142,7 @@ def _tables(connection: sqlite3.Connection) -> dict[str, str]:
 
 
 def of_files(folder: Path) -> dict[str, str]:
-    """Name the files that there are, with their modes."""
+    """Return the modes of the files by name."""
     return {
         path.name: f"{path.stat().st_mode & 0o777:o}"
         for path in sorted(folder.iterdir())
@@ -151,7 +151,7 @@ def of_files(folder: Path) -> dict[str, str]:
 
 
 def of_store(store: Mapping[str, Json]) -> dict[str, Json]:
-    """Give the store without the ids of attributes and values."""
+    """Return the store's content without the ids of attributes and values."""
     names = names_of(store)
     values = {
         f"{value['customer_id']} {names[value['attribute_id']]}": value[
@@ -165,12 +165,12 @@ def of_store(store: Mapping[str, Json]) -> dict[str, Json]:
 
 
 def names_of(store: Mapping[str, Json]) -> dict[int, str]:
-    """Name the store's attributes by their ids."""
+    """Return the names of the store's attributes by id."""
     return {row["id"]: row["name"] for row in store["attributes"]}
 
 
 def of_changed_store(before: Json, after: Json) -> Json:
-    """Keep what differs between two views of a store, and of the later one a hash."""
+    """Return the differences between two views of a store, and a hash of the later."""
     customers = {
         number: _differing(before["customers"].get(number, {}), row)
         for number, row in after["customers"].items()
@@ -190,7 +190,7 @@ def _differing(before: Mapping[str, Json], after: Mapping[str, Json]) -> Json:
 
 
 def _by_value(values: Mapping[str, Json]) -> dict[str, str]:
-    """Gather customers with the same value of an attribute, as most have."""
+    """Group customers by their value of an attribute."""
     gathered: dict[str, list[str]] = {}
     for key, value in values.items():
         customer, _, name = key.partition(" ")

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from .stage import Stage
 
-    Play = Callable[[Stage], None]
+    Run = Callable[[Stage], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,12 +21,12 @@ class Scenario:
         group: name of the file that holds its record.
         name: unique within the group.
         options: sandbox options, named as on its command line.
-        play: runs the plugins, and changes the account or store in between.
+        run: runs the plugins, and changes the account or store in between.
     """
 
     group: str
     name: str
-    play: Play
+    run: Run
     options: Mapping[str, object] = field(default_factory=dict)
 
     @property
@@ -49,20 +49,20 @@ CLEAN: Mapping[str, object] = {
 }
 
 
-def add(group: str, name: str, play: Play, **options: object) -> None:
+def add(group: str, name: str, run: Run, **options: object) -> None:
     """Add a scenario; its title must be new."""
-    scenario = Scenario(group=group, name=name, play=play, options=options)
+    scenario = Scenario(group=group, name=name, run=run, options=options)
     if scenario.title in SCENARIOS:
         raise ValueError(f"duplicate scenario {scenario.title}")
     SCENARIOS[scenario.title] = scenario
 
 
-def scenario(group: str, **options: object) -> Callable[[Play], Play]:
+def scenario(group: str, **options: object) -> Callable[[Run], Run]:
     """Add the decorated function as a scenario with its name."""
 
-    def register(play: Play) -> Play:
-        name: str = play.__name__
-        add(group, name.replace("_", "-"), play, **options)
-        return play
+    def register(run: Run) -> Run:
+        name: str = run.__name__
+        add(group, name.replace("_", "-"), run, **options)
+        return run
 
     return register

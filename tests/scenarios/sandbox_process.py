@@ -54,10 +54,10 @@ class SandboxProcess:
 
     def control(self, call: str, **given: object) -> Any:  # noqa: ANN401 - JSON
         """POST a control call."""
-        answer = requests.post(
+        response = requests.post(
             f"{self.url}/_sandbox/{call}", json=given, timeout=SECONDS
         )
-        return _read(answer)
+        return _read(response)
 
     def look(self, call: str) -> Any:  # noqa: ANN401 - JSON
         """GET a control call."""
@@ -67,14 +67,14 @@ class SandboxProcess:
         """Call the store's API as another app would."""
         store_hash = self.env["TARGET_BIGCOMMERCE_STORE_HASH"]
         token = self.env["TARGET_BIGCOMMERCE_ACCESS_TOKEN"]
-        answer = requests.request(
+        response = requests.request(
             method,
             f"{self.url}/stores/{store_hash}/v3{path}",
             json=rows,
             headers={"X-Auth-Token": token},
             timeout=SECONDS,
         )
-        return _read(answer)
+        return _read(response)
 
     def _read_env(self) -> dict[str, str]:
         """Read the lines `export NAME=VALUE` that it prints when it is ready."""
@@ -89,7 +89,9 @@ class SandboxProcess:
         return env
 
 
-def _read(answer: requests.Response) -> Any:  # noqa: ANN401 - JSON
-    if not answer.ok:
-        raise RuntimeError(f"{answer.request.url}: {answer.status_code} {answer.text}")
-    return answer.json()
+def _read(response: requests.Response) -> Any:  # noqa: ANN401 - JSON
+    if not response.ok:
+        raise RuntimeError(
+            f"{response.request.url}: {response.status_code} {response.text}"
+        )
+    return response.json()

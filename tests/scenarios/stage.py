@@ -101,7 +101,7 @@ class Stage:
         """The working directory of the plugins."""
         return self.folder / "out"
 
-    # What happens.
+    # Changes of account, store and clock.
 
     def change(self, index: int, **fields: Json) -> None:
         """Change a member."""
@@ -147,7 +147,7 @@ class Stage:
         self._seen = self.box.look("journal")["total"]
         self._store = observed.of_store(self.box.look("store"))
 
-    # What runs.
+    # Runs of the plugins.
 
     def sync(
         self,

@@ -11,6 +11,7 @@ from .registry import CLEAN, add, scenario
 from .stage import NEWS, VIP
 
 if TYPE_CHECKING:
+    from .registry import Run
     from .stage import Stage
 
 NAMES = [
@@ -63,14 +64,14 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 
 
-def _export_with(settings: dict[str, Any]) -> Any:  # noqa: ANN401 - a play
-    def play(stage: Stage) -> None:
+def _export_with(settings: dict[str, Any]) -> Run:
+    def run(stage: Stage) -> None:
         kept = {k: v for k, v in settings.items() if v is not None}
         for name in settings.keys() - kept.keys():
             del stage.target_settings[name]
         stage.target(stage.tap(ALL, once_for="writes"), kept)
 
-    return play
+    return run
 
 
 for _name, _settings in SETTINGS.items():
