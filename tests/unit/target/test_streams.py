@@ -145,3 +145,52 @@ def test_longest_stream_name_is_accepted(box: Sandbox, make_job: MakeJob) -> Non
     run(job, schema(stream, id={}), record(stream, id=1))
 
     assert job.values(f"LyticsAudience_{stream}") == {1: stream}
+
+
+def test_repeated_schema_starts_no_drain(box: Sandbox, make_job: MakeJob) -> None:
+    put_customers(box, 1, 2)
+    job = make_job(box, map_standard_fields=[])
+
+    status = run(
+        job, schema(id=INTEGER), record(id=1), schema(id=INTEGER), record(id=2)
+    )
+
+    assert status == 0
+    assert job.values() == {1: VIP, 2: VIP}
+    assert job.calls()["GET /customers"] == 1
+
+
+def test_schema_with_same_mapped_part_keeps_the_sink(
+    box: Sandbox, make_job: MakeJob
+) -> None:
+    put_customers(box, 1, 2)
+    maps = {VIP: {"id": "id", "__else__": None}}
+    job = make_job(box, map_standard_fields=[], stream_maps=maps)
+
+    status = run(
+        job,
+        schema(id=INTEGER),
+        record(id=1),
+        schema(id=INTEGER, email=STRING),
+        record(id=2),
+    )
+
+    assert status == 0
+    assert job.values() == {1: VIP, 2: VIP}
+
+
+def test_version_clears_nothing_with_on_exit_keep(
+    audience: Sandbox, make_job: MakeJob
+) -> None:
+    job = make_job(audience, map_standard_fields=[])
+    versioned = {**record(id=1), "version": 2}
+
+    status = run(
+        job,
+        schema(id=INTEGER),
+        versioned,
+        {"type": "ACTIVATE_VERSION", "stream": VIP, "version": 2},
+    )
+
+    assert status == 0
+    assert job.values() == {1: VIP, 2: VIP, 3: VIP}
