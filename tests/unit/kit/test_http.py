@@ -67,7 +67,7 @@ class Handler(BaseHTTPRequestHandler):
         """Close the connection within the body."""
         self._respond(200, b"half", {"Content-Length": "100"})
 
-    def garbled(self) -> None:
+    def malformed(self) -> None:
         """Claim a compression that the body does not have."""
         self._respond(200, b"plain", {"Content-Encoding": "gzip"})
 
@@ -189,7 +189,7 @@ def test_body_over_the_cap_is_refused(
         session.send("GET", "/zipped")
 
 
-@pytest.mark.parametrize("path", ["/cut", "/garbled"])
+@pytest.mark.parametrize("path", ["/cut", "/malformed"])
 def test_broken_response_is_no_response(session: HttpSession, path: str) -> None:
     with pytest.raises(NoResponseError):
         session.send("GET", path)
