@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 VIP = "vip_customers"
 
 
-class RunningTap:
-    """A tap under way; its stdout is read line by line, its stderr is a file."""
+class LiveTap:
+    """A running tap: stdout is read line by line, stderr goes to a file."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class RunningTap:
         self.messages: list[dict[str, Any]] = []
 
     def read(self, kind: str | None = None, number: int = 1) -> dict[str, Any]:
-        """Read until so many messages of a kind came; gives the last."""
+        """Read until `number` messages of a kind have arrived; return the last."""
         for line in self._lines:
             if not line.endswith(b"\n"):
                 break  # Cut by a kill.
@@ -64,12 +64,12 @@ class RunningTap:
         return {}
 
     def end(self, number: int = signal.SIGTERM) -> int:
-        """Send a signal and read what is left; gives the exit status."""
+        """Send a signal, read the rest and return the exit status."""
         self.process.send_signal(number)
         return self.finish()
 
     def finish(self) -> int:
-        """Read to the end; gives the exit status."""
+        """Read to the end and return the exit status."""
         self.read()
         status = self.process.wait(timeout=30)
         for name in SECRETS:
@@ -78,7 +78,7 @@ class RunningTap:
 
     @property
     def stderr(self) -> str:
-        """What was logged so far."""
+        """The log so far."""
         return self._errors.read_text(encoding="utf-8")
 
     @property
@@ -93,12 +93,12 @@ class RunningTap:
 
     @property
     def states(self) -> list[dict[str, Any]]:
-        """All of them, in order."""
+        """All states read so far, in order."""
         return [m["value"] for m in self.messages if m["type"] == "STATE"]
 
     @property
     def errors(self) -> list[str]:
-        """What it said at ERROR, a line each."""
+        """The lines logged at ERROR so far."""
         lines = [line.split(" | ", 3) for line in self.stderr.splitlines()]
         return [parts[-1] for parts in lines if parts[1:2] == ["ERROR   "]]
 
@@ -110,4 +110,4 @@ class RunningTap:
         return [m["record"] for m in self.messages[:last] if m["type"] == "RECORD"]
 
 
-StartTap = Callable[..., RunningTap]
+StartTap = Callable[..., LiveTap]

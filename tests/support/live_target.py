@@ -25,7 +25,7 @@ PATIENCE = 30.0
 
 
 class LiveTarget:
-    """target-bigcommerce with an open input; killed when the test leaves it."""
+    """target-bigcommerce with an open input; killed at the end of its context."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class LiveTarget:
 
     @property
     def is_running(self) -> bool:
-        """Whether it has not ended."""
+        """Whether it is still running."""
         return self._process.poll() is None
 
     def send(self, *lines: Mapping[str, Any] | str) -> None:
@@ -68,13 +68,13 @@ class LiveTarget:
         self.write(to_text(lines).encode())
 
     def write(self, part: bytes) -> None:
-        """Write anything to its input."""
+        """Write bytes to its input."""
         assert self._process.stdin is not None
         while part:  # Without a buffer, a write takes what the pipe has room for.
             part = part[self._process.stdin.write(part) or 0 :]
 
     def send_quietly(self, *lines: Mapping[str, Any] | str) -> None:
-        """Write and close, as a tap whose reader may be gone."""
+        """Write lines and close the input; the target may have stopped reading."""
         try:
             self.send(*lines)
             self.close_input()
@@ -82,12 +82,12 @@ class LiveTarget:
             pass
 
     def close_input(self) -> None:
-        """End its input."""
+        """Close its input."""
         assert self._process.stdin is not None
         self._process.stdin.close()
 
     def signal(self, number: int) -> None:
-        """Send a signal, if it still runs."""
+        """Send a signal, if it is still running."""
         self._process.send_signal(number)
 
     def state(self) -> dict[str, Any]:
@@ -103,7 +103,7 @@ class LiveTarget:
         return state
 
     def end(self, timeout: float = PATIENCE) -> Run:
-        """Wait until it ends, its input open or not; what it left behind."""
+        """Wait until it exits, whether or not its input is open."""
         status = self._wait(timeout)
         stdout = (self._printed + self._process.stdout.read()).decode()
         run = Run(
@@ -120,15 +120,15 @@ class LiveTarget:
             self.signal(signal.SIGABRT)  # Python then prints where its threads are.
             self._process.wait(PATIENCE)
             text = self._errors.read_text(encoding="utf-8")
-            raise AssertionError(f"it did not end:\n{text}") from None
+            raise AssertionError(f"the target did not exit:\n{text}") from None
 
 
 def await_call(
     box: Sandbox, endpoint: str, *, nth: int = 1, status: int | None = None
 ) -> threading.Event:
-    """Give what is set once the store has carried out so many calls of an endpoint.
+    """Return an event that is set at the n-th call of an endpoint.
 
-    It is set before the answer goes out.
+    It is set once the store has executed the call, before the response is sent.
     """
     came, counted = threading.Event(), [0]
 

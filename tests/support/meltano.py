@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 ROOT = Path(__file__).parents[2]
-DEAD_PORT = "http://127.0.0.1:9"  # Nothing listens there: a look-up would fail.
+DEAD_PORT = "http://127.0.0.1:9"  # Nothing listens there, so a request would fail.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class MeltanoProject:
         return Run(status=done.returncode, stdout=done.stdout, stderr=done.stderr)
 
     def start(
-        self, *args: str, says_to: IO[bytes] | int = subprocess.DEVNULL, **settings: str
+        self, *args: str, output: IO[bytes] | int = subprocess.DEVNULL, **settings: str
     ) -> subprocess.Popen[bytes]:
         """Start `meltano ARGS` as the leader of a process group."""
         return subprocess.Popen(
@@ -51,8 +51,8 @@ class MeltanoProject:
             cwd=self.folder,
             env=self._environment(settings),
             stdin=subprocess.DEVNULL,
-            stdout=says_to,
-            stderr=says_to,
+            stdout=output,
+            stderr=output,
             start_new_session=True,
         )
 
@@ -71,7 +71,7 @@ class MeltanoProject:
 
 
 def copy_project(folder: Path, env: Mapping[str, str]) -> MeltanoProject:
-    """Put the project's meltano.yml into the folder."""
+    """Copy the project's meltano.yml into a folder."""
     shutil.copy(ROOT / "meltano.yml", folder)
     return MeltanoProject(folder=folder, env=env)
 
@@ -84,7 +84,7 @@ def declared_project() -> dict[str, Any]:
 
 
 def declared_mapping() -> dict[str, Any]:
-    """Read the target's configuration, that is, its mapping, from meltano.yml."""
+    """Read the target's configuration, including its mapping, from meltano.yml."""
     [loader] = declared_project()["plugins"]["loaders"]
     config: dict[str, Any] = loader["config"]
     return config

@@ -27,7 +27,7 @@ ADDRESS = re.compile(r"[^\s@*\"']+@[\w-]+\.[a-z]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What a finished process left behind; the last two are a target's."""
+    """Status and output of a finished process; the target's summary and rejects."""
 
     status: int
     stdout: str
@@ -47,23 +47,23 @@ class Run:
 
     @property
     def state(self) -> dict[str, Any] | None:
-        """The last state: of a tap's STATE messages, or of a target's bare lines."""
+        """The last state that a tap or a target printed."""
         return self.states[-1] if self.states else None
 
     @property
     def states(self) -> list[dict[str, Any]]:
-        """All of them, in order."""
+        """All states, in order: STATE messages of a tap, plain lines of a target."""
         return [m.get("value", m) for m in self.messages if _is_state(m)]
 
     @property
     def outcomes(self) -> dict[str, int]:
-        """What became of a target's records; outcomes of none are left out."""
+        """How many records had which outcome, without outcomes that did not occur."""
         assert self.summary is not None, self.stderr
         return {name: n for name, n in self.summary["outcomes"].items() if n}
 
     @property
     def errors(self) -> list[str]:
-        """What it said at ERROR, a line each."""
+        """The lines logged at ERROR."""
         lines = [line.split(" | ", 3) for line in self.stderr.splitlines()]
         return [
             parts[-1] for parts in lines if len(parts) > 1 and parts[1] == "ERROR   "
@@ -97,7 +97,7 @@ def run_target(
 ) -> Run:
     """Run target-bigcommerce over Singer messages (or raw lines) to its end.
 
-    Whatever a test is about, `examine` must find nothing wrong.
+    The run must pass the checks of `examine`.
     """
     with tempfile.TemporaryDirectory() as folder:
         full = with_files(config, Path(folder))
@@ -113,13 +113,13 @@ def run_target(
 
 
 def to_text(lines: Iterable[Mapping[str, Any] | str]) -> str:
-    """Write messages as lines; a text is a line as it is."""
+    """Write messages as JSON lines; strings are lines already."""
     texts = (line if isinstance(line, str) else json.dumps(line) for line in lines)
     return "".join(text + "\n" for text in texts)
 
 
 def with_files(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Let a target's files lie in the folder, unless the test put them elsewhere."""
+    """Put the target's files into the folder, unless the configuration has paths."""
     return {
         "rejects_path": str(folder / "rejects.jsonl"),
         "summary_path": str(folder / "summary.json"),
@@ -128,10 +128,10 @@ def with_files(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def examine(run: Run, config: Mapping[str, Any], env: Mapping[str, str] | None) -> Run:
-    """Find what no run of a target may do, and add what its files say.
+    """Check what holds for every run of the target, and add the content of its files.
 
-    Outcomes add up to the records; no token stands anywhere; no address and no
-    traceback is logged, unless for debugging.
+    Outcomes add up to the records, no output contains a token, and no log above DEBUG
+    contains an email address or a traceback.
     """
     texts = [_read(config.get(name)) for name in ("rejects_path", "summary_path")]
     assert_no_secret((run.stdout, run.stderr, *texts), config)
@@ -163,7 +163,7 @@ def run_pipe(
 ) -> tuple[Run, Run]:
     """Run `tap-lytics … | target-bigcommerce …` as a shell would.
 
-    Without a catalog the tap discovers what it needs by itself.
+    Without a catalog the tap runs discovery itself.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -188,14 +188,14 @@ def run_pipe(
 
 
 def assert_sums(summary: Mapping[str, Any]) -> None:
-    """Every record is accounted for by exactly one outcome, or comes again."""
+    """Assert that every record has one outcome, or is left for the next run."""
     assert sum(summary["outcomes"].values()) == summary["records"], summary
     assert summary["left"] >= 0, summary
     assert summary["left"] == 0 or summary["exit_status"], summary
 
 
 def assert_no_secret(texts: Iterable[str], config: Mapping[str, Any]) -> None:
-    """No token of the configuration stands in any of the texts."""
+    """Assert that no text contains a token of the configuration."""
     secrets = [config[key] for key in SECRETS if isinstance(config.get(key), str)]
     for secret in secrets:
         assert not any(secret in text for text in texts if secret), "a token leaked"
@@ -250,7 +250,7 @@ def _finish(process: PluginProcess, timeout: float) -> tuple[int, str]:
 def _write(
     folder: Path, files: Mapping[str, Mapping[str, Any] | None], *, prefix: str = ""
 ) -> list[str]:
-    """Put each given value into a file; the options that name them."""
+    """Write each value to a file; return the options that name the files."""
     options = []
     for option, value in files.items():
         if value is not None:

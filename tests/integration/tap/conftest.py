@@ -10,7 +10,7 @@ import pytest
 
 from sandbox import Options, Sandbox
 from support.corrupted import CorruptedLytics, Jobs
-from support.live_tap import VIP, RunningTap, StartTap
+from support.live_tap import VIP, LiveTap, StartTap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def start_tap() -> Iterator[StartTap]:
     """Start taps, through another command if given; all are killed at the end."""
-    running: list[RunningTap] = []
+    running: list[LiveTap] = []
     with tempfile.TemporaryDirectory() as name:
 
         def start(
@@ -27,10 +27,10 @@ def start_tap() -> Iterator[StartTap]:
             state: Mapping[str, Any] | None = None,
             *,
             through: Sequence[str] = (),
-        ) -> RunningTap:
+        ) -> LiveTap:
             folder = Path(name, str(len(running)))
             folder.mkdir()
-            running.append(RunningTap(folder, config, state, through=through))
+            running.append(LiveTap(folder, config, state, through=through))
             return running[-1]
 
         yield start

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sandbox import Sandbox
-    from support.live_tap import RunningTap, StartTap
+    from support.live_tap import LiveTap, StartTap
 
     Config = Callable[..., dict[str, Any]]
 
@@ -125,7 +125,7 @@ def test_signal_cuts_no_line_in_full_pipe(
     assert (len(tap.records) == 500) == reads_all
 
 
-def await_full_pipe(tap: RunningTap) -> None:
+def await_full_pipe(tap: LiveTap) -> None:
     """Wait until the tap is blocked by its output."""
     assert tap.process.stdout is not None
     descriptor = tap.process.stdout.fileno()
