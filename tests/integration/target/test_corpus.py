@@ -28,6 +28,8 @@ def by_customer(values: dict[str, str]) -> dict[int, str]:
 
 
 @pytest.mark.guarantee("invalid-input-writes-nothing")
+@pytest.mark.guarantee("hostile-input")
+@pytest.mark.guarantee("offline-schemas")
 @pytest.mark.parametrize("case", IN_PROCESS, ids=lambda case: case.name)
 def test_case_ends_as_stated(
     case: Case,
