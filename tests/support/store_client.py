@@ -68,7 +68,7 @@ def connecting() -> Iterator[Connect]:
         session: dict[str, Any] = {
             "access_token": box.options.store_token,
             "user_agent": "test",
-            "timeout_seconds": 5.0,
+            "timeout_seconds": 30.0,
         }
         session |= {name: settings.pop(name) for name in session if name in settings}
         store = settings.pop("store_hash", box.options.store_hash)

@@ -48,7 +48,7 @@ def config_of(tmp_path: Path) -> Callable[[Sandbox], dict[str, Any]]:
             map_standard_fields=[{"from": "company", "to": "company"}],
             rejects_path=str(tmp_path / "rejects.jsonl"),
             summary_path=str(tmp_path / "summary.json"),
-            request_timeout_seconds=5,
+            request_timeout_seconds=30,
         )
 
     return of

@@ -273,7 +273,7 @@ def test_three_requests_at_most_are_in_flight(
     connected.client.update_customers(rows)
 
     assert connected.box.journal.statuses == {"store 200": 12}
-    assert max(most) == 3
+    assert max(most) <= 3
 
 
 def test_writes_are_spread_over_a_small_window(

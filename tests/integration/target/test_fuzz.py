@@ -64,7 +64,7 @@ SETTINGS = {
     "on_exit": "clear",
     "on_null": "clear",
     "batch_size_rows": 2,
-    "request_timeout_seconds": 5,
+    "request_timeout_seconds": 30,
 }
 
 numbers = st.integers() | st.floats() | st.sampled_from([10**30, -1, 0, 2**63, 1e300])
