@@ -76,7 +76,7 @@ SCAN, LOOK_UP, WRITE = "scan", "look-up", "write"
 
 
 def long(*values: object, minutes: float) -> Any:  # noqa: ANN401 - a ParameterSet
-    """Parameters of a run for `make soak`."""
+    """Parameters of a run for `make soak`, with a time limit of its own."""
     marks = [pytest.mark.nightly, pytest.mark.timeout(minutes * 60)]
     return pytest.param(*values, marks=marks)
 
@@ -251,12 +251,12 @@ def _members_by_customer(box: Sandbox) -> dict[int, list[int]]:
     return found
 
 
-@pytest.mark.timeout(300)  # Meltano starts slowly on a busy machine.
 @pytest.mark.guarantee("killed-runs-converge")
 @pytest.mark.parametrize(
     ("exits", "kills"),
     [
-        ("ledger", 2),
+        # Meltano starts slowly on a busy machine.
+        pytest.param("ledger", 2, marks=pytest.mark.timeout(300)),
         long("ledger", 24, minutes=30),
         long("versions", 24, minutes=30),
     ],
