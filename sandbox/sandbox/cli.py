@@ -58,13 +58,13 @@ def _start(box: Sandbox) -> None:
 
 
 def _serve(box: Sandbox) -> int:
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
     _log(f"sandbox: serving at {box.url}")
     for name, value in box.env().items():
         sys.stdout.write(f"export {name}={value}\n")
     sys.stdout.flush()
-    stopping = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopping.set())
     stopping.wait()
     return 0
 
