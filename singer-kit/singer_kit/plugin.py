@@ -11,30 +11,31 @@ Includes every private name of the SDK that both rely on:
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
+import signal
 import sys
 import warnings
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
+import click
 from singer_sdk.configuration._dict_config import parse_environment_config
 from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.plugin_base import PluginBase, SingerCommand
 from typing_extensions import override
 
 from .config import config_errors, read_config_files, read_environment, unknown_settings
-from .errors import ConfigError, PluginError
+from .errors import ConfigError, PluginError, ShutdownRequestedError
 from .logs import buffer_stdout, escape_log_records, require_stdout
+from .shutdown import ShutdownSignal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import FrameType
 
-    import click
     from singer_sdk.plugin_base import _ConfigInput
-
-    from .shutdown import ShutdownSignal
 
 
 class SingerPlugin(PluginBase):
@@ -77,6 +78,11 @@ class SingerPlugin(PluginBase):
     def after_error(cls, error: PluginError) -> None:
         """Clean up after an expected error was logged, before the process exits."""
 
+    @classmethod
+    def subcommands(cls) -> Sequence[Subcommand]:
+        """List the plugin's subcommands. Without one, it is a plain Singer plugin."""
+        return ()
+
     # Settings.
 
     @classmethod
@@ -110,13 +116,31 @@ class SingerPlugin(PluginBase):
 
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
-        for line in unknown_settings(self._config, self.settings_schema()):
-            self.logger.warning("%s", line)
-        errors = self.validate(self._config)
+        errors = self._check(self._config)
         if errors and raise_errors:
             raise ConfigError(*errors)
-        for line in () if errors else self.settings_warnings(self._config):
-            self.logger.warning("%s", line)
+        return errors
+
+    @classmethod
+    def load_config(cls, given: _ConfigInput) -> dict[str, Any]:
+        """Return the settings from `--config`, checked, with defaults filled in.
+
+        Raises:
+            ConfigError: with a line for each error.
+        """
+        config = {**given.config, **(cls._env_var_config if given.parse_env else {})}
+        if errors := cls._check(config):
+            raise ConfigError(*errors)
+        return config
+
+    @classmethod
+    def _check(cls, config: dict[str, Any]) -> list[str]:
+        """List all errors of a configuration, log warnings, fill in its defaults."""
+        for line in unknown_settings(config, cls.settings_schema()):
+            cls.logger.warning("%s", line)
+        errors = cls.validate(config)
+        for line in () if errors else cls.settings_warnings(config):
+            cls.logger.warning("%s", line)
         return errors
 
     # Signals and the command line.
@@ -131,21 +155,29 @@ class SingerPlugin(PluginBase):
         return PluginCommand.wrap(super().get_singer_command(), cls)
 
 
-class PluginCommand(SingerCommand):
-    """Logs each line of an expected error and exits with status 1."""
+class PluginCommand(SingerCommand, click.Group):
+    """Runs the plugin or one of its subcommands.
+
+    Logs each line of an expected error and exits with status 1; a usage error exits
+    with status 2.
+    """
 
     plugin: type[SingerPlugin]
 
     @classmethod
     def wrap(cls, command: click.Command, plugin: type[SingerPlugin]) -> Self:
         """Replace the SDK's command, keeping its options."""
+        subcommands = plugin.subcommands()
         wrapped = cls(
             name=command.name,
-            callback=command.callback,
+            callback=_unless_subcommand(command.callback),
             params=command.params,
             help=command.help,
             context_settings=command.context_settings,
             logger=plugin.logger,
+            commands=subcommands,
+            invoke_without_command=True,
+            subcommand_metavar="[COMMAND [ARGS]...]" if subcommands else "",
         )
         wrapped.plugin = plugin
         return wrapped
@@ -158,8 +190,7 @@ class PluginCommand(SingerCommand):
             require_stdout(self.plugin.stdout_hint)
             return super().main(*args, **kwargs)
         except PluginError as error:
-            for line in error.args:
-                self.logger.error("%s", line)  # noqa: TRY400 - no traceback
+            _log_lines(self.logger, error)
             self.plugin.after_error(error)
         sys.exit(1)
 
@@ -170,3 +201,86 @@ class PluginCommand(SingerCommand):
         warnings.filterwarnings("once", category=DeprecationWarning)
         sys.excepthook = self.excepthook
         return super(SingerCommand, self).invoke(ctx)
+
+
+class RunSubcommand(Protocol):
+    """What a subcommand does."""
+
+    def __call__(
+        self,
+        config: dict[str, Any],
+        shutdown: ShutdownSignal,
+        **options: Any,  # noqa: ANN401 - the subcommand's own
+    ) -> int:
+        """Run with checked settings; return the exit status, 0 or 1."""
+
+
+class Subcommand(click.Command):
+    """A subcommand of a plugin, such as `check` in `tap-lytics --config ENV check`.
+
+    `--config` may stand before its name, after it, or in both places; a later file
+    overrides an earlier one. SIGTERM and SIGINT set the shutdown signal; the status is
+    128+n if `run` lets ShutdownRequestedError pass.
+
+    Args:
+        name: its name.
+        run: does the work.
+        help: describes it in `--help`.
+        params: its own options and arguments, passed to `run` by name.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        run: RunSubcommand,
+        *,
+        help: str,  # noqa: A002 - click's name
+        params: Iterable[click.Parameter] = (),
+    ) -> None:
+        self._config = click.Option(
+            ["--config"],
+            multiple=True,
+            help="Configuration file location or 'ENV' to use environment variables.",
+        )
+        super().__init__(name, params=[*params, self._config], help=help)
+        self._run = run
+
+    @override
+    def invoke(self, ctx: click.Context) -> None:
+        group = ctx.find_root().command
+        assert isinstance(group, PluginCommand)  # noqa: S101 - only it has subcommands
+        plugin = group.plugin
+        options = dict(ctx.params)
+        paths = options.pop("config")
+        shutdown = ShutdownSignal()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda number, _: shutdown.set(number))
+        try:
+            given = ctx.find_root().params["config"]
+            after = plugin.cb_config(ctx, self._config, paths)
+            given.config |= after.config
+            given.parse_env |= after.parse_env
+            status = self._run(plugin.load_config(given), shutdown, **options)
+        except PluginError as error:
+            _log_lines(plugin.logger, error)
+            stopped = isinstance(error, ShutdownRequestedError)
+            status = 128 + (shutdown.signal or 0) if stopped else 1
+        ctx.exit(status)
+
+
+def _unless_subcommand(callback: Callable[..., Any] | None) -> Callable[..., Any]:
+    """Wrap the plugin's callback, which click also calls before a subcommand."""
+    assert callback is not None  # noqa: S101 - the SDK's command has one
+
+    @functools.wraps(callback)
+    def run(**params: Any) -> Any:  # noqa: ANN401 - the SDK's options
+        if click.get_current_context().invoked_subcommand is None:
+            return callback(**params)
+        return None
+
+    return run
+
+
+def _log_lines(logger: logging.Logger, error: PluginError) -> None:
+    for line in error.args:
+        logger.error("%s", line)
