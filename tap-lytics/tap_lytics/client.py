@@ -15,8 +15,6 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import msgspec
-
 from singer_kit.errors import ConfigError, UnexpectedResponseError
 
 from .errors import AudienceError, MalformedResponseError, StaleCursorError
@@ -35,6 +33,7 @@ NO_SUCH_AUDIENCE = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND})
 TOKEN = re.compile(r"[A-Za-z0-9_=-]{1,200}")
 MAX_CURSOR_LENGTH = 6000  # Characters: servers refuse URLs over 8 KB.
 MAX_LIST_PAGES = 100  # Far above the 500 audiences that an account can have.
+DIGITS = re.compile(r"[0-9]{1,15}")
 SLUG = re.compile(r"[a-z0-9_]+")
 PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # FilterQL keywords. A field of such a name needs backticks.
@@ -144,13 +143,13 @@ class LyticsClient:
         def read(response: ApiResponse) -> Page:
             if response.status in STALE_CURSOR and cursor:
                 raise StaleCursorError(
-                    f"{request} returned {response.status}: Lytics no longer accepts"
+                    f"{request} returned {response.outcome}: Lytics no longer accepts"
                     " the cursor."
                 )
             if response.status == HTTPStatus.NOT_FOUND:
                 raise AudienceError(
-                    f"{request} returned 404: audience {scan.slug} disappeared during"
-                    " the run. Check it in Lytics."
+                    f"{request} returned {response.outcome}: audience {scan.slug}"
+                    " disappeared during the run. Check it in Lytics."
                 )
             return read_page(request, response)
 
@@ -206,7 +205,7 @@ def _scan_request(scan: Scan, cursor: str) -> ApiRequest:
 def read_page(request: ApiRequest, response: ApiResponse) -> Page:
     """Read a page of a scan."""
     content = _content(request, response)
-    members, total = content.get("data"), content.get("total")
+    members, total = content["data"], _to_count(content.get("total"))
     if members is None and total == 0:
         members = []  # Go writes a nil slice as null.
     if not isinstance(members, list) or not all(isinstance(m, dict) for m in members):
@@ -214,7 +213,7 @@ def read_page(request: ApiRequest, response: ApiResponse) -> Page:
     return Page(
         members=members,
         next=_cursor(request, response, content),
-        total=total if type(total) is int and total >= 0 else None,
+        total=total,
     )
 
 
@@ -223,7 +222,7 @@ def read_audiences(
 ) -> tuple[list[Audience], str]:
     """Read a page of the list of audiences, and the cursor of the next one."""
     content = _content(request, response)
-    rows = content.get("data")
+    rows = content["data"]
     if rows is None:
         rows = []
     if not isinstance(rows, list):
@@ -234,13 +233,15 @@ def read_audiences(
 
 def read_audience(request: ApiRequest, response: ApiResponse) -> Audience | None:
     """Read one audience; None for a segment of another kind."""
-    row = _content(request, response).get("data")
+    row = _content(request, response)["data"]
+    if not row or not isinstance(row, (dict, list)):
+        raise _malformed(request, response)
     return to_audience(row) if isinstance(row, dict) and is_audience(row) else None
 
 
 def read_fields(request: ApiRequest, response: ApiResponse) -> tuple[Field, ...]:
     """Read the account's user fields."""
-    table = _content(request, response).get("data")
+    table = _content(request, response)["data"]
     try:
         return to_fields(table)
     except (TypeError, ValueError):
@@ -260,7 +261,7 @@ def is_audience(row: object) -> bool:
 
 def to_audience(row: Mapping[str, Any]) -> Audience:
     """Read a row that `is_audience`; its name, time and size may be missing."""
-    slug, size = str(row["slug_name"]), row.get("size")
+    slug = str(row["slug_name"])
     name, updated = row.get("name"), row.get("updated") or row.get("modified_ms")
     return Audience(
         id=str(row["id"]),
@@ -268,7 +269,7 @@ def to_audience(row: Mapping[str, Any]) -> Audience:
         name=str(name) if _is_name(name) else slug,
         updated=str(updated) if _is_name(updated) else "",
         is_invalid=row.get("invalid") is True,
-        size=size if type(size) is int and size >= 0 else None,
+        size=_to_count(row.get("size")),
     )
 
 
@@ -295,18 +296,15 @@ def to_fields(table: object) -> tuple[Field, ...]:
 
 
 def _content(request: ApiRequest, response: ApiResponse) -> Mapping[str, Any]:
+    """Return the envelope of a successful response, which has data, perhaps null."""
     if response.status != HTTPStatus.OK:
         raise UnexpectedResponseError(
-            f"{request} returned {response.status}, which Lytics does not document."
+            f"{request} returned {response.outcome}, which Lytics does not document."
             " Check api_url and the settings of the audience."
         )
-    try:
-        content = msgspec.json.decode(response.body)
-    except (ValueError, RecursionError):  # Not JSON, not UTF-8, or nested too deeply.
-        content = None
-    if not isinstance(content, dict):
+    if response.content is None or "data" not in response.content:
         raise _malformed(request, response)
-    return content
+    return response.content
 
 
 def _cursor(
@@ -350,6 +348,15 @@ def _to_field(name: str, row: Mapping[str, Any], *, is_identity: bool) -> Field:
         label=str(label) if _is_text(label) else "",
         is_identity=is_identity,
     )
+
+
+def _to_count(value: object) -> int | None:
+    """Read a count: a number or a text of digits; None for anything else."""
+    if isinstance(value, str) and DIGITS.fullmatch(value):
+        return int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if type(value) is int and value >= 0 else None
 
 
 def _is_text(value: object) -> bool:

@@ -1,13 +1,20 @@
-"""One request to Lytics: which responses are errors, and which are retried."""
+"""One request to Lytics: which responses are errors, and which are retried.
+
+Lytics wraps its responses in an envelope with a status of its own. It has reported
+errors in the envelope of a 200 response, so the envelope decides.
+"""
 
 from __future__ import annotations
 
 import logging
 import random
+import re
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode
+
+import msgspec
 
 from singer_kit.errors import (
     AuthError,
@@ -46,6 +53,17 @@ AUTH_ERRORS = {
 TRANSIENT = frozenset(
     {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
 )
+STATUS_TEXT = re.compile(r"\s*([0-9]{3})(\.0+)?\s*")
+SUCCESS = range(200, 300)
+ERRORS = range(400, 600)
+SUCCESS_WORDS = frozenset({"", "ok", "success"})
+# The word of a version 2 code, such as UNAUTHORIZED-017, and its status.
+CODE_WORD = re.compile(r"[A-Za-z_ ]+")
+STATUS_BY_WORD = {
+    **{status.name.replace("_", ""): status.value for status in HTTPStatus},
+    "INTERNAL": HTTPStatus.INTERNAL_SERVER_ERROR.value,
+    "INTERNALERROR": HTTPStatus.INTERNAL_SERVER_ERROR.value,
+}
 
 logger = logging.getLogger("tap-lytics.transport")
 
@@ -74,12 +92,20 @@ class ApiRequest:
 class ApiResponse:
     """A response that is neither an error of the token nor worth a retry.
 
-    `date` is its Date header, None without a valid one.
+    `status` is that of the envelope if it reports an error, else that of HTTP, and
+    `http_status` always the latter. `content` is the body, None if it is not a JSON
+    object; `date` is the Date header, None without a valid one.
     """
 
     status: int
-    body: bytes
+    http_status: int
+    content: dict[str, Any] | None
     date: datetime | None
+
+    @property
+    def outcome(self) -> str:
+        """The status for a message."""
+        return _outcome(self.status, self.http_status)
 
 
 class Transport:
@@ -134,7 +160,7 @@ class Transport:
             )
         except NoResponseError as error:
             raise RetriableError(f"{request} got no response ({error}).") from None
-        return _check(request, response)
+        return read_response(request, response)
 
 
 def open_session(settings: Settings) -> HttpSession:
@@ -148,24 +174,120 @@ def open_session(settings: Settings) -> HttpSession:
     )
 
 
-def _check(request: ApiRequest, response: HttpResponse) -> ApiResponse:
-    status, headers = response.status, response.headers
+def read_response(request: ApiRequest, response: HttpResponse) -> ApiResponse:
+    """Read a response by its HTTP status, then by its envelope.
+
+    Raises:
+        AuthError: for a 401 or 403.
+        RetriableError: for a response worth another attempt.
+        UnexpectedResponseError: for a redirect.
+    """
+    http_status, headers = response.status, response.headers
+    if HTTPStatus.MULTIPLE_CHOICES <= http_status < HTTPStatus.BAD_REQUEST:
+        raise UnexpectedResponseError(
+            f"{request} returned {http_status}, a redirect. It is not followed, because"
+            " that would send the token elsewhere: check api_url."
+        )
+    is_failure = http_status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    content = None if is_failure else _decode(response.body)
+    status = _status(request, http_status, content or {})
+    outcome = _outcome(status, http_status)
     if status in TRANSIENT or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise RetriableError(
-            f"{request} returned {status}.",
+            f"{request} returned {outcome}.",
             retry_after=parse_retry_after(headers.get("Retry-After")),
         )
     if status in AUTH_ERRORS:
         reason = AUTH_ERRORS[HTTPStatus(status)]
-        raise AuthError(f"{request} returned {status}: {reason}")
-    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
-        raise UnexpectedResponseError(
-            f"{request} returned {status}, a redirect. It is not followed, because that"
-            " would send the token elsewhere: check api_url."
-        )
+        raise AuthError(f"{request} returned {outcome}: {reason}")
     return ApiResponse(
-        status=status, body=response.body, date=parse_http_date(headers.get("Date"))
+        status=status,
+        http_status=http_status,
+        content=content,
+        date=parse_http_date(headers.get("Date")),
     )
+
+
+def _status(request: ApiRequest, http_status: int, content: Mapping[str, Any]) -> int:
+    """Return the status of a response by HTTP and by its envelope."""
+    try:
+        reported = _error_status(content)
+    except ValueError:
+        if http_status not in SUCCESS:
+            return http_status
+        raise MalformedResponseError(
+            f"{request} returned {http_status} with an unknown status in its body."
+        ) from None
+    if reported is None and http_status in SUCCESS and _has_error_text(content):
+        raise RetriableError(
+            f"{request} returned {http_status} with an error and no data."
+        )
+    return reported or http_status
+
+
+def _outcome(status: int, http_status: int) -> str:
+    shown = str(status)
+    return (
+        shown if status == http_status else f"{shown} (in the body of a {http_status})"
+    )
+
+
+def _decode(body: bytes) -> dict[str, Any] | None:
+    try:
+        content = msgspec.json.decode(body)
+    except (ValueError, RecursionError):  # Not JSON, not UTF-8, or nested too deeply.
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _error_status(content: Mapping[str, Any]) -> int | None:
+    """Return the status of the error that an envelope reports; None without one.
+
+    Version 2 errors have a `code` such as UNAUTHORIZED-017 instead of data.
+
+    Raises:
+        ValueError: when its status is not one of HTTP.
+    """
+    given = content.get("status")
+    if given is not None and not _is_success_word(given):
+        status = _to_status(given)
+        if status in ERRORS:
+            return status
+        if status not in SUCCESS:
+            raise ValueError(given)
+    code = content.get("code")
+    if code is None or content.get("data") is not None:
+        return None
+    word = CODE_WORD.match(code) if isinstance(code, str) else None
+    if word is None:
+        status = _to_status(code)
+        return status if status in ERRORS else None
+    return STATUS_BY_WORD.get(re.sub("[_ ]", "", word[0]).upper())
+
+
+def _to_status(value: object) -> int:
+    """Read a status: a number, or text such as `"500"`."""
+    if isinstance(value, str):
+        found = STATUS_TEXT.fullmatch(value)
+        return int(found[1]) if found else 0
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if type(value) is int else 0
+
+
+def _has_error_text(content: Mapping[str, Any]) -> bool:
+    """Whether an envelope has an error's text and no data.
+
+    An error is never an empty audience, nor an empty list of changes.
+    """
+    if content.get("data"):
+        return False
+    texts = (content.get(name) for name in ("message", "error", "errors"))
+    return any(text and not _is_success_word(text) for text in texts)
+
+
+def _is_success_word(value: object) -> bool:
+    return isinstance(value, str) and value.strip().lower() in SUCCESS_WORDS
 
 
 def _seconds_to_wait(error: Exception, attempts: int) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from sandbox.lytics.filterql import Compare, Exists, Group, Include, Not, parse
 from singer_kit.errors import ConfigError, UnexpectedResponseError
+from singer_kit.http import HttpResponse
 from tap_lytics import client
 from tap_lytics.client import (
     Page,
@@ -25,7 +27,7 @@ from tap_lytics.client import (
     to_fields,
 )
 from tap_lytics.errors import MalformedResponseError
-from tap_lytics.transport import ApiRequest, ApiResponse
+from tap_lytics.transport import ApiRequest, ApiResponse, read_response
 
 ROW = {"id": "abc", "slug_name": "vip", "name": "VIP", "table": "user"}
 
@@ -87,7 +89,7 @@ DEEP = b"[" * 100_000
 
 def response_of(body: bytes | str, status: int = 200) -> ApiResponse:
     content = body if isinstance(body, bytes) else body.encode()
-    return ApiResponse(status=status, body=content, date=None)
+    return read_response(REQUEST, HttpResponse(status=status, headers={}, body=content))
 
 
 @pytest.mark.parametrize(
@@ -105,8 +107,14 @@ def test_malformed_body_is_retriable(parse_response: Any, body: bytes) -> None: 
         parse_response(REQUEST, response_of(body))
 
 
-@pytest.mark.parametrize("parse_response", [read_page, read_audiences, read_fields])
-@pytest.mark.parametrize("body", ['{"data": 7}', '{"data": "x"}', '{"data": true}'])
+@pytest.mark.parametrize("parse_response", PARSERS)
+@pytest.mark.parametrize(
+    "body",
+    [
+        *('{"data": 7}', '{"data": "x"}', '{"data": true}', "{}", '{"status": 200}'),
+        *('{"status": 200, "total": 0}', '{"data": ""}', '{"data": 0}'),
+    ],
+)
 def test_unexpected_shape_is_retriable(parse_response: Any, body: str) -> None:  # noqa: ANN401 - a parameter
     with pytest.raises(MalformedResponseError, match="malformed"):
         parse_response(REQUEST, response_of(body))
@@ -141,12 +149,32 @@ def test_other_cursor_is_malformed(sent: str) -> None:
         read_page(REQUEST, response_of(f'{{"data": [], "_next": {sent}}}'))
 
 
-@pytest.mark.parametrize("sent", ["-1", "true", "1.5", '"3"', "null", "[]"])
+@pytest.mark.parametrize("sent", ["-1", "true", "1.5", '"x"', '"-3"', "null", "[]"])
 def test_total_that_is_no_count_is_ignored(sent: str) -> None:
     assert (
         read_page(REQUEST, response_of(f'{{"data": [{{}}], "total": {sent}}}')).total
         is None
     )
+
+
+@pytest.mark.parametrize("sent", ["3", '"3"', "3.0"])
+def test_count_is_a_number_or_digits(sent: str) -> None:
+    page = read_page(REQUEST, response_of(f'{{"data": [{{}}], "total": {sent}}}'))
+
+    assert page.total == 3
+    assert to_audience({**ROW, "size": json.loads(sent)}).size == 3
+
+
+@pytest.mark.parametrize("total", ["3", "null", '"x"'])
+def test_null_page_of_members_is_malformed(total: str) -> None:
+    with pytest.raises(MalformedResponseError):
+        read_page(REQUEST, response_of(f'{{"data": null, "total": {total}}}'))
+
+
+@pytest.mark.parametrize("data", ["null", "{}", "[]"])
+def test_audience_without_data_is_malformed(data: str) -> None:
+    with pytest.raises(MalformedResponseError):
+        read_audience(REQUEST, response_of(f'{{"data": {data}}}'))
 
 
 @pytest.mark.parametrize(
@@ -157,11 +185,15 @@ def test_total_that_is_no_count_is_ignored(sent: str) -> None:
         '{"id": "a", "slug_name": ""}',
         '{"id": "a", "slug_name": "b", "kind": ["segment"]}',
         '{"id": "a", "slug_name": "b", "table": {}}',
-        *("null", "7", "[]", "{}", '"a"'),
     ],
 )
 def test_row_without_id_or_slug_is_ignored(row: str) -> None:
     assert read_audience(REQUEST, response_of(f'{{"data": {row}}}')) is None
+    assert read_audiences(REQUEST, response_of(f'{{"data": [{row}]}}')) == ([], "")
+
+
+@pytest.mark.parametrize("row", ["null", "7", "[]", "{}", '"a"'])
+def test_other_row_of_list_is_ignored(row: str) -> None:
     assert read_audiences(REQUEST, response_of(f'{{"data": [{row}]}}')) == ([], "")
 
 
