@@ -257,6 +257,14 @@ class AudienceCheck:
             )
         return found
 
+    def size(self, known_id: str | None) -> int | None:
+        """Get the audience's size, after the same check; None if it is not reported."""
+        audience = self.run(known_id).audience
+        if audience.size is not None:
+            return audience.size
+        size = partial(self._client.size, audience.id)
+        return call_interruptibly(size, self._shutdown)
+
     def _get(self, name: str) -> AudienceSnapshot | None:
         return call_interruptibly(partial(self._client.audience, name), self._shutdown)
 

@@ -124,6 +124,12 @@ class LyticsClient:
 
         return self._transport.send(request, read)
 
+    def size(self, audience_id: str) -> int | None:
+        """Get an audience's size; None if Lytics does not report it."""
+        path = f"/api/segment/{quote(audience_id, safe='')}/size"
+        request = ApiRequest(method="GET", path=path)
+        return self._transport.send(request, read_size)
+
     def fields(self) -> tuple[Field, ...]:
         """List the fields of the account's user table, identities first."""
         request = ApiRequest(method="GET", path="/api/schema/user")
@@ -237,6 +243,19 @@ def read_audience(request: ApiRequest, response: ApiResponse) -> Audience | None
     if not row or not isinstance(row, (dict, list)):
         raise _malformed(request, response)
     return to_audience(row) if isinstance(row, dict) and is_audience(row) else None
+
+
+def read_size(response: ApiResponse) -> int | None:
+    """Read a size: the first number in the data; None if there is none.
+
+    Lytics has returned a list of one number, an object with a size, and a list of such
+    objects.
+    """
+    if response.status != HTTPStatus.OK or response.content is None:
+        return None
+    data = response.content.get("data")
+    first = data[0] if isinstance(data, list) and data else data
+    return _to_count(first.get("size") if isinstance(first, Mapping) else first)
 
 
 def read_fields(request: ApiRequest, response: ApiResponse) -> tuple[Field, ...]:

@@ -57,7 +57,8 @@ class ScanCoverage:
     resumes a scan of another run, which read `read_before` members (None if the state
     does not say). `total` is the count on the last page, None if it had none;
     `counted` the last count on any page, `highest` the highest, `growth` the sum of
-    its increases. `gave_up` is whether the scan ended despite another cursor.
+    its increases. `gave_up` is whether the scan ended despite another cursor. `size` is
+    the audience's size; None if it is unknown, or if a filter selects some members.
     """
 
     starts: int
@@ -67,6 +68,7 @@ class ScanCoverage:
     highest: int = 0
     growth: int = 0
     gave_up: bool = False
+    size: int | None = None
     seen: SeenMembers = field(default_factory=SeenMembers)
 
     @property
@@ -90,7 +92,14 @@ class ScanCoverage:
     @property
     def expected(self) -> int | None:
         """How many members the audience has, by the counts of Lytics."""
-        return self.highest if self.count_dropped else self.counted
+        counted = self.highest if self.count_dropped else self.counted
+        known = [count for count in (counted, self.size) if count is not None]
+        return max(known, default=None)
+
+    def lower_size(self, size: int | None) -> None:
+        """Take a size that Lytics reports after the scan, if members left meanwhile."""
+        if self.size is not None and size is not None:
+            self.size = min(self.size, size)
 
     def add(self, keys: Iterable[str]) -> None:
         """Add the members of a page."""
@@ -138,6 +147,7 @@ def why_exits_are_uncertain(
         return "the scan resumed that of another run"
     if coverage.total is None:
         return "Lytics did not report how many members there are"
+    coverage.lower_size(size_after)
     return _why_count_differs(coverage, coverage.total, size_after)
 
 
@@ -150,6 +160,8 @@ def _why_count_differs(
     if coverage.count_dropped:
         change = f"from {coverage.highest:,} to {total:,}"
         return f"the count that Lytics reports fell {change} during the scan"
+    if seen < (coverage.size or 0):
+        return f"the audience has {coverage.size:,} members, the scan saw {seen:,}"
     if not seen and size_after != 0:
         return "the scan saw no member, and Lytics does not report a size of 0"
     return ""

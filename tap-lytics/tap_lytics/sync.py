@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 FINGERPRINT_DIGITS = 16
 MAX_CLOCK_SKEW = timedelta(minutes=1)
 BROKEN_CLOCK = timedelta(days=366)  # A bookmark far ahead would lose changes.
+MAX_EMPTY_SCANS = 3  # Of an audience whose size is above 0.
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -207,6 +208,8 @@ def _unfinished(state: StreamState, settings: Settings) -> DueSync:
     why_restart = ""
     if state.scan_settings not in {None, settings_fingerprint(settings)}:
         why_restart = "settings changed"
+    elif not state.scan_cursor and state.scan_read == 0:
+        why_restart = "it found no members"
     elif not state.scan_cursor:
         why_restart = "Lytics gave no cursor to resume from"
     if not why_restart:
@@ -326,11 +329,14 @@ class AudienceSync:
             state.start_full_sync(at)
         state.scan_settings = settings_fingerprint(self._settings)
         state.audience_updated = audience.updated
-        coverage = ScanCoverage(
-            starts=0 if is_resumed else 1, read_before=state.scan_read
-        )
-        self._scan(state, started_at, coverage, audience.size)
+        coverage = self._scan(state, started_at, audience.size, is_resumed=is_resumed)
+        if coverage is None:
+            # Still unfinished, so the next sync is a full one, from the first page on.
+            self._checkpoint(state)
+            return
         self._catch_up(state, started_at, coverage)
+        if is_incomplete(coverage) and coverage.size is not None:
+            coverage.lower_size(self._check.size(state.audience_id))
         if self._finds_exits:
             self._send_exits(state, started_at, coverage)
         self._tracker.end_full_sync()
@@ -340,6 +346,35 @@ class AudienceSync:
         self._checkpoint(state)
 
     def _scan(
+        self,
+        state: StreamState,
+        started_at: datetime,
+        size: int | None,
+        *,
+        is_resumed: bool,
+    ) -> ScanCoverage | None:
+        """Scan all members. A scan without any is repeated if the audience has members.
+
+        Returns:
+            What the scan saw; None if it is empty each time, which is not believed.
+        """
+        for attempt in range(1, MAX_EMPTY_SCANS + 1):
+            coverage = ScanCoverage(
+                starts=0 if is_resumed else 1, read_before=state.scan_read
+            )
+            self._read_members(state, started_at, coverage, size)
+            if coverage.seen_in_total:
+                is_whole = not self._settings.require_fields
+                coverage.size = size if is_whole else None
+                return coverage
+            size = 0 if size == 0 else self._check.size(state.audience_id)
+            if not size:
+                return coverage
+            self._log_empty(size, attempt)
+            state.scan_cursor, state.scan_read, is_resumed = None, 0, False
+        return None
+
+    def _read_members(
         self,
         state: StreamState,
         started_at: datetime,
@@ -433,6 +468,21 @@ class AudienceSync:
         self._logger.warning(
             "Exits are not reported after this full sync, but after the next one: %s.",
             reason,
+        )
+
+    def _log_empty(self, size: int, attempt: int) -> None:
+        is_last = attempt == MAX_EMPTY_SCANS
+        fields = ", ".join(self._settings.require_fields)
+        self._logger.warning(
+            "The scan returned no members, although Lytics reports %s in the audience"
+            "%s. %s",
+            f"{size:,}",
+            f" (require_fields: {fields})" if fields else "",
+            "This result is not used: the bookmark does not move, no exits are reported"
+            " and the next sync is another full one. If no member has the required"
+            " fields, correct require_fields; otherwise run again later."
+            if is_last
+            else f"Repeating it (attempt {attempt + 1} of {MAX_EMPTY_SCANS}).",
         )
 
     def _log_incomplete(self, state: StreamState, coverage: ScanCoverage) -> None:

@@ -212,13 +212,15 @@ class AccountSender:
     """An HTTP sender to an account in this process.
 
     `before` is called with every request. `corrupt` gets the number of a page of a
-    scan, from 1, and its content, which it may change.
+    scan, from 1, and its content, which it may change, `describe` the details of the
+    audience.
     """
 
     def __init__(self, box: Sandbox) -> None:
         self._box = box
         self.before: Callable[[ApiRequest], object] = lambda _: None
         self.corrupt: Callable[[int, dict[str, Any]], object] | None = None
+        self.describe: Callable[[dict[str, Any]], object] | None = None
         self.lost_pages: set[int] = set()  # Requested twice; one response is lost.
         self.scans: list[ApiRequest] = []
 
@@ -240,7 +242,7 @@ class AccountSender:
         )
         self.before(request)
         if not is_scan(request):
-            return self.handle(request, content_type)
+            return self._described(request, self.handle(request, content_type))
         self.scans.append(request)
         if len(self.scans) in self.lost_pages:
             self.handle(request, content_type)
@@ -249,6 +251,13 @@ class AccountSender:
             return response
         content = json.loads(response.body)
         self.corrupt(len(self.scans), content)
+        return replace(response, body=json.dumps(content).encode())
+
+    def _described(self, request: ApiRequest, response: HttpResponse) -> HttpResponse:
+        if not self.describe or not request.path.startswith("/v2/segment/"):
+            return response
+        content = json.loads(response.body)
+        self.describe(content["data"])
         return replace(response, body=json.dumps(content).encode())
 
     def close(self) -> None:

@@ -23,6 +23,7 @@ from tap_lytics.client import (
     read_audiences,
     read_fields,
     read_page,
+    read_size,
     to_audience,
     to_fields,
 )
@@ -294,3 +295,19 @@ def test_non_members_can_be_filtered_by_field() -> None:
 
     assert isinstance(group, Group)
     assert group.parts[:2] == (Not(Include("vip")), Exists("order"))
+
+
+@pytest.mark.parametrize(
+    ("data", "size"),
+    [
+        *(("[30]", 30), ('{"size": 30}', 30), ('[{"size": "30"}]', 30), ("30", 30)),
+        *(("[]", None), ("null", None), ('{"id": "x"}', None), ("true", None)),
+    ],
+)
+def test_size_is_first_number(data: str, size: int | None) -> None:
+    assert read_size(response_of(f'{{"data": {data}}}')) == size
+
+
+@pytest.mark.parametrize("status", [400, 404])
+def test_missing_size_is_unknown(status: int) -> None:
+    assert read_size(response_of('{"data": null}', status)) is None
