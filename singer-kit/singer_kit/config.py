@@ -7,7 +7,6 @@ its value.
 from __future__ import annotations
 
 import difflib
-import ipaddress
 import json
 import re
 from decimal import Decimal
@@ -21,6 +20,7 @@ from singer_sdk.typing import (
     extend_validator_with_defaults,
 )
 
+from .connections import is_loopback
 from .errors import ConfigError
 
 if TYPE_CHECKING:
@@ -221,16 +221,7 @@ def is_safe_url(url: str) -> bool:
     is_plain = url.isascii() and url.isprintable() and " " not in url
     if not host or extras or not is_plain:
         return False
-    return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
 
 
 def _describe(error: ValidationError, env_prefix: str) -> Iterator[str]:
@@ -280,7 +271,8 @@ def connection_settings(
             th.IntegerType(minimum=1, maximum=3600),
             default=60,
             title="Request timeout",
-            description="Seconds to wait for a response before a request is retried.",
+            description="Seconds that a whole response, headers and body, may take"
+            " before the request is retried.",
         ),
         th.Property(
             "user_agent",

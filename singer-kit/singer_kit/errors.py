@@ -9,8 +9,10 @@ PluginError                      print its lines, exit with status 1
 ├── StreamMapError               stop the run (tap) or reject the record (target)
 ├── ShutdownRequestedError       stop: a signal arrived; start nothing new
 └── RetriableError               retry, after `retry_after` seconds if it is set
+    └── ConnectionFailedError    retry twice: the run has not reached the host yet
 NoResponseError                  one HTTP attempt got no usable response; the caller
-                                 decides whether it may be repeated
+│                                decides whether it may be repeated
+└── UnreachableError             no connection was made, so nothing was sent
 """
 
 from __future__ import annotations
@@ -87,14 +89,39 @@ class RetriableError(PluginError, RetriableAPIError):
         self.retry_after = retry_after
 
 
+class ConnectionFailedError(RetriableError):
+    """No connection could be made to a host that this run has not reached yet.
+
+    Args:
+        call: method and path.
+        error: why.
+    """
+
+    def __init__(self, call: object, error: UnreachableError) -> None:
+        super().__init__(f"{call} failed: {error.reason}. {error.fix}")
+
+
 class NoResponseError(Exception):
     """One attempt got no usable response: timeout, reset, or a body cut short.
 
     Args:
-        reason: the kind of failure, such as `ReadTimeout`. Never the HTTP client's
-            message, which quotes the URL.
+        reason: the kind of failure, with host and port where they matter. Never the
+            HTTP client's message, which quotes the URL.
     """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class UnreachableError(NoResponseError):
+    """No connection was made, so nothing was sent.
+
+    Args:
+        reason: host, port and what failed.
+        fix: what the user can do about it, as a sentence.
+    """
+
+    def __init__(self, reason: str, fix: str) -> None:
+        super().__init__(reason)
+        self.fix = fix

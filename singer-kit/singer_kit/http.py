@@ -22,17 +22,28 @@ from requests.auth import AuthBase
 from requests.utils import check_header_validity
 from typing_extensions import override
 
-from .errors import NoResponseError, RetriesExhaustedError, UnexpectedResponseError
+from .connections import (
+    CONNECT_TIMEOUT_SECONDS,
+    BoundedAdapter,
+    Endpoint,
+    ca_bundle_problem,
+)
+from .errors import (
+    ConnectionFailedError,
+    NoResponseError,
+    RetriesExhaustedError,
+    UnexpectedResponseError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 T = TypeVar("T")
 
-CONNECT_TIMEOUT_SECONDS = 5.0
 CHUNK_BYTES = 2**16
 MAX_BODY_BYTES = 2**28  # Over twice a Lytics page of 100 profiles of 1 MB.
 MAX_ATTEMPTS = 10
+MAX_CONNECTION_ATTEMPTS = 3
 MAX_BACKOFF_SECONDS = 60.0
 MAX_RETRY_AFTER_SECONDS = 900.0  # Longer waits are cut to this.
 SECONDS = re.compile(r"[0-9]+")  # str.isdigit accepts more than float does.
@@ -78,8 +89,8 @@ class HttpSession:
         token_header: name of the header that carries the token.
         token: sent unchanged.
         user_agent: value of the `User-Agent` header.
-        timeout_seconds: read timeout, for each wait for data. The connect timeout is 5
-            seconds.
+        timeout_seconds: limit for a whole response, from its first header to the end of
+            its body. The connect timeout is 5 seconds.
         headers: sent with every request.
     """
 
@@ -96,6 +107,8 @@ class HttpSession:
         self._base_url = base_url
         self._timeouts = (CONNECT_TIMEOUT_SECONDS, timeout_seconds)
         self._session = _Session()
+        self._session.mount("https://", BoundedAdapter())
+        self._session.mount("http://", BoundedAdapter())
         self._session.auth = _HeaderAuth(token_header, token)
         self._session.headers.update({"User-Agent": user_agent, **(headers or {})})
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
@@ -104,6 +117,7 @@ class HttpSession:
         self._environment = self._session.merge_environment_settings(
             base_url, {"http": ""}, stream=True, verify=None, cert=None
         )
+        self._endpoint = Endpoint(base_url, self._environment["proxies"])
 
     def send(
         self,
@@ -122,12 +136,13 @@ class HttpSession:
             content_type: media type of the body.
 
         Raises:
+            UnreachableError: when no connection was made, so nothing was sent.
             NoResponseError: when no complete response arrived; the request may or may
                 not have been processed.
             UnexpectedResponseError: when the request cannot be sent, the certificate
                 is invalid, or the response body is too large.
         """
-        endpoint = f"{method} {target.partition('?')[0]}"
+        call = f"{method} {target.partition('?')[0]}"
         try:
             request = self._session.prepare_request(
                 requests.Request(
@@ -145,12 +160,16 @@ class HttpSession:
             ) as response:
                 content = _read_body(response)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            raise _failure(endpoint, error) from None
+            raise self._endpoint.failure(call, error) from None
+        except OSError:  # Of the file of certificates.
+            raise UnexpectedResponseError(
+                f"{call} failed: {ca_bundle_problem()}"
+            ) from None
         except ValueError as error:
             raise NoResponseError(type(error).__name__) from None
         if content is None:
             raise UnexpectedResponseError(
-                f"{endpoint} returned {response.status_code} with a body of more than"
+                f"{call} returned {response.status_code} with a body of more than"
                 f" {MAX_BODY_BYTES >> 20} MiB, more than any response of"
                 " this API. Check api_url."
             )
@@ -197,31 +216,6 @@ def _read_body(response: requests.Response) -> bytes | None:
     return b"".join(chunks)
 
 
-TRANSIENT = (
-    requests.ConnectionError,
-    requests.Timeout,
-    requests.exceptions.ChunkedEncodingError,
-    requests.exceptions.ContentDecodingError,
-    urllib3.exceptions.HTTPError,
-)
-
-
-def _failure(endpoint: str, error: Exception) -> Exception:
-    # The error's text contains the URL, so only its class is used.
-    kind = type(error).__name__
-    if "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return UnexpectedResponseError(
-            f"{endpoint} failed: the certificate of the host in api_url could not be"
-            " verified. Check api_url, or the proxy in between."
-        )
-    if isinstance(error, TRANSIENT):
-        return NoResponseError(kind)
-    return UnexpectedResponseError(
-        f"{endpoint} could not be sent ({kind}). Check api_url, the token and"
-        " user_agent."
-    )
-
-
 # Retries.
 
 
@@ -260,6 +254,12 @@ def exponential_backoff(attempt: int, jitter: float) -> float:
     return jitter * min(MAX_BACKOFF_SECONDS, 2.0 ** min(attempt - 1, 10))
 
 
+def max_attempts(error: BaseException | None) -> int:
+    """Return how many attempts are made while a call fails with this error."""
+    is_connection = isinstance(error, ConnectionFailedError)
+    return MAX_CONNECTION_ATTEMPTS if is_connection else MAX_ATTEMPTS
+
+
 def call_with_retries(
     call: Callable[[], T],
     *,
@@ -269,7 +269,7 @@ def call_with_retries(
     on_retry: Callable[[Exception, int, float], None],
     hint: str,
 ) -> T:
-    """Call until it succeeds, at most 10 times.
+    """Call until it succeeds, at most 10 times; 3 times if no connection is made.
 
     Args:
         call: the call.
@@ -296,7 +296,7 @@ def call_with_retries(
 
     retrying = tenacity.Retrying(
         sleep=sleep,
-        stop=tenacity.stop_after_attempt(MAX_ATTEMPTS),
+        stop=lambda state: state.attempt_number >= max_attempts(error_of(state)),
         wait=lambda state: wait(error_of(state), state.attempt_number),
         retry=tenacity.retry_if_exception_type(retry_on),
         before_sleep=before_sleep,
@@ -305,6 +305,8 @@ def call_with_retries(
     try:
         return retrying(call)
     except retry_on as last:
-        raise RetriesExhaustedError(
-            f"{last} Gave up after {MAX_ATTEMPTS} attempts; {hint}"
-        ) from last
+        attempts = max_attempts(last)
+        text = f"{last} Gave up after {attempts} attempts"
+        is_connection = isinstance(last, ConnectionFailedError)
+        text += "." if is_connection else f"; {hint}"
+        raise RetriesExhaustedError(text) from last

@@ -18,16 +18,18 @@ import msgspec
 
 from singer_kit.errors import (
     AuthError,
+    ConnectionFailedError,
     NoResponseError,
     RetriableError,
     RetriesExhaustedError,
     UnexpectedResponseError,
+    UnreachableError,
 )
 from singer_kit.http import (
-    MAX_ATTEMPTS,
     HttpSession,
     call_with_retries,
     exponential_backoff,
+    max_attempts,
     parse_http_date,
     parse_retry_after,
 )
@@ -120,9 +122,12 @@ class Transport:
     def __init__(self, sender: HttpSender, *, sleep: Callable[[float], None]) -> None:
         self._sender = sender
         self._sleep = sleep
+        self._has_response = False
 
     def send(self, request: ApiRequest, read: Callable[[ApiResponse], T]) -> T:
         """Send a request, up to ten times, until `read` accepts its response.
+
+        Three times, if no connection is made before the first response of the run.
 
         `read` raises RetriableError for a response worth another attempt.
 
@@ -159,7 +164,10 @@ class Transport:
                 request.method, request.target, body=body, content_type="text/plain"
             )
         except NoResponseError as error:
+            if isinstance(error, UnreachableError) and not self._has_response:
+                raise ConnectionFailedError(request, error) from None
             raise RetriableError(f"{request} got no response ({error}).") from None
+        self._has_response = True
         return read_response(request, response)
 
 
@@ -303,5 +311,5 @@ def _log_retry(error: Exception, attempt: int, seconds: float) -> None:
         error,
         seconds,
         attempt,
-        MAX_ATTEMPTS,
+        max_attempts(error),
     )

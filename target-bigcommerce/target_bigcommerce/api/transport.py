@@ -18,15 +18,17 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from singer_kit.errors import (
+    ConnectionFailedError,
     NoResponseError,
     RetriableError,
     UnexpectedResponseError,
+    UnreachableError,
 )
 from singer_kit.http import (
-    MAX_ATTEMPTS,
     HttpSession,
     call_with_retries,
     exponential_backoff,
+    max_attempts,
 )
 from target_bigcommerce.errors import OutcomeUnknownError, ThrottledError
 
@@ -249,6 +251,7 @@ class Transport:
         self._sleep = sleep
         self._jitter = jitter
         self._on_attempt = on_attempt
+        self._has_response = False
         self._local = threading.local()
         self._lock = threading.Lock()
         self._encoder = msgspec.json.Encoder(decimal_format="number")
@@ -294,11 +297,14 @@ class Transport:
                 )
             except NoResponseError as error:
                 self._count(request, 0)
+                if isinstance(error, UnreachableError) and not self._has_response:
+                    raise ConnectionFailedError(request.endpoint, error) from None
                 what = f"got no usable response ({error.reason})"
                 raise outcome_unknown(request, what) from None
             except UnexpectedResponseError:
                 self._count(request, 0)
                 raise
+            self._has_response = True
             slot.record(response.status, response.headers)
         self._count(request, response.status)
         return parse_response(request, response)
@@ -330,5 +336,5 @@ class Transport:
             error,
             seconds,
             attempt,
-            MAX_ATTEMPTS,
+            max_attempts(error),
         )

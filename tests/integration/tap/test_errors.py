@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -38,6 +39,25 @@ def test_wrong_token_names_setting(
     run = run_tap(config_of(sandbox, api_token="wrong-token"), args=args)
 
     assert "api_token" in error_of(run)
+
+
+@pytest.mark.parametrize("args", [[], ["--discover"]])
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://127.0.0.1:9", ["127.0.0.1:9 refused", "--environment=production"]),
+        ("https://lytics.invalid", ["host lytics.invalid is unknown", "api_url"]),
+    ],
+)
+def test_unreachable_host_fails_with_its_fix(
+    url: str, words: list[str], args: list[str], sandbox: Sandbox, config_of: Config
+) -> None:
+    started = time.monotonic()
+
+    error = error_of(run_tap(config_of(sandbox, api_url=url), args=args))
+
+    assert [word for word in words if word not in error] == []
+    assert time.monotonic() - started < 15
 
 
 def test_insufficient_role_names_permissions(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -90,6 +91,23 @@ def test_unusable_setting_is_refused(
 
     assert_refused(got, *words)
     assert writes_of(box) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://127.0.0.1:9", ["127.0.0.1:9 refused", "--environment=production"]),
+        ("https://store.invalid", ["host store.invalid is unknown", "api_url"]),
+    ],
+)
+def test_unreachable_host_fails_with_its_fix(
+    url: str, words: list[str], run: RunTarget
+) -> None:
+    started = time.monotonic()
+
+    assert_refused(run(*GOOD, api_url=url), *words)
+
+    assert time.monotonic() - started < 15
 
 
 def test_each_wrong_setting_has_its_line(run: RunTarget) -> None:

@@ -143,13 +143,36 @@ def test_ten_attempts_are_made(connected: ConnectedClient) -> None:
     assert connected.calls == {READ.endpoint: 10}
 
 
-def test_refused_connection_exhausts_the_attempts(connected: ConnectedClient) -> None:
+def test_connection_that_never_worked_fails_within_seconds(
+    connected: ConnectedClient,
+) -> None:
     connected.box.stop()
 
-    with pytest.raises(RetriesExhaustedError, match="ConnectionError") as caught:
+    with pytest.raises(RetriesExhaustedError) as caught:
         connected.transport.send(READ)
 
-    assert "127.0.0.1" not in str(caught.value)
+    message = str(caught.value)
+    assert message.startswith(f"{READ.endpoint} failed: 127.0.0.1:")
+    assert "--environment=production" in message
+    assert connected.counts == {(READ.endpoint, 0): 3}
+    assert sum(connected.waits) <= 3
+
+
+@pytest.mark.parametrize("first", [None, "503"])
+def test_connection_that_worked_before_is_retried(
+    first: str | None, connected: ConnectedClient
+) -> None:
+    if first:
+        connected.box.faults.queue(Fault(kind=first, match=READ.endpoint))
+    connected.transport.send(READ)
+    connected.box.stop()
+
+    with pytest.raises(
+        RetriesExhaustedError, match=r"refused the connection.*after 10"
+    ):
+        connected.transport.send(READ)
+
+    assert connected.counts[READ.endpoint, 0] == 10
 
 
 @pytest.mark.parametrize(

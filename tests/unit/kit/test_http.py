@@ -195,16 +195,6 @@ def test_broken_response_is_no_response(session: HttpSession, path: str) -> None
         session.send("GET", path)
 
 
-def test_refused_connection_is_no_response() -> None:
-    with (
-        session_to("http://127.0.0.1:9") as session,
-        pytest.raises(NoResponseError) as caught,
-    ):
-        session.send("GET", "/plain?email=o.brien@example.com")
-
-    assert caught.value.reason == "ConnectionError"
-
-
 @pytest.mark.parametrize("name", ["connection", "connectionpool", "response"])
 def test_client_warnings_stay_out_of_the_log(
     name: str, caplog: pytest.LogCaptureFixture

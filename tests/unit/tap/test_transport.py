@@ -8,8 +8,13 @@ from dataclasses import replace
 
 import pytest
 
-from singer_kit.errors import AuthError, RetriableError, RetriesExhaustedError
-from singer_kit.http import HttpResponse, HttpSession
+from singer_kit.errors import (
+    AuthError,
+    RetriableError,
+    RetriesExhaustedError,
+    UnreachableError,
+)
+from singer_kit.http import HttpResponse
 from tap_lytics.transport import ApiRequest, Transport, read_response
 
 REQUEST = ApiRequest(method="GET", path="/", detail="the test")
@@ -49,20 +54,38 @@ def test_retries_are_bounded_with_jitter() -> None:
     assert max(waits) <= 60
 
 
-def test_refused_connection_is_retried() -> None:
+class Unreachable(Statuses):
+    """A server that responds with these statuses, and then cannot be reached."""
+
+    def send(self, *_: object, **__: object) -> HttpResponse:
+        """Respond, if there is a status left."""
+        if not self._statuses:
+            raise UnreachableError("127.0.0.1:9 refused the connection", "Start it.")
+        return HttpResponse(status=self._statuses.popleft(), headers={}, body=b"")
+
+
+def test_connection_that_never_worked_fails_within_seconds() -> None:
     waits: list[float] = []
-    session = HttpSession(
-        base_url="http://127.0.0.1:9",  # No server listens there.
-        token_header="Authorization",
-        token="none",
-        user_agent="test",
-        timeout_seconds=1,
+
+    with pytest.raises(RetriesExhaustedError) as caught:
+        Transport(Unreachable(), sleep=waits.append).send(REQUEST, lambda got: got)
+
+    assert str(caught.value).startswith(
+        "GET / (the test) failed: 127.0.0.1:9 refused the connection. Start it."
     )
+    assert len(waits) == 2
+    assert sum(waits) <= 3
 
-    with pytest.raises(RetriesExhaustedError, match="after 10 attempts"):
-        Transport(session, sleep=waits.append).send(REQUEST, lambda found: found)
 
-    session.close()
+@pytest.mark.parametrize("status", [200, 404])
+def test_connection_that_worked_before_is_retried(status: int) -> None:
+    waits: list[float] = []
+    transport = Transport(Unreachable(status), sleep=waits.append)
+    transport.send(REQUEST, lambda got: got)
+
+    with pytest.raises(RetriesExhaustedError, match=r"got no response .* 10 attempts"):
+        transport.send(REQUEST, lambda got: got)
+
     assert len(waits) == 9
 
 
