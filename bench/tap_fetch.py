@@ -25,7 +25,8 @@ def main() -> None:
         timeout_seconds=60,
     )
     transport = Transport(session, sleep=shutdown.wait)
-    scan = Scan(slug=config["audiences"][0])
+    name = config["audiences"][0]
+    scan = Scan(audience_id=name, slug=name)
     for _ in ScanPages(LyticsClient(transport), scan, shutdown):
         pass
 

@@ -231,7 +231,7 @@ class AudienceCheck:
         self._absent_streams = absent_streams
 
     def run(self, known_id: str | None) -> AudienceSnapshot:
-        """Get the audience; `known_id` is its id according to the state.
+        """Get the audience before a sync; `known_id` is its id in the state.
 
         Raises:
             AudienceError: when it is gone, renamed, invalid or a different one.
@@ -250,20 +250,36 @@ class AudienceCheck:
                 f" the part of stream {former} to {self._slug} to continue from there,"
                 " or remove it to start over."
             )
+        return self._require_valid(found)
+
+    def repeat(self, audience_id: str) -> Audience:
+        """Get the audience again, during a sync, whatever its slug is by now.
+
+        Raises:
+            AudienceError: when it is gone or invalid.
+        """
+        found = self._get(audience_id) or self.run(audience_id)
+        return self._require_valid(found).audience
+
+    def size(self, audience_id: str) -> int | None:
+        """Get the audience's size during a sync; None if Lytics does not report it.
+
+        Raises:
+            AudienceError: when the audience is gone or invalid.
+        """
+        audience = self.repeat(audience_id)
+        if audience.size is not None:
+            return audience.size
+        size = partial(self._client.size, audience_id)
+        return call_interruptibly(size, self._shutdown)
+
+    def _require_valid(self, found: AudienceSnapshot) -> AudienceSnapshot:
         if found.audience.is_invalid:
             raise AudienceError(
                 f"Lytics reports audience {self._slug} as invalid, so its members"
                 " cannot be read. Correct its definition in Lytics."
             )
         return found
-
-    def size(self, known_id: str | None) -> int | None:
-        """Get the audience's size, after the same check; None if it is not reported."""
-        audience = self.run(known_id).audience
-        if audience.size is not None:
-            return audience.size
-        size = partial(self._client.size, audience.id)
-        return call_interruptibly(size, self._shutdown)
 
     def _get(self, name: str) -> AudienceSnapshot | None:
         return call_interruptibly(partial(self._client.audience, name), self._shutdown)

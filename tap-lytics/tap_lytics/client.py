@@ -34,6 +34,7 @@ TOKEN = re.compile(r"[A-Za-z0-9_=-]{1,200}")
 MAX_CURSOR_LENGTH = 6000  # Characters: servers refuse URLs over 8 KB.
 MAX_LIST_PAGES = 100  # Far above the 500 audiences that an account can have.
 DIGITS = re.compile(r"[0-9]{1,15}")
+AUDIENCE_ID = re.compile(r"[0-9a-fA-F]{32}")
 SLUG = re.compile(r"[a-z0-9_]+")
 PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # FilterQL keywords. A field of such a name needs backticks.
@@ -67,8 +68,13 @@ class AudienceSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scan:
-    """What to scan: a saved audience, or all profiles that match a filter."""
+    """What to scan: a saved audience, or all profiles that match a filter.
 
+    Requests name the audience by its id, because its slug can be changed meanwhile;
+    messages name it by its slug.
+    """
+
+    audience_id: str
     slug: str
     filter: str | None = None
     fields: tuple[str, ...] = ()
@@ -194,8 +200,9 @@ def _scan_request(scan: Scan, cursor: str) -> ApiRequest:
         # A cursor may contain anything; it is logged only if it looks like a token.
         page = f"cursor {cursor}" if TOKEN.fullmatch(cursor) else "a later page"
     if scan.filter is None:
-        path = f"/api/segment/{quote(scan.slug, safe='')}/scan"
-        return ApiRequest(method="GET", path=path, query=query, detail=page)
+        path = f"/api/segment/{quote(scan.audience_id, safe='')}/scan"
+        detail = f"audience {scan.slug}, {page}"
+        return ApiRequest(method="GET", path=path, query=query, detail=detail)
     return ApiRequest(
         method="POST",
         path="/api/segment/scan",
@@ -389,39 +396,43 @@ def _is_name(value: object) -> bool:
 # FilterQL. Names are quoted, or refused if they cannot be.
 
 
-def members_filter(slug: str, *, required: Sequence[str] = ()) -> str:
+def members_filter(audience: Audience, *, required: Sequence[str] = ()) -> str:
     """Select the audience's members who have all of the required fields."""
-    return _filter([f"INCLUDE {audience_name(slug)}", *_exists(required)])
+    return _filter([f"INCLUDE {audience_name(audience)}", *_exists(required)])
 
 
 def changed_members_filter(
-    slug: str, since: datetime, *, required: Sequence[str] = ()
+    audience: Audience, since: datetime, *, required: Sequence[str] = ()
 ) -> str:
     """Select the members whose profile changed at or after `since`."""
-    included = [f"INCLUDE {audience_name(slug)}", *_exists(required)]
+    included = [f"INCLUDE {audience_name(audience)}", *_exists(required)]
     return _filter([*included, _modified_since(since)])
 
 
 def changed_non_members_filter(
-    slug: str, since: datetime, *, required: Sequence[str] = ()
+    audience: Audience, since: datetime, *, required: Sequence[str] = ()
 ) -> str:
     """Select the profiles outside the audience that changed at or after `since`."""
-    excluded = [f"NOT INCLUDE {audience_name(slug)}", *_exists(required)]
+    excluded = [f"NOT INCLUDE {audience_name(audience)}", *_exists(required)]
     return _filter([*excluded, _modified_since(since)])
 
 
-def audience_name(slug: str) -> str:
-    """Format an audience's slug for a filter.
+def audience_name(audience: Audience) -> str:
+    """Format the name of an audience for a filter: its id, which never changes.
+
+    An id that is not 32 hex digits, as Lytics generates them, is replaced by the slug.
 
     Raises:
-        ConfigError: for a slug that Lytics would not generate.
+        ConfigError: if Lytics would not generate the slug either.
     """
-    if not SLUG.fullmatch(slug):
+    if AUDIENCE_ID.fullmatch(audience.id):
+        return f"`{audience.id}`"
+    if not SLUG.fullmatch(audience.slug):
         raise ConfigError(
-            f"{slug!r} is not an audience slug: Lytics generates them from a-z, 0-9 and"
-            " _. Rename the audience in Lytics."
+            f"{audience.slug!r} is not an audience slug: Lytics generates them from"
+            " a-z, 0-9 and _. Rename the audience in Lytics."
         )
-    return field_name(slug)
+    return field_name(audience.slug)
 
 
 def field_name(name: str) -> str:

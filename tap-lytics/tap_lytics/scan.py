@@ -20,6 +20,7 @@ from .client import (
     Scan,
     changed_members_filter,
     changed_non_members_filter,
+    field_name,
     members_filter,
 )
 from .errors import StaleCursorError
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from singer_kit.shutdown import ShutdownSignal
 
-    from .client import LyticsClient
+    from .client import Audience, LyticsClient
     from .records import Member, RecordBuilder
     from .settings import Settings
 
@@ -59,18 +60,17 @@ class MemberPage:
 
 
 class AudienceReader:
-    """Reads the members of one audience.
+    """Reads the members of an audience.
 
     Args:
         client: the Lytics API.
         shutdown: interrupts requests.
-        slug: the audience's slug.
         builder: makes the records.
         settings: `require_fields` and `page_size`.
         logger: gets the progress.
 
     Raises:
-        ConfigError: when a slug or field cannot be used in a filter.
+        ConfigError: when a required field cannot be used in a filter.
     """
 
     def __init__(
@@ -78,50 +78,61 @@ class AudienceReader:
         client: LyticsClient,
         shutdown: ShutdownSignal,
         *,
-        slug: str,
         builder: RecordBuilder,
         settings: Settings,
         logger: logging.Logger,
     ) -> None:
         self._client = client
         self._shutdown = shutdown
-        self._slug = slug
         self._builder = builder
         self._required = settings.require_fields
         self._page_size = settings.page_size
         self._logger = logger
         # Fail now rather than in the first sync that needs a filter.
-        members_filter(slug, required=self._required)
+        for name in self._required:
+            field_name(name)
 
-    def members(
-        self, *, cursor: str = "", size: int | None = None
-    ) -> Iterator[MemberPage]:
+    def members(self, audience: Audience, *, cursor: str = "") -> Iterator[MemberPage]:
         """Read all members, from the cursor's page on.
 
         Raises:
+            ConfigError: when the audience cannot be named in a filter.
             UnexpectedResponseError: when Lytics refuses a second cursor.
             ShutdownRequestedError: when a signal arrives.
         """
         required = self._required
-        text = members_filter(self._slug, required=required) if required else None
-        size = None if required else size  # The size is that of the whole audience.
-        yield from self._pages(self._scan(text), cursor=cursor, size=size)
+        text = members_filter(audience, required=required)
+        # The size is that of the whole audience.
+        size = None if required else audience.size
+        scan = self._scan(audience, text if required else None)
+        yield from self._pages(scan, cursor=cursor, size=size)
 
-    def changed_members(self, since: datetime) -> Iterator[MemberPage]:
+    def changed_members(
+        self, audience: Audience, since: datetime
+    ) -> Iterator[MemberPage]:
         """Read the members whose profile changed at or after `since`."""
-        text = changed_members_filter(self._slug, since, required=self._required)
-        yield from self._pages(self._scan(text))
+        text = changed_members_filter(audience, since, required=self._required)
+        yield from self._pages(self._scan(audience, text))
 
-    def changed_non_members(self, since: datetime) -> Iterator[list[str]]:
+    def changed_non_members(
+        self, audience: Audience, since: datetime
+    ) -> Iterator[list[str]]:
         """Read the keys of the non-members whose profile changed since."""
-        text = changed_non_members_filter(self._slug, since, required=self._required)
-        scan = self._scan(text, fields=self._builder.key_query_fields)
+        text = changed_non_members_filter(audience, since, required=self._required)
+        scan = self._scan(audience, text, fields=self._builder.key_query_fields)
         for page in ScanPages(self._client, scan, self._shutdown):
             yield [self._builder.key(profile) for profile in page.members]
 
-    def _scan(self, text: str | None, *, fields: tuple[str, ...] | None = None) -> Scan:
+    def _scan(
+        self,
+        audience: Audience,
+        text: str | None,
+        *,
+        fields: tuple[str, ...] | None = None,
+    ) -> Scan:
         return Scan(
-            slug=self._slug,
+            audience_id=audience.id,
+            slug=audience.slug,
             filter=text,
             fields=self._builder.query_fields if fields is None else fields,
             limit=self._page_size,

@@ -117,7 +117,6 @@ def build_sync(  # noqa: PLR0913 - what one audience adds to a run
         AudienceReader(
             run.client,
             run.shutdown,
-            slug=slug,
             builder=builder,
             settings=settings,
             logger=logger,
@@ -280,7 +279,7 @@ class AudienceSync:
             self._log_baseline(audience.size)
             self._end_incremental(state, audience, at)
         elif due.kind is SyncKind.INCREMENTAL:
-            self._sync_incrementally(state, at)
+            self._sync_incrementally(state, audience, at)
             self._end_incremental(state, audience, at)
         else:
             is_resumed = due.kind is SyncKind.RESUMED
@@ -288,28 +287,31 @@ class AudienceSync:
 
     def sample(self) -> Iterator[Record]:
         """Read all members' records, sending and saving nothing."""
-        self._check.run(None)
-        for page in self._reader.members():
+        audience = self._check.run(None).audience
+        for page in self._reader.members(audience):
             yield from (member.record for member in page.members)
 
-    def _sync_incrementally(self, state: StreamState, at: datetime) -> None:
+    def _sync_incrementally(
+        self, state: StreamState, audience: Audience, at: datetime
+    ) -> None:
         last = state.bookmark or self._settings.start_date or at
         # Dates before 1970 could leave the range of datetime.
         since = max(last, EPOCH) - self._settings.overlap
-        self._send_changed(state, at, since)
+        self._send_changed(state, audience, at, since)
         if self._tracker.knows_members:
-            for keys in self._reader.changed_non_members(since):
+            for keys in self._reader.changed_non_members(audience, since):
                 self._write(self._tracker.exits(keys, at), state)
 
     def _send_changed(
         self,
         state: StreamState,
+        audience: Audience,
         at: datetime,
         since: datetime,
         coverage: ScanCoverage | None = None,
     ) -> None:
         self._tracker.start_read(state, at, since)
-        for page in self._reader.changed_members(since):
+        for page in self._reader.changed_members(audience, since):
             self._send(page, state, is_full=False)
             if coverage:
                 coverage.add(member.key for member in page.members)
@@ -329,16 +331,16 @@ class AudienceSync:
             state.start_full_sync(at)
         state.scan_settings = settings_fingerprint(self._settings)
         state.audience_updated = audience.updated
-        coverage = self._scan(state, started_at, audience.size, is_resumed=is_resumed)
+        coverage = self._scan(state, audience, started_at, is_resumed=is_resumed)
         if coverage is None:
             # Still unfinished, so the next sync is a full one, from the first page on.
             self._checkpoint(state)
             return
-        self._catch_up(state, started_at, coverage)
+        self._catch_up(state, audience, started_at, coverage)
         if is_incomplete(coverage) and coverage.size is not None:
-            coverage.lower_size(self._check.size(state.audience_id))
+            coverage.lower_size(self._check.size(audience.id))
         if self._finds_exits:
-            self._send_exits(state, started_at, coverage)
+            self._send_exits(state, audience, started_at, coverage)
         self._tracker.end_full_sync()
         state.end_full_sync(is_incomplete=is_incomplete(coverage))
         if state.short_scans:
@@ -348,8 +350,8 @@ class AudienceSync:
     def _scan(
         self,
         state: StreamState,
+        audience: Audience,
         started_at: datetime,
-        size: int | None,
         *,
         is_resumed: bool,
     ) -> ScanCoverage | None:
@@ -358,16 +360,17 @@ class AudienceSync:
         Returns:
             What the scan saw; None if it is empty each time, which is not believed.
         """
+        size = audience.size
         for attempt in range(1, MAX_EMPTY_SCANS + 1):
             coverage = ScanCoverage(
                 starts=0 if is_resumed else 1, read_before=state.scan_read
             )
-            self._read_members(state, started_at, coverage, size)
+            self._read_members(state, audience, started_at, coverage)
             if coverage.seen_in_total:
                 is_whole = not self._settings.require_fields
                 coverage.size = size if is_whole else None
                 return coverage
-            size = 0 if size == 0 else self._check.size(state.audience_id)
+            size = 0 if size == 0 else self._check.size(audience.id)
             if not size:
                 return coverage
             self._log_empty(size, attempt)
@@ -377,13 +380,13 @@ class AudienceSync:
     def _read_members(
         self,
         state: StreamState,
+        audience: Audience,
         started_at: datetime,
         coverage: ScanCoverage,
-        size: int | None,
     ) -> None:
         self._tracker.start_read(state, started_at, None)
         cursor = state.scan_cursor or ""
-        for page in self._reader.members(cursor=cursor, size=size):
+        for page in self._reader.members(audience, cursor=cursor):
             coverage.start_page(page.starts, page.total)
             coverage.gave_up = page.gave_up
             coverage.add(member.key for member in page.members)
@@ -393,7 +396,11 @@ class AudienceSync:
                 self._checkpoint(state)
 
     def _catch_up(
-        self, state: StreamState, started_at: datetime, coverage: ScanCoverage
+        self,
+        state: StreamState,
+        audience: Audience,
+        started_at: datetime,
+        coverage: ScanCoverage,
     ) -> None:
         """Read the members who changed during the scan, which may have missed them.
 
@@ -402,20 +409,24 @@ class AudienceSync:
         """
         since = started_at - self._settings.overlap
         if self._finds_exits and coverage.starts:
-            self._send_changed(state, started_at, since, coverage)
+            self._send_changed(state, audience, started_at, since, coverage)
         elif is_incomplete(coverage):
             # The scan itself is done; after a failure here it stays incomplete.
             with suppress(UnexpectedResponseError):
-                self._send_changed(state, started_at, since, coverage)
+                self._send_changed(state, audience, started_at, since, coverage)
 
     def _send_exits(
-        self, state: StreamState, started_at: datetime, coverage: ScanCoverage
+        self,
+        state: StreamState,
+        audience: Audience,
+        started_at: datetime,
+        coverage: ScanCoverage,
     ) -> None:
         if not coverage.starts:
             reason = why_exits_are_uncertain(coverage, size_after=None, redefined=False)
             self._log_no_exits(reason)
             return
-        after = self._check.run(state.audience_id).audience
+        after = self._check.repeat(audience.id)
         redefined = is_redefined(state, after)
         reason = why_exits_are_uncertain(
             coverage, size_after=after.size, redefined=redefined

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sandbox import Sandbox
 
-SCAN = Scan(slug="vip_customers", limit=20)
+SCAN = Scan(audience_id="vip_customers", slug="vip_customers", limit=20)
 
 
 class Caller:

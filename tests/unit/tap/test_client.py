@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -79,8 +80,10 @@ def test_built_in_timestamps_are_always_fields() -> None:
 
 
 def test_scan_description_names_audience() -> None:
-    assert str(Scan(slug="vip")) == "scan of audience vip"
-    assert "filtered" in str(Scan(slug="vip", filter="FILTER *"))
+    scan = Scan(audience_id="abc", slug="vip")
+
+    assert str(scan) == "scan of audience vip"
+    assert "filtered" in str(replace(scan, filter="FILTER *"))
 
 
 REQUEST = ApiRequest(method="GET", path="/", detail="the test")
@@ -222,27 +225,34 @@ def test_unexpected_status_error_omits_body() -> None:
 
 
 AT = datetime(2026, 11, 23, 7, 0, 0, 999_999, tzinfo=UTC)
+HEX = "0123456789abcdef0123456789abcdef"
+VIP = to_audience({"id": HEX, "slug_name": "vip"})
+
+
+def with_slug(slug: str, audience_id: str = "7") -> client.Audience:
+    return replace(VIP, slug=slug, id=audience_id)
 
 
 def test_changed_members_filter() -> None:
-    text = client.changed_members_filter("vip", AT, required=["id"])
+    text = client.changed_members_filter(VIP, AT, required=["id"])
 
     assert text == (
-        'FILTER AND (INCLUDE vip, EXISTS id, _modified >= "2026-11-23T07:00:00Z")'
-        " FROM user"
+        f"FILTER AND (INCLUDE `{HEX}`, EXISTS id,"
+        ' _modified >= "2026-11-23T07:00:00Z") FROM user'
     )
 
 
 def test_changed_non_members_filter() -> None:
-    text = client.changed_non_members_filter("vip", AT)
+    text = client.changed_non_members_filter(VIP, AT)
 
     assert text == (
-        'FILTER AND (NOT INCLUDE vip, _modified >= "2026-11-23T07:00:00Z") FROM user'
+        f"FILTER AND (NOT INCLUDE `{HEX}`, _modified >="
+        ' "2026-11-23T07:00:00Z") FROM user'
     )
 
 
 def test_single_condition_has_no_group() -> None:
-    assert client.members_filter("vip") == "FILTER INCLUDE vip FROM user"
+    assert client.members_filter(VIP) == f"FILTER INCLUDE `{HEX}` FROM user"
 
 
 def test_filter_time_is_utc_rounded_down() -> None:
@@ -255,27 +265,44 @@ def test_filter_time_is_utc_rounded_down() -> None:
 @pytest.mark.parametrize(
     "slug", ["", "a b", "a'b", 'a"b', "a`b", "VIP", "a)", "a\n", "é"]
 )
-def test_invalid_slug_is_refused(slug: str) -> None:
+def test_slug_of_unusual_audience_is_validated(slug: str) -> None:
     with pytest.raises(ConfigError, match="not an audience slug"):
-        client.members_filter(slug)
+        client.members_filter(with_slug(slug))
 
 
 @pytest.mark.parametrize("slug", ["include", "from", "and", "7days", "_x"])
 def test_ambiguous_slug_is_quoted(slug: str) -> None:
-    assert parse(client.members_filter(slug)) == Include(slug)
+    assert parse(client.members_filter(with_slug(slug))) == Include(slug)
+
+
+@pytest.mark.parametrize(
+    "audience_id", ["7", "vip", HEX[1:], HEX + "0", "`" + HEX[1:], f"{HEX}\n", "é" * 32]
+)
+def test_slug_replaces_unusual_id(audience_id: str) -> None:
+    audience = with_slug("vip", audience_id)
+
+    assert parse(client.members_filter(audience)) == Include("vip")
+
+
+@pytest.mark.parametrize("slug", ["vip", "vip-customers", "a`b"])
+@pytest.mark.parametrize("audience_id", [HEX, HEX.upper(), "1" * 32])
+def test_id_names_audience_whatever_its_slug(slug: str, audience_id: str) -> None:
+    audience = with_slug(slug, audience_id)
+
+    assert parse(client.members_filter(audience)) == Include(audience_id)
 
 
 @pytest.mark.parametrize("name", ["", "a`b", "a\\b", "a\nb", "a\0b"])
 def test_field_that_ends_quotes_is_refused(name: str) -> None:
     with pytest.raises(ConfigError, match="cannot be used in a filter"):
-        client.members_filter("vip", required=[name])
+        client.members_filter(VIP, required=[name])
 
 
 @pytest.mark.guarantee("quoted-names")
 @given(name=st.text(min_size=1, max_size=30))
 def test_any_field_is_quoted_or_refused(name: str) -> None:
     try:
-        text = client.changed_members_filter("vip", AT, required=[name])
+        text = client.changed_members_filter(VIP, AT, required=[name])
     except ConfigError:
         assert set(name) & set("`\\") or not name.isprintable()
         return
@@ -284,17 +311,17 @@ def test_any_field_is_quoted_or_refused(name: str) -> None:
 
     assert isinstance(group, Group)
     assert group.parts == (
-        Include("vip"),
+        Include(HEX),
         Exists(name),
         Compare("_modified", ">=", "2026-11-23T07:00:00Z"),
     )
 
 
 def test_non_members_can_be_filtered_by_field() -> None:
-    group = parse(client.changed_non_members_filter("vip", AT, required=["order"]))
+    group = parse(client.changed_non_members_filter(VIP, AT, required=["order"]))
 
     assert isinstance(group, Group)
-    assert group.parts[:2] == (Not(Include("vip")), Exists("order"))
+    assert group.parts[:2] == (Not(Include(HEX)), Exists("order"))
 
 
 @pytest.mark.parametrize(

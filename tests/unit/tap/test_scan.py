@@ -40,7 +40,9 @@ def read(
     pages: dict[str, Page | Exception], shutdown: ShutdownSignal, cursor: str = ""
 ) -> tuple[list[str], FixedPages]:
     client: LyticsClient = FixedPages(pages)  # type: ignore[assignment]  # it has pages as well
-    found = ScanPages(client, Scan(slug="vip"), shutdown, cursor=cursor)
+    found = ScanPages(
+        client, Scan(audience_id="abc", slug="vip"), shutdown, cursor=cursor
+    )
     return [m["n"] for each in found for m in each.members], client  # type: ignore[return-value]  # see above
 
 
@@ -86,7 +88,7 @@ def test_looping_cursors_end_scan_without_total(
     }
     client: LyticsClient = FixedPages(circle)  # type: ignore[assignment]  # it has pages as well
 
-    pages = list(ScanPages(client, Scan(slug="vip"), shutdown))
+    pages = list(ScanPages(client, Scan(audience_id="abc", slug="vip"), shutdown))
 
     assert [m["n"] for each in pages for m in each.members][:3] == ["1", "2", "3"]
     assert len(pages) < 15
@@ -99,7 +101,7 @@ def test_new_members_under_same_cursor_continue(shutdown: ShutdownSignal) -> Non
     client: LyticsClient = FixedPages({})  # type: ignore[assignment]  # it has pages as well
     client.page = lambda *_: next(pages_of_new)  # type: ignore[method-assign]  # see above
 
-    pages = list(ScanPages(client, Scan(slug="vip"), shutdown))
+    pages = list(ScanPages(client, Scan(audience_id="abc", slug="vip"), shutdown))
 
     assert len(pages) == 41
 
@@ -117,7 +119,7 @@ def test_at_most_one_page_is_prefetched(shutdown: ShutdownSignal) -> None:
     }
     client: LyticsClient = FixedPages(pages | {"": page("0", "x")})  # type: ignore[assignment]  # it has pages as well
 
-    reading = iter(ScanPages(client, Scan(slug="vip"), shutdown))
+    reading = iter(ScanPages(client, Scan(audience_id="abc", slug="vip"), shutdown))
     for number in range(1, 5):
         next(reading)
         assert len(client.requested) <= number + 1  # type: ignore[attr-defined]  # see above
