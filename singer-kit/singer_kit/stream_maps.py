@@ -59,3 +59,23 @@ def apply_stream_map(
 def kept_stream_maps(stream_maps: Iterable[StreamMap]) -> list[StreamMap]:
     """Return the stream maps without those that remove their stream."""
     return [each for each in stream_maps if not isinstance(each, RemoveRecordTransform)]
+
+
+def passes_unchanged(
+    stream_map: StreamMap, name: str, config: Mapping[str, Any]
+) -> bool:
+    """Whether a stream map certainly passes on a field's value as it is.
+
+    Args:
+        stream_map: the map.
+        name: the field.
+        config: the setting `stream_maps`. A definition for any stream counts, as those
+            with patterns and aliases cannot be assigned to a map.
+    """
+    known = {
+        *(stream_map.transformed_schema.get("properties") or ()),
+        *(stream_map.transformed_key_properties or ()),
+    }
+    definitions = [each for each in config.values() if isinstance(each, dict)]
+    is_same = all(each.get(name, name) == name for each in definitions)
+    return name in known and is_same

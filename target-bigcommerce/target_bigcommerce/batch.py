@@ -30,7 +30,7 @@ class BufferedRecord:
     Args:
         order: position among all records of the run.
         desired: the values to write.
-        message: the RECORD message, for the rejects file.
+        message: the RECORD message as the rejects file holds it.
         member: values of the stream's keys, which identify the member.
     """
 

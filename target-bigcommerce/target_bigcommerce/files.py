@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import sys
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -19,7 +22,7 @@ import msgspec
 from singer_kit.errors import ConfigError, OutputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import IO
 
     from .errors import RecordRejectedError
@@ -30,9 +33,13 @@ if TYPE_CHECKING:
 
 CHUNK_BYTES = 65_536
 DIGEST_BYTES = 8
+READ_BYTES = 1 << 20
+DUPLICATE_AGE = timedelta(hours=24)
+MAX_READ_BYTES = 1 << 26  # Of the rejects file, to find duplicates.
 REPLAYED_KEYS = ("type", "stream", "record", "time_extracted")
 REPLACED_FILES = {"summary_path"}  # The other files are appended to.
 
+_decoder = msgspec.json.Decoder(float_hook=Decimal)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _digest_encoder = msgspec.json.Encoder(decimal_format="number", order="sorted")
 
@@ -55,6 +62,7 @@ class LineFile:
         self._setting = setting
         self._descriptor: int | None = None
         self._has_unsynced = False
+        self._size = 0  # After the last line.
 
     def append(self, rows: Iterable[Any]) -> None:
         """Append each row as a line.
@@ -67,6 +75,7 @@ class LineFile:
             descriptor = self._open()
             while lines:
                 lines = lines[os.write(descriptor, lines) :]
+            self._size = os.fstat(descriptor).st_size
         except OSError as error:
             raise self._failure(error) from None
         self._has_unsynced = True
@@ -89,6 +98,25 @@ class LineFile:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+    def close_if_replaced(self) -> bool:
+        """Close the file if another one has its path now, or if it was cut.
+
+        Raises:
+            OutputError: when lines written before cannot be flushed to disk.
+        """
+        if self._descriptor is None:
+            return False
+        mine = os.fstat(self._descriptor)
+        if not stat.S_ISREG(mine.st_mode):
+            return False
+        with suppress(OSError):  # It was moved or deleted.
+            now = Path(self.path).stat()
+            if os.path.samestat(mine, now) and now.st_size >= self._size:
+                return False
+        self.sync()
+        self.close()
+        return True
 
     def _open(self) -> int:
         if self._descriptor is None:
@@ -125,6 +153,9 @@ def _drop_partial_line(descriptor: int) -> None:
 class RejectsFile:
     """Rejected records as Singer messages; `target-bigcommerce < file` replays them.
 
+    A record that is rejected in every run is written once a day: a line is skipped if
+    an equal one (stream, key, code and values) that is younger is still in the file.
+
     Args:
         file: the file; None writes none, as in a dry run.
         now: returns the time to write with a record, in RFC 3339.
@@ -138,39 +169,51 @@ class RejectsFile:
         self._schemas: dict[str, Mapping[str, Any]] = {}
         self._with_schema: set[str] = set()
         self._digests: set[bytes] = set()
+        self._recent: dict[bytes, datetime] | None = None  # None until it is read.
 
     @property
     def distinct(self) -> int:
         """Number of distinct records; a record rejected twice counts once."""
         return len(self._digests)
 
-    def is_new_schema(self, message: Mapping[str, Any]) -> bool:
-        """Whether a SCHEMA message differs from the last one of its stream."""
-        return self._schemas.get(message["stream"]) != message
-
     def remember_schema(self, message: Mapping[str, Any]) -> None:
         """Keep a SCHEMA message; it is written before the next reject of its stream."""
         stream = message["stream"]
-        self._schemas[stream] = message
-        self._with_schema.discard(stream)
+        if self._schemas.get(stream) != message:
+            self._schemas[stream] = message
+            self._with_schema.discard(stream)
 
-    def add(self, message: Mapping[str, Any], why: RecordRejectedError) -> None:
+    def add(
+        self,
+        message: Mapping[str, Any],
+        why: RecordRejectedError,
+        *,
+        identity: Mapping[str, Any] | None = None,
+    ) -> None:
         """Append a RECORD message with the reason, after its SCHEMA if needed.
+
+        Args:
+            message: the record to write.
+            why: the reason.
+            identity: what `distinct` compares, if not the record.
 
         Raises:
             OutputError: when the file cannot be written.
         """
-        record = _digest_encoder.encode([message["stream"], message["record"]])
-        self._digests.add(hashlib.blake2b(record, digest_size=DIGEST_BYTES).digest())
+        stream, record = message["stream"], message["record"]
+        self._digests.add(_digest([stream, identity or record]))
         if self._file is None:
             return
-        stream = message["stream"]
+        at = self._now()
+        digest = _digest([stream, why.code.value, record])
+        if self._is_duplicate(self._file, digest, at):
+            return
         line = {key: message[key] for key in REPLAYED_KEYS if key in message}
         line["reject"] = {
             "reason": why.reason,
             "code": why.code.value,
             "status": why.status,
-            "at": self._now(),
+            "at": at,
         }
         schema = [] if stream in self._with_schema else [self._schemas[stream]]
         self._file.append([*schema, line])
@@ -185,6 +228,84 @@ class RejectsFile:
         """Close the file."""
         if self._file is not None:
             self._file.close()
+
+    def _is_duplicate(self, file: LineFile, digest: bytes, at: str) -> bool:
+        """Whether the file has an equal line less than 24 hours old; notes the new."""
+        if file.close_if_replaced():
+            self._recent = None
+            self._with_schema.clear()
+        now = datetime.fromisoformat(at)
+        if self._recent is None:
+            self._recent = _read_recent(file.path, now)
+        written = self._recent.get(digest)
+        if written is not None and _is_recent(written, now):
+            return True
+        self._recent[digest] = now
+        return False
+
+
+def _digest(value: Any) -> bytes:  # noqa: ANN401 - any JSON
+    text = _digest_encoder.encode(value)
+    return hashlib.blake2b(text, digest_size=DIGEST_BYTES).digest()
+
+
+def _is_recent(at: datetime, now: datetime) -> bool:
+    return timedelta(0) <= now - at < DUPLICATE_AGE
+
+
+def _read_recent(path: str, now: datetime) -> dict[bytes, datetime]:
+    """Read the rejects of the last 24 hours, the newest first, to their times."""
+    found: dict[bytes, datetime] = {}
+    for line in lines_backwards(path, MAX_READ_BYTES):
+        reject = _read_reject(line)
+        if reject is None:
+            continue
+        digest, at = reject
+        if now - at >= DUPLICATE_AGE:
+            break
+        found.setdefault(digest, at)
+    return found
+
+
+def _read_reject(line: bytes) -> tuple[bytes, datetime] | None:
+    """Read a reject's digest and time; None for another line, or an edited one."""
+    try:
+        message = _decoder.decode(line)
+        reject = message["reject"]
+        at = datetime.fromisoformat(reject["at"])
+        digest = _digest([message["stream"], reject["code"], message["record"]])
+    except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError):
+        return None
+    return None if at.tzinfo is None else (digest, at)
+
+
+def lines_backwards(path: str, limit: int) -> Iterator[bytes]:
+    """Yield the lines of a regular file from the last to the first.
+
+    Args:
+        path: the file; one that is absent or cannot be read has no lines.
+        limit: stop after this many bytes.
+    """
+    try:
+        # A pipe without a writer would block.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError:
+        return
+    try:
+        state = os.fstat(descriptor)
+        end = state.st_size if stat.S_ISREG(state.st_mode) else 0
+        last, rest = max(0, end - limit), b""
+        while end > last:
+            start = max(last, end - READ_BYTES)
+            rest, *lines = (os.pread(descriptor, end - start, start) + rest).split(
+                b"\n"
+            )
+            yield from reversed(lines)
+            end = start
+        if rest and not last:
+            yield rest
+    finally:
+        os.close(descriptor)
 
 
 class ChangeLog(Protocol):

@@ -235,6 +235,14 @@ def read_path(record: Mapping[str, Any], path: str) -> Any:  # noqa: ANN401 - an
     return ABSENT
 
 
+def heads_of(record: Mapping[str, Any], path: str) -> list[str]:
+    """List the top-level fields from which `read_path` reads."""
+    if path in record:
+        return [path]
+    ends = (at for at, letter in enumerate(path) if letter == ".")
+    return [path[:at] for at in ends if path[:at] in record]
+
+
 def read_value(record: Mapping[str, Any], entry: MappingEntry) -> Any:  # noqa: ANN401 - any JSON
     """Read an entry's value and translate it; ABSENT if there is none.
 

@@ -105,9 +105,15 @@ class RunContext:
                 " run a separate job for each audience."
             )
 
-    def reject(self, message: Mapping[str, Any], why: RecordRejectedError) -> None:
-        """Write a record to the rejects and count it."""
-        self.rejects.add(message, why)
+    def reject(
+        self,
+        message: Mapping[str, Any],
+        why: RecordRejectedError,
+        *,
+        identity: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write a record to the rejects and count it, as `RejectsFile.add` does."""
+        self.rejects.add(message, why, identity=identity)
         self.stats.count("rejected")
         self.stats.rejects[why.code] += 1
 

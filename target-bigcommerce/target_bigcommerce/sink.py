@@ -11,13 +11,13 @@ from singer_sdk.sinks import Sink
 from typing_extensions import override
 
 from singer_kit.errors import StreamMapError
-from singer_kit.stream_maps import apply_stream_map
+from singer_kit.stream_maps import apply_stream_map, passes_unchanged
 
 from .batch import Batch, BufferedRecord
 from .drain import Drain, StreamPlan
 from .errors import InputError, RecordRejectedError, RejectCode
 from .fields import MAX_ATTRIBUTE_NAME_LENGTH, MAX_ATTRIBUTE_VALUE_LENGTH
-from .mapping import DesiredCustomer, map_record, read_id
+from .mapping import DesiredCustomer, heads_of, map_record, read_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -82,6 +82,9 @@ class CustomerSink(Sink):
             self._settings.id_field, on_missing_id=self._settings.on_missing_id
         )
         self._schema.warn_about_missing(self._mapping.sources)
+        paths = (self._settings.id_field, *self._mapping.sources)
+        self._kept = frozenset((*paths, *self.key_properties, DELETED_AT))
+        self._dotted = [path for path in paths if "." in path]
         plan = _plan_stream(stream_name, run.settings)
         run.claim_attribute(plan.audience, stream_name)
         self._drain = Drain(plan, run.destination)
@@ -110,19 +113,30 @@ class CustomerSink(Sink):
         try:
             record = apply_stream_map(stream_map, message["record"])
         except StreamMapError as error:
-            self._run.stats.read += 1
-            if seen := self._seen(message):
-                seen.unidentified += 1
             reason = f"an expression in stream_maps failed on it ({error.kind})"
-            self._run.reject(
-                message, RecordRejectedError(RejectCode.FAILED_MAP, reason)
-            )
+            self._reject_unmapped(stream_map, message, reason)
             return
         if record is not None:
             self.add_record(record, message)
 
+    def add_replayed(self, stream_map: StreamMap, message: Mapping[str, Any]) -> None:
+        """Add a RECORD message of a rejects file, to which the maps were applied."""
+        reject = message["reject"]
+        code = reject.get("code") if isinstance(reject, dict) else None
+        if code == RejectCode.FAILED_MAP:
+            reason = "it lacks the values of the stream map that failed; sync it again"
+            self._reject_unmapped(stream_map, message, reason)
+        else:
+            self.add_message(stream_map, message)
+
     def add_record(self, record: Record, message: Mapping[str, Any]) -> None:
-        """Buffer a record for the next drain, or reject or skip it now."""
+        """Buffer a record for the next drain, or reject or skip it now.
+
+        Args:
+            record: the record after the stream maps.
+            message: the RECORD message that it was made from.
+        """
+        message = self._to_message(message, self._to_reject(record))
         for name in METADATA:
             record.pop(name, None)
         self.record_counter_metric.increment()
@@ -212,6 +226,45 @@ class CustomerSink(Sink):
             )
         )
         self._run.buffered(self.stream_name, self._batch.customers)
+
+    # Rejects.
+
+    def _to_message(
+        self, message: Mapping[str, Any], record: Record
+    ) -> Mapping[str, Any]:
+        return {**message, "stream": self.stream_name, "record": record}
+
+    def _to_reject(self, record: Record) -> Record:
+        """Reduce a record to what the mapping reads; the rest is not kept."""
+        names = self._kept
+        if self._dotted:
+            names = names.union(*(heads_of(record, path) for path in self._dotted))
+        return {name: value for name, value in record.items() if name in names}
+
+    def _reject_unmapped(
+        self, stream_map: StreamMap, message: Mapping[str, Any], reason: str
+    ) -> None:
+        """Reject a record that its stream map failed on.
+
+        Only its id and key are kept, and only if the map passes them on unchanged: what
+        the map would have removed is not written to a file.
+        """
+        record = message["record"]
+        self._run.stats.read += 1
+        if seen := self._seen(message):
+            seen.unidentified += 1
+        keys = (self._settings.id_field, *(stream_map.raw_key_properties or ()))
+        maps = self.config.get("stream_maps") or {}
+        kept = {
+            key: record[key]
+            for key in keys
+            if key in record and passes_unchanged(stream_map, key, maps)
+        }
+        self._run.reject(
+            self._to_message(message, kept),
+            RecordRejectedError(RejectCode.FAILED_MAP, reason),
+            identity=record,
+        )
 
     # Outcomes.
 

@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import sys
 from copy import deepcopy
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Target, metrics
 from singer_sdk.helpers.capabilities import PluginCapabilities
+from singer_sdk.mapper import SameRecordTransform
 from typing_extensions import override
 
 from singer_kit.errors import ShutdownRequestedError
@@ -51,6 +53,19 @@ if TYPE_CHECKING:
     from singer_kit.errors import PluginError
 
     from .reader import Message
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedStream:
+    """A stream that has sinks for its newest SCHEMA.
+
+    Args:
+        stream_maps: its stream maps, each with a sink.
+        is_replayed: whether they map nothing, because its records are replayed.
+    """
+
+    stream_maps: list[StreamMap]
+    is_replayed: bool
 
 
 class TargetBigCommerce(SingerPlugin, Target):
@@ -91,6 +106,8 @@ class TargetBigCommerce(SingerPlugin, Target):
         super().__init__(message_reader=reader, **given)
         self.settings = Settings.from_config(self.config)
         self.context = build(self.settings, shutdown=self.shutdown)
+        self._schemas: dict[str, Message] = {}  # The newest SCHEMA of each stream.
+        self._opened: dict[str, OpenedStream] = {}
         self._sinks: dict[str, CustomerSink] = {}
         self._replaced_sinks: list[CustomerSink] = []  # Since the last drain.
         self._progress = Progress(self.context.stats, clock=self.context.clock)
@@ -120,29 +137,30 @@ class TargetBigCommerce(SingerPlugin, Target):
     @override
     def _process_schema_message(self, message_dict: Message) -> None:
         check_schema(message_dict)
-        rejects = self.context.rejects
-        if not rejects.is_new_schema(message_dict):
+        stream = message_dict["stream"]
+        if self._schemas.get(stream) == message_dict:
             return
         self.drain()  # Rejects of buffered records follow the old SCHEMA.
-        rejects.remember_schema(message_dict)
-        stream, keys = message_dict["stream"], message_dict.get("key_properties")
-        with checked_stream_maps(stream):
-            self.mapper.register_raw_stream_schema(stream, message_dict["schema"], keys)
-        for stream_map in self._stream_maps(message_dict):
-            self._open_sink(stream_map)
+        self._schemas[stream] = message_dict
+        self._opened.pop(stream, None)
 
     @override
     def _process_record_message(self, message_dict: Message) -> None:
         check_record(message_dict)
-        for stream_map in self._stream_maps(message_dict):
+        is_replayed = "reject" in message_dict
+        for stream_map in self._open_stream(message_dict, is_replayed=is_replayed):
             sink = self._sinks[stream_map.stream_alias]
-            sink.add_message(stream_map, message_dict)
+            if is_replayed:
+                sink.add_replayed(stream_map, message_dict)
+            else:
+                sink.add_message(stream_map, message_dict)
             if sink.is_full or self.context.has_too_many_rejects:
                 self.drain()
 
     @override
     def _process_state_message(self, message_dict: Message) -> None:
         check_state(message_dict)
+        self._open_streams()
         is_covered = not any(sink.current_size for sink in self._sinks.values())
         checkpoint = self.context.checkpoint
         checkpoint.receive(message_dict["value"], is_covered=is_covered)
@@ -158,7 +176,7 @@ class TargetBigCommerce(SingerPlugin, Target):
         if not self.context.clears_exits:
             return
         self.drain()
-        for stream_map in self._stream_maps(message_dict):
+        for stream_map in self._open_stream(message_dict):
             sink = self._sinks[stream_map.stream_alias]
             sink.activate_version(message_dict["version"])
 
@@ -170,19 +188,53 @@ class TargetBigCommerce(SingerPlugin, Target):
             " from the tap's settings."
         )
 
-    def _stream_maps(self, message: Message) -> list[StreamMap]:
+    def _open_streams(self) -> None:
+        """Open the sinks of streams of which a SCHEMA came, but no record yet."""
+        for stream, message in self._schemas.items():
+            if stream not in self._opened:
+                self._open_stream(message)
+
+    def _open_stream(
+        self, message: Message, *, is_replayed: bool = False
+    ) -> list[StreamMap]:
+        """Open a stream's sinks, unless they are open; return its stream maps.
+
+        What a SCHEMA describes is known with the first record: replayed ones, and the
+        SCHEMA above them, are not mapped again.
+        """
         stream = message["stream"]
-        if stream not in self.mapper.stream_maps:
+        if stream not in self._schemas:
             raise InputError(
                 f"A {message['type']} of stream {stream} came before its SCHEMA: the"
                 " tap breaks the Singer specification."
             )
+        opened = self._opened.get(stream)
+        if opened is None or opened.is_replayed != is_replayed:
+            if opened is not None:
+                self.drain()
+            stream_maps = self._maps_of(self._schemas[stream], is_replayed=is_replayed)
+            opened = OpenedStream(stream_maps, is_replayed=is_replayed)
+            for stream_map in stream_maps:
+                self._open_sink(stream_map, self._schemas[stream])
+            self._opened[stream] = opened
+        return opened.stream_maps
+
+    def _maps_of(self, schema: Message, *, is_replayed: bool) -> list[StreamMap]:
+        stream, keys = schema["stream"], schema.get("key_properties")
+        if is_replayed:
+            return [SameRecordTransform(stream, schema["schema"], keys, None)]
+        with checked_stream_maps(stream):
+            self.mapper.register_raw_stream_schema(stream, schema["schema"], keys)
         return kept_stream_maps(self.mapper.stream_maps[stream])
 
-    def _open_sink(self, stream_map: StreamMap) -> None:
+    def _open_sink(self, stream_map: StreamMap, message: Message) -> None:
         """Create a stream's sink unless its SCHEMA is the same; nothing is buffered."""
         stream, schema = stream_map.stream_alias, stream_map.transformed_schema
         keys = stream_map.transformed_key_properties
+        mapped = {**message, "stream": stream, "schema": schema}
+        if "key_properties" in mapped or keys:
+            mapped["key_properties"] = keys
+        self.context.rejects.remember_schema(mapped)
         sink = self._sinks.get(stream)
         if sink is not None:
             if sink.original_schema == schema and sink.key_properties == keys:
@@ -203,6 +255,7 @@ class TargetBigCommerce(SingerPlugin, Target):
     def process_endofpipe(self) -> None:
         if self.shutdown.is_set:
             raise ShutdownRequestedError("Stopped by a signal.")
+        self._open_streams()
         self._write_buffered()
         for sink in (*self._replaced_sinks, *self._sinks.values()):
             sink.clean_up()  # Logs its record count, as the SDK does.

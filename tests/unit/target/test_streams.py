@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,8 +11,6 @@ from support.customers import NAMES, VIP, person, put_customers
 from support.plugins import to_text
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from sandbox import Sandbox
     from support.target_job import Job, MakeJob
 
@@ -67,25 +64,6 @@ def test_flattened_fields_are_mapped(box: Sandbox, make_job: MakeJob) -> None:
     run(job, schema(id=INTEGER, profile=profile), record(id=1, profile={"tier": "a"}))
 
     assert job.values("Tier") == {1: "a"}
-
-
-def test_reject_is_kept_unmapped_for_replay(
-    box: Sandbox, make_job: MakeJob, tmp_path: Path
-) -> None:
-    maps = {VIP: {"id": "customer", "__else__": None}}
-    job = make_job(box, map_standard_fields=[], stream_maps=maps)
-    messages = [
-        schema(customer=INTEGER, email=STRING),
-        record(customer=7, email="a@example.com"),
-    ]
-
-    run(job, *messages)
-
-    lines = (tmp_path / "rejects.jsonl").read_text().splitlines()
-    [written_schema, reject] = map(json.loads, lines)
-    assert written_schema == messages[0]
-    assert reject["record"] == messages[1]["record"]
-    assert reject["reject"]["code"] == "unknown_customer"
 
 
 def test_empty_schema_is_accepted(box: Sandbox, make_job: MakeJob) -> None:
