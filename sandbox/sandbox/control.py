@@ -50,6 +50,7 @@ class Control:
             "POST /_sandbox/faults": self._faults,
             "POST /_sandbox/members": self._members,
             "POST /_sandbox/audiences": self._audiences,
+            "POST /_sandbox/customers": self._customers,
             "POST /_sandbox/clock": self._clock,
             "POST /_sandbox/mark": lambda _: self._box.store.mark(),
             "POST /_sandbox/reset": lambda _: self._box.reset(),
@@ -93,6 +94,8 @@ class Control:
             faults.clear()
         if "rates" in body:
             faults.set_rates(body["rates"])
+        if "bad_rows" in body:
+            self._box.store.bad_rows = dict(body["bad_rows"])
         faults.queue(*(Fault(**fault) for fault in body.get("queue", [])))
         return {"queued": len(faults.queued)}
 
@@ -107,6 +110,12 @@ class Control:
         index = body.pop("index")
         getattr(lytics, verb)(index, **body)
         return {"index": index}
+
+    def _customers(self, request: Request) -> dict[str, int]:
+        body = _body(request)
+        number = int(body["id"])
+        self._box.store.put_customer(number, **body.get("fields", {}))
+        return {"id": number}
 
     def _audiences(self, request: Request) -> dict[str, Any]:
         body = _body(request)

@@ -16,16 +16,24 @@ Kind = Literal[
     "429_retry_after",
     "401",
     "403",
+    "400",
+    "404",
+    "405",
+    "409",
+    "415",
     "423",
     "500",
     "502",
     "503",
     "504",
+    "501",
+    "507",
     "500_after",
     "502_after",
     "503_after",
     "504_after",
     "slow",
+    "drip",
     "cut",
     "cut_after",
     "truncated",
@@ -36,16 +44,26 @@ Kind = Literal[
     "stale_cursor",
     "same_next",
     "empty_page",
+    "empty_scan",
+    "audience_renamed",
+    "error_envelope",
+    "error_code",
+    "null_data",
+    "date_ahead",
 ]
 KINDS: tuple[str, ...] = get_args(Kind)
-# These apply to pages of a scan; the first two, to pages requested by token.
+# These apply to pages of a scan: some to pages requested by token, one to first pages.
 OF_TOKENS = frozenset({"stale_cursor", "same_next"})
-OF_SCANS = OF_TOKENS | {"empty_page"}
-REPLACING = frozenset(kind for kind in KINDS if kind[:3].isdigit()) | {
-    "cut",
-    "redirect",
-    "stale_cursor",
-}
+OF_FIRST_PAGES = frozenset({"empty_scan"})
+OF_SCANS = OF_TOKENS | OF_FIRST_PAGES | {"empty_page", "audience_renamed"}
+# Responses with status 200 that report an error, as Lytics has sent.
+ENVELOPES = frozenset({"error_envelope", "error_code", "null_data"})
+OF_LYTICS = OF_SCANS | ENVELOPES | {"date_ahead"}
+REPLACING = (
+    frozenset(kind for kind in KINDS if kind[:3].isdigit())
+    | {"cut", "redirect", "stale_cursor"}
+    | ENVELOPES
+)
 AFTER = frozenset(kind for kind in KINDS if kind.endswith("_after")) - {
     "429_retry_after"
 }
@@ -56,8 +74,9 @@ class Fault:
     """A fault for the next `times` matching calls.
 
     `match` is `METHOD /path`, with `*` as a wildcard; BigCommerce's paths start
-    after `/v3`. `seconds` sets the delay of slow responses and Retry-After, `to` is
-    the target of a redirect.
+    after `/v3`. `seconds` sets the delay of slow responses, the time of each byte of
+    a drip, Retry-After, and how far a Date header is ahead; `to` is the target of a
+    redirect.
     """
 
     kind: str

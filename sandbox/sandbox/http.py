@@ -47,7 +47,8 @@ class Response:
     """One HTTP response; unpacks as `status, headers, body`.
 
     `ending` is whether the connection breaks before or within the body, `delay` is
-    a wait in seconds; the server applies both.
+    a wait before the response, `byte_seconds` the time that each byte of the body
+    takes; the server applies them.
     """
 
     status: int
@@ -55,6 +56,7 @@ class Response:
     body: bytes = b""
     ending: Ending = "whole"
     delay: float = 0.0
+    byte_seconds: float = 0.0
 
     def __iter__(self) -> Iterator[Any]:
         return iter((self.status, self.headers, self.body))
@@ -163,6 +165,10 @@ class Vendor(ABC):
         """Return the response of a fault that keeps the call from being executed."""
 
     @abstractmethod
+    def interfere(self, fault: Fault, request: Request) -> None:
+        """Apply a fault that happens before a call is executed."""
+
+    @abstractmethod
     def corrupt(self, response: Response, fault: Fault, request: Request) -> Response:
         """Apply a fault to the response of an executed call."""
 
@@ -212,6 +218,8 @@ class Call:
         vendor.release(self._request)
         if fault and fault.prevents_call:
             return vendor.fault_response(fault)
+        if fault:
+            vendor.interfere(fault, self._request)
         response = vendor.execute(self._request)
         return vendor.corrupt(response, fault, self._request) if fault else response
 
@@ -262,14 +270,13 @@ def replaced(fault: Fault) -> Response | None:
 
 def corrupted(response: Response, fault: Fault) -> Response:
     """Apply a fault that is the same at both vendors to a response."""
-    if fault.kind == "slow":
-        return replace(response, delay=fault.seconds or 0.0)
-    if fault.kind == "cut_after":
-        return replace(response, ending="cut")
-    if fault.kind == "truncated":
-        return replace(response, ending="truncated")
-    if fault.kind == "not_json":
-        return replace(response, body=b"<html>Bad gateway</html>")
-    if fault.kind == "empty_body":
-        return replace(response, body=b"")
-    return response
+    seconds = fault.seconds or 0.0
+    changes: dict[str, dict[str, Any]] = {
+        "slow": {"delay": seconds},
+        "drip": {"byte_seconds": seconds},
+        "cut_after": {"ending": "cut"},
+        "truncated": {"ending": "truncated"},
+        "not_json": {"body": b"<html>Bad gateway</html>"},
+        "empty_body": {"body": b""},
+    }
+    return replace(response, **changes.get(fault.kind, {}))

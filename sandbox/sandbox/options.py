@@ -17,6 +17,8 @@ Move = Literal["either", "front", "end", "stay"]
 ScanEnd = Literal["empty", "missing", "repeat", "empty_page"]
 SizeShape = Literal["list", "object", "objects"]
 Order = Literal["request", "reversed"]
+ErrorBody = Literal["errors", "detail", "title"]
+StoredDates = Literal["sent", "iso", "space", "date"]
 
 CHOICES: Mapping[str, Any] = MappingProxyType(
     {
@@ -24,9 +26,12 @@ CHOICES: Mapping[str, Any] = MappingProxyType(
         "scan_end": ScanEnd,
         "size_shape": SizeShape,
         "answer_order": Order,
+        "error_body": ErrorBody,
+        "dates_stored_as": StoredDates,
     }
 )
 NO_RATES: Mapping[str, float] = MappingProxyType({})
+NO_BAD_ROWS: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +67,7 @@ class Options:
     # Lytics, and choices where its documents are unclear.
     lytics_forbidden: bool = False
     lytics_date_header: bool = True
+    lytics_clock_ahead_seconds: float = 0.0
     page_limit: int = 100
     scan_is_snapshot: bool = False
     changed_members_move: Move = "either"
@@ -98,6 +104,8 @@ class Options:
     in_list_limit: int = 0
     largest_id: int = 0
     apply_valid_rows: bool = False
+    partial_207: bool = False
+    error_body: ErrorBody = "errors"
     errors_name_the_row: bool = True
     answer_order: Order = "request"
     null_clears: bool = False
@@ -111,6 +119,14 @@ class Options:
     allow_duplicate_attributes: bool = False
     included_attributes_cap: int = 10
     values_touch_customer: bool = False
+    trims_text: bool = False
+    unix_line_ends: bool = False
+    plain_numbers: bool = False
+    numbers_change_type: bool = False
+    dates_stored_as: StoredDates = "sent"
+
+    # Texts, or customer ids, that make a write with such a row get a status.
+    bad_rows: Mapping[str, int] = field(default_factory=lambda: NO_BAD_ROWS)
 
     # Faults by probability: kind, or `kind@METHOD /path`, to 0..1.
     fault_rates: Mapping[str, float] = field(default_factory=lambda: NO_RATES)

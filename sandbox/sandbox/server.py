@@ -92,10 +92,20 @@ async def _send(response: Response, send: Send) -> None:
     await send(
         {"type": "http.response.start", "status": response.status, "headers": headers}
     )
+    if response.byte_seconds:
+        await _drip(body, response.byte_seconds, send)
+        body = b""
     more = response.ending == "truncated"
     await send({"type": "http.response.body", "body": body, "more_body": more})
     if more:
         send.__self__.transport.close()  # type: ignore[attr-defined]  # as above
+
+
+async def _drip(body: bytes, seconds: float, send: Send) -> None:
+    for at in range(len(body)):
+        part = {"type": "http.response.body", "body": body[at : at + 1]}
+        await send({**part, "more_body": True})
+        await asyncio.sleep(seconds)
 
 
 def _bind(port: int) -> socket.socket:

@@ -23,7 +23,7 @@ from .requests import (
     refuse_unknown,
     split_valid,
 )
-from .responses import RefusalError, rows_response
+from .responses import RefusalError, partial_response, rows_response
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -156,7 +156,7 @@ def read_values(data: StoreData, query: Mapping[str, str]) -> Response:
         every = list(found)
         total = len(every)
         shown = every[page.offset : page.offset + page.limit]
-    rows = [to_row(key, value) for key, value in shown]
+    rows = [_shown(data, to_row(key, value)) for key, value in shown]
     return rows_response(rows, {"pagination": page.meta(total, len(rows))})
 
 
@@ -166,16 +166,22 @@ def upsert_values(data: StoreData, body: bytes) -> Response:
     _check_count(data, rows)
     seen: set[Key] = set()
     valid, errors = split_valid(rows, lambda at, row: _check_value(data, at, row, seen))
-    if errors and not data.options.apply_valid_rows:
+    options = data.options
+    if errors and not (options.apply_valid_rows or options.partial_207):
         raise errors[0]
     written = [
-        data.put_value((row["customer_id"], row["attribute_id"]), row["value"])
+        _shown(
+            data,
+            data.put_value((row["customer_id"], row["attribute_id"]), row["value"]),
+        )
         for row in valid
     ]
+    shown = written[::-1] if options.answer_order == "reversed" else written
+    if errors and options.partial_207:
+        return partial_response(shown, errors, options.error_body)
     if errors:
         raise errors[0]
-    reverse = data.options.answer_order == "reversed"
-    return rows_response(written[::-1] if reverse else written)
+    return rows_response(shown)
 
 
 def delete_values(data: StoreData, query: Mapping[str, str]) -> Response:
@@ -185,6 +191,18 @@ def delete_values(data: StoreData, query: Mapping[str, str]) -> Response:
         if key is not None:
             data.delete_value(key)
     return Response(status=204)
+
+
+def _shown(data: StoreData, row: Row) -> Row:
+    """Return a value's row as responses show it."""
+    attribute = data.attributes.get(row["attribute_id"], {})
+    text = row["attribute_value"]
+    if not data.options.numbers_change_type or attribute.get("type") != "number":
+        return row
+    if not NUMBER.fullmatch(text):
+        return row
+    number = float(text)
+    return {**row, "attribute_value": int(number) if number.is_integer() else number}
 
 
 def _attribute_ids(data: StoreData, query: Mapping[str, str]) -> list[int]:

@@ -26,7 +26,7 @@ from .requests import (
     split_valid,
     texts,
 )
-from .responses import RefusalError, rows_response
+from .responses import RefusalError, partial_response, rows_response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -123,8 +123,7 @@ def _candidates(data: StoreData, query: Mapping[str, str]) -> Iterator[Row]:
         found = sorted(set(ids))
     elif emails is not None:
         _refuse_long(data, emails)
-        owners = {data.customers.by_email(email) for email in emails}
-        found = sorted(owner for owner in owners if owner is not None)
+        found = sorted({n for email in emails for n in data.customers.owners(email)})
     else:
         found = list(data.customers.ids())
     rows = (data.customers.peek(customer_id) for customer_id in found)
@@ -175,10 +174,17 @@ def _included(query: Mapping[str, str]) -> list[str]:
 
 
 def _with_includes(data: StoreData, row: Row, included: list[str]) -> Row:
-    shown = _without(row, "store_credit_amounts", "form_fields")
+    shown = _shown(data, _without(row, "store_credit_amounts", "form_fields"))
     for name in included:
         shown |= EXTRAS[name](data, row)
     return shown
+
+
+def _shown(data: StoreData, row: Row) -> Row:
+    """Return a customer's row as responses show it."""
+    if not data.options.numbers_change_type:
+        return row
+    return {**row, "customer_group_id": str(row["customer_group_id"])}
 
 
 def _attributes(data: StoreData, row: Row) -> Row:
@@ -265,13 +271,19 @@ class _WriteCall:
         apply: Callable[[Row], Row],
     ) -> Response:
         valid, errors = split_valid(rows, check)
-        if errors and not self._options.apply_valid_rows:
+        options = self._options
+        if errors and not (options.apply_valid_rows or options.partial_207):
             raise errors[0]
-        written = [_without(apply(row), "form_fields", "addresses") for row in valid]
+        written = [
+            _shown(self._data, _without(apply(row), "form_fields", "addresses"))
+            for row in valid
+        ]
+        shown = written[::-1] if options.answer_order == "reversed" else written
+        if errors and options.partial_207:
+            return partial_response(shown, errors, options.error_body)
         if errors:
             raise errors[0]
-        reverse = self._options.answer_order == "reversed"
-        return rows_response(written[::-1] if reverse else written)
+        return rows_response(shown)
 
     def check_update(self, at: int, row: Row) -> None:
         self._check_keys(at, row, PUT_KEYS)
@@ -321,8 +333,8 @@ class _WriteCall:
         if email in self._claimed:
             taken = customer_id is None or self._claimed[email] != customer_id
         else:
-            owner = self._data.customers.by_email(email)
-            taken = owner not in {None, customer_id} and email not in self._released
+            owners = self._data.customers.owners(email)
+            taken = bool(owners - {customer_id}) and email not in self._released
         if taken:
             raise _taken(row["email"], creating=customer_id is None)
         self._claim(email, customer_id)
@@ -353,6 +365,8 @@ class _WriteCall:
             **old,
             **{k: "" if v is None and k in CLEARABLE else v for k, v in fields.items()},
         }
+        for name in TEXTS.keys() & fields.keys():
+            new[name] = self._data.normalised(new[name])
         if "authentication" in fields:
             reset = bool(fields["authentication"].get("force_password_reset"))
             new["authentication"] = {"force_password_reset": reset}

@@ -8,6 +8,8 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sandbox.clock import DAY, Clock, timestamp
@@ -27,6 +29,11 @@ if TYPE_CHECKING:
     from sandbox.options import Options
 
 Key = tuple[int, int]  # Customer id and attribute id.
+DATE_FORMATS = {
+    "iso": "%Y-%m-%dT%H:%M:%S+00:00",
+    "space": "%Y-%m-%d %H:%M:%S",
+    "date": "%Y-%m-%d",
+}
 MAX_DIGITS = 9  # Of a person's index in an address.
 UNREPORTED = frozenset({"date_modified"})
 
@@ -59,6 +66,7 @@ class StoreData:
     def put_value(self, key: Key, text: str) -> Row:
         """Write a value; returns its row."""
         self.changes.values.setdefault(key, self.values.text(key))
+        text = self.normalised(text, self.attributes.get(key[1], {}).get("type", ""))
         if self.options.values_touch_customer:
             old = self.customers.peek(key[0]) or {}
             self.customers[key[0]] = {**old, "date_modified": self.now}
@@ -66,6 +74,19 @@ class StoreData:
         if not text and self.options.empty_value_removes:
             del self.values[key]
         return row
+
+    def normalised(self, text: str, kind: str = "string") -> str:
+        """Return a written text as the store keeps it; `kind` is an attribute's."""
+        options = self.options
+        if options.unix_line_ends:
+            text = text.replace("\r\n", "\n")
+        if options.trims_text:
+            text = text.strip()
+        if kind == "number" and options.plain_numbers:
+            return _plain_number(text)
+        if kind == "date" and options.dates_stored_as != "sent":
+            return _stored_date(text, DATE_FORMATS[options.dates_stored_as])
+        return text
 
     def delete_value(self, key: Key) -> None:
         """Delete a value."""
@@ -91,6 +112,26 @@ class StoreData:
     def diff(self) -> dict[str, Any]:
         """Return what changed since the start or since `changes.clear()`."""
         return self.changes.to_dict(self.customers, self.attributes, self.values)
+
+
+def _plain_number(text: str) -> str:
+    """Return `7.5` for `+07.50`; a text that is no number stays."""
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return text
+    plain = f"{number.normalize():f}" if number.is_finite() else text
+    return "0" if plain == "-0" else plain
+
+
+def _stored_date(text: str, form: str) -> str:
+    """Return a date in UTC in another form; a text that is no date stays."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return at.astimezone(UTC).strftime(form)
 
 
 def blank_customer(customer_id: int, now: float) -> Row:
@@ -129,7 +170,7 @@ class Customers(MutableMapping[int, Row]):
         self._people = people
         self._stored: dict[int, Row] = {}
         self._deleted: set[int] = set()
-        self._emails: dict[str, int] = {}
+        self._emails: dict[str, set[int]] = {}
         self._ids: array[int] | None = None
         self._next = FIRST_ID + people.total
 
@@ -143,11 +184,11 @@ class Customers(MutableMapping[int, Row]):
         old = self.peek(customer_id)
         if old is None:
             self._ids = None
-        elif self._emails.get(old["email"].lower()) == customer_id:
-            del self._emails[old["email"].lower()]
+        else:
+            self._emails.get(old["email"].lower(), set()).discard(customer_id)
         self._deleted.discard(customer_id)
         self._stored[customer_id] = row
-        self._emails[row["email"].lower()] = customer_id
+        self._emails.setdefault(row["email"].lower(), set()).add(customer_id)
         self._next = max(self._next, customer_id % TAKEN_OFFSET + 1)
 
     def __delitem__(self, customer_id: int) -> None:
@@ -182,15 +223,21 @@ class Customers(MutableMapping[int, Row]):
         return _seeded_customer(self._people[customer_id - FIRST_ID], customer_id)
 
     def by_email(self, email: str) -> int | None:
-        """Return the id of the customer with an email, None if there is none."""
+        """Return the id of the customer with an email, None if there is none.
+
+        If several have it, the lowest id.
+        """
+        return min(self.owners(email), default=None)
+
+    def owners(self, email: str) -> set[int]:
+        """Return the ids of the customers with an email."""
         lowercase = email.lower()
-        found = self._emails.get(lowercase)
-        if found is None:
-            found = self._seeded_by_email(lowercase)
-        if found is None:
-            return None
-        row = self.peek(found)
-        return found if row and row["email"].lower() == lowercase else None
+        found = set(self._emails.get(lowercase, ()))
+        seeded = self._seeded_by_email(lowercase)
+        if seeded is not None:
+            found.add(seeded)
+        rows = ((number, self.peek(number)) for number in found)
+        return {n for n, row in rows if row and row["email"].lower() == lowercase}
 
     def ids(self) -> array[int]:
         """Return all ids, ascending."""

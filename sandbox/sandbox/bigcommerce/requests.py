@@ -206,6 +206,15 @@ def read_rows(body: bytes) -> list[Any]:
     return rows
 
 
+def is_bad_row(row: object, marker: str) -> bool:
+    """Return whether a row names this customer id, or has a text that contains it."""
+    if not isinstance(row, dict):
+        return False
+    ids = (str(row.get(name)) for name in ("id", "customer_id"))
+    texts = (value for value in row.values() if isinstance(value, str))
+    return marker in ids or any(marker in text for text in texts)
+
+
 def split_valid(
     rows: Sequence[Row], check: Callable[[int, Row], None]
 ) -> tuple[list[Row], list[RefusalError]]:

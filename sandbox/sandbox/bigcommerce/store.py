@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import msgspec
 from typing_extensions import override
 
-from sandbox.faults import OF_SCANS
+from sandbox.faults import OF_LYTICS
 from sandbox.http import JSON_TYPE, Request, Response, Vendor, corrupted, replaced
 
 from . import attributes, customers
 from .data import StoreData, blank_customer
 from .quota import Quota
-from .requests import read_rows
+from .requests import is_bad_row, read_rows
 from .responses import RefusalError, error_response
 
 if TYPE_CHECKING:
@@ -60,6 +60,21 @@ DOCUMENTED_KEYS: dict[tuple[str, str], frozenset[str]] = {
     ("POST", "/customers/attributes"): frozenset({"name", "type"}),
 }
 WITH_BODY = frozenset({"PUT", "POST"})
+WITH_BAD_ROWS = frozenset({"/customers", "/customers/attribute-values"})
+TITLES = {
+    400: "Input is invalid",
+    401: UNAUTHORIZED,
+    403: NO_SCOPE,
+    404: "The requested resource was not found.",
+    405: "Method Not Allowed",
+    409: "Conflict",
+    415: "Unsupported Media Type",
+    423: "Locked",
+    429: "Too many requests",
+    501: "Not Implemented",
+    507: "Insufficient Storage",
+}
+GATEWAY = frozenset({500, 502, 503, 504})  # Their responses have no body.
 
 
 class Store(Vendor):
@@ -73,6 +88,7 @@ class Store(Vendor):
         super().__init__(options, clock, faults, journal)
         self.data = StoreData(options, clock)
         self.quota = Quota(options, clock)
+        self.bad_rows = dict(options.bad_rows)
         self._prefix = f"/stores/{options.store_hash}/v3"
 
     # The content, and changes to it other than by calls. For tests and the control API.
@@ -142,13 +158,13 @@ class Store(Vendor):
     @override
     def admit(self, request: Request) -> Response | None:
         if request.headers.get("x-auth-token") != self.options.store_token:
-            return error_response(401, UNAUTHORIZED)
+            return self._error(401)
         if not request.path.startswith(self._prefix + "/"):
-            return error_response(403, NO_SCOPE)
+            return self._error(403)
         if not self.quota.spend():
-            return error_response(429, "Too many requests")
+            return self._error(429)
         if not self.quota.acquire(f"{request.method} {request.path}"):
-            return error_response(429, "Too many requests")
+            return self._error(429)
         return None
 
     @override
@@ -158,9 +174,37 @@ class Store(Vendor):
     @override
     def execute(self, request: Request) -> Response:
         try:
-            return self._endpoint(request)(self.data, request)
+            endpoint = self._endpoint(request)
+            return self._bad_row(endpoint, request) or endpoint(self.data, request)
         except RefusalError as error:
-            return error.response()
+            form = self.options.error_body
+            return error_response(error.status, error.title, error.errors, form=form)
+
+    def _error(self, status: int) -> Response:
+        """Build the error of a status; a gateway's has no body."""
+        if status in GATEWAY:
+            html = {"Content-Type": "text/html"}
+            return Response(status=status, headers=html)
+        title = TITLES.get(status, "Error")
+        return error_response(status, title, form=self.options.error_body)
+
+    def _bad_row(self, endpoint: Endpoint, request: Request) -> Response | None:
+        """Return the response of a write with a row of `bad_rows`, else None."""
+        path = self.short_path(request.path)
+        if not self.bad_rows or request.method not in WITH_BODY:
+            return None
+        if path not in WITH_BAD_ROWS:
+            return None
+        rows = read_rows(request.body)
+        for text, status in self.bad_rows.items():
+            others = [row for row in rows if not is_bad_row(row, text)]
+            if len(others) == len(rows) or len(rows) > self.options.rows_per_call:
+                continue
+            if self.options.apply_valid_rows and others:
+                body = msgspec.json.encode(others)
+                endpoint(self.data, replace(request, body=body))
+            return self._error(status)
+        return None
 
     def _endpoint(self, request: Request) -> Endpoint:
         if request.url_length > self.options.url_limit:
@@ -178,6 +222,10 @@ class Store(Vendor):
 
     @override
     def add_headers(self, response: Response, fault: str) -> Response:
+        if not response.status:
+            return response
+        number = {"X-Request-Id": f"sandbox-{self.journal.total + 1}"}
+        response = replace(response, headers={**response.headers, **number})
         if fault in {"429_bare", "429_retry_after"} or not self.options.rate_headers:
             return response
         limits = self.quota.headers()
@@ -187,11 +235,11 @@ class Store(Vendor):
 
     @override
     def can_apply(self, kind: str, request: Request) -> bool:
-        return kind not in OF_SCANS
+        return kind not in OF_LYTICS
 
     @override
     def fault_response(self, fault: Fault) -> Response:
-        response = replaced(fault) or _status_response(fault)
+        response = replaced(fault) or self._status_response(fault)
         if fault.kind == "429_retry_after":
             wait = str(max(1, round(fault.seconds or 0)))
             return replace(
@@ -200,14 +248,23 @@ class Store(Vendor):
         return response
 
     @override
+    def interfere(self, fault: Fault, request: Request) -> None:
+        return
+
+    @override
     def corrupt(self, response: Response, fault: Fault, request: Request) -> Response:
         if fault.kind[:3].isdigit():
-            return _status_response(fault)
+            return self._status_response(fault)
         if fault.kind == "row_missing" and response.status == HTTPStatus.OK:
             content = response.json()
             content["data"] = content["data"][:-1]
             return replace(response, body=msgspec.json.encode(content))
         return corrupted(response, fault)
+
+    def _status_response(self, fault: Fault) -> Response:
+        if fault.kind == "429_bare":
+            return Response(status=429, headers={"Content-Type": "text/html"})
+        return self._error(int(fault.kind[:3]))
 
     @override
     def short_path(self, path: str) -> str:
@@ -235,11 +292,3 @@ class Store(Vendor):
 def _check_content_type(headers: Mapping[str, str]) -> None:
     if not headers.get("content-type", "").startswith(JSON_TYPE):
         raise RefusalError(415, "Unsupported Media Type")
-
-
-def _status_response(fault: Fault) -> Response:
-    status = int(fault.kind[:3])
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or fault.kind == "429_bare":
-        return Response(status=status, headers={"Content-Type": "text/html"}, body=b"")
-    titles = {401: UNAUTHORIZED, 403: NO_SCOPE, 429: "Too many requests"}
-    return error_response(status, titles.get(status, "Locked"))

@@ -12,7 +12,7 @@ import msgspec
 from typing_extensions import override
 
 from sandbox.clock import timestamp
-from sandbox.faults import OF_SCANS, OF_TOKENS
+from sandbox.faults import ENVELOPES, OF_FIRST_PAGES, OF_SCANS, OF_TOKENS
 from sandbox.http import Request, Response, Vendor, corrupted, json_response, replaced
 
 from .events import AccountEvents
@@ -79,15 +79,17 @@ class Account(AccountEvents, Vendor):
     def add_headers(self, response: Response, fault: str) -> Response:
         if not self.options.lytics_date_header or not response.status:
             return response
-        date = formatdate(self.clock.now(), usegmt=True)
-        return replace(response, headers={**response.headers, "Date": date})
+        at = self.clock.now() + self.options.lytics_clock_ahead_seconds
+        date = formatdate(at, usegmt=True)
+        return replace(response, headers={"Date": date, **response.headers})
 
     @override
     def can_apply(self, kind: str, request: Request) -> bool:
         if kind not in OF_SCANS:
             return True
-        by_token = bool(request.query.get("start"))
-        return request.path.endswith("/scan") and (by_token or kind not in OF_TOKENS)
+        if not request.path.endswith("/scan"):
+            return False
+        return kind not in (OF_FIRST_PAGES if request.query.get("start") else OF_TOKENS)
 
     @override
     def fault_response(self, fault: Fault) -> Response:
@@ -95,6 +97,8 @@ class Account(AccountEvents, Vendor):
             return error_response(
                 self.options.stale_token_status, "invalid start token"
             )
+        if fault.kind in ENVELOPES:
+            return self._error_under_200(fault.kind)
         response = replaced(fault) or error_response(
             int(fault.kind[:3]), "sandbox fault"
         )
@@ -103,10 +107,34 @@ class Account(AccountEvents, Vendor):
             return replace(response, headers={**response.headers, "Retry-After": wait})
         return response
 
+    def _error_under_200(self, kind: str) -> Response:
+        status = "500" if self.options.status_as_text else 500
+        message = {"message": "backend timeout"}
+        content: dict[str, Any] = {**message, "data": None, "total": 0}
+        if kind == "error_envelope":
+            content["status"] = status
+        if kind == "error_code":
+            content = {"code": "TIMEOUT-001", "level": "error", **message}
+            content["timestamp"] = timestamp(self.clock.now())
+        return json_response(200, content)
+
+    @override
+    def interfere(self, fault: Fault, request: Request) -> None:
+        if fault.kind == "audience_renamed":
+            text = request.path + request.body.decode(errors="replace")
+            for audience in list(self.audiences.values()):
+                if audience.id in text or audience.slug in text:
+                    self.rename(audience.slug, f"{audience.slug}_renamed")
+                    return
+
     @override
     def corrupt(self, response: Response, fault: Fault, request: Request) -> Response:
         if fault.kind[:3].isdigit():
             return error_response(int(fault.kind[:3]), "sandbox fault")
+        if fault.kind == "date_ahead":
+            at = self.clock.now() + (fault.seconds or 0.0)
+            ahead = {"Date": formatdate(at, usegmt=True)}
+            return replace(response, headers={**response.headers, **ahead})
         token = request.query.get("start", "")
         return _corrupt_scan(corrupted(response, fault), fault.kind, token)
 
@@ -377,6 +405,7 @@ def _corrupt_scan(response: Response, kind: str, token: str) -> Response:
 # What each fault changes in a page, given the page and the token that requested it.
 SCAN_CORRUPTIONS: dict[str, Callable[[Mapping[str, Any], str], dict[str, Any]]] = {
     "empty_page": lambda *_: {"data": []},
+    "empty_scan": lambda *_: {"data": [], "total": 0, "_next": ""},
     "row_missing": lambda content, _: {"data": content["data"][:-1]},
     "same_next": lambda _, token: {"_next": token},
 }

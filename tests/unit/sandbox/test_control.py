@@ -265,3 +265,14 @@ def test_scaled_clock_runs_faster_from_then_on() -> None:
     running[0] += 1
 
     assert clock.now() == 70
+
+
+def test_bad_rows_and_customers_can_be_set(box: Sandbox) -> None:
+    email = box.store.customers[1001]["email"]
+    post(box, "faults", bad_rows={"1002": 500})
+    added = post(box, "customers", id=90_001, fields={"email": email}).json()
+    rows = [{"id": 1002, "company": "A"}]
+
+    assert box.store.call("PUT", "/customers", rows).status == 500
+    assert added == {"id": 90_001}
+    assert box.store.customers.owners(email) == {1001, 90_001}

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 import requests
 
 from sandbox import Fault
-from sandbox.faults import KINDS, OF_SCANS, Faults
+from sandbox.faults import KINDS, OF_LYTICS, Faults
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,10 +21,11 @@ if TYPE_CHECKING:
 
 ROW = {"id": 1001, "company": "Written"}
 SCAN = "/api/segment/vip_customers/scan"
-NOT_APPLIED = ["429", "429_bare", "429_retry_after", "401", "403", "423"]
-NOT_APPLIED += ["500", "502", "503", "504", "cut", "redirect"]
+NOT_APPLIED = ["429", "429_bare", "429_retry_after", "400", "401", "403", "404"]
+NOT_APPLIED += ["405", "409", "415", "423", "500", "501", "502", "503", "504", "507"]
+NOT_APPLIED += ["cut", "redirect"]
 APPLIED = ["500_after", "502_after", "503_after", "504_after", "slow", "cut_after"]
-APPLIED += ["truncated", "not_json", "empty_body", "row_missing"]
+APPLIED += ["truncated", "not_json", "empty_body", "row_missing", "drip"]
 
 
 def put(box: Sandbox) -> Response:
@@ -34,7 +37,7 @@ def company(box: Sandbox) -> str:
 
 
 def test_every_kind_is_tested_here() -> None:
-    assert {*NOT_APPLIED, *APPLIED, *OF_SCANS} == set(KINDS)
+    assert {*NOT_APPLIED, *APPLIED, *OF_LYTICS} == set(KINDS)
 
 
 @pytest.mark.parametrize("kind", NOT_APPLIED)
@@ -78,7 +81,7 @@ def test_429_kinds_have_their_headers(box: Sandbox) -> None:
     full, bare, short = (put(box).headers for _ in kinds)
 
     assert full["X-Rate-Limit-Requests-Left"] == "0"
-    assert not [name for name in bare if name.startswith("X-")]
+    assert not [name for name in bare if name.startswith("X-Rate")]
     assert short["X-Retry-After"] == "7"
 
 
@@ -128,6 +131,74 @@ def test_same_next_fault_repeats_page(box: Sandbox) -> None:
 
     assert page["_next"] == cursor != again["_next"]
     assert page["data"] == again["data"]
+
+
+def test_empty_scan_fault_hits_first_pages(box: Sandbox) -> None:
+    box.faults.queue(Fault(kind="empty_scan", times=2))
+    pages = [box.lytics.call("GET", SCAN).json() for _ in range(3)]
+
+    assert pages[0] == pages[1]
+    assert (pages[0]["data"], pages[0]["total"], pages[0]["_next"]) == ([], 0, "")
+    assert pages[2]["total"] == 250
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "found"),
+    [
+        ("error_envelope", False, {"status": 500, "data": None, "total": 0}),
+        ("error_envelope", True, {"status": "500", "data": None, "total": 0}),
+        ("null_data", False, {"data": None, "total": 0}),
+        ("error_code", False, {"code": "TIMEOUT-001", "level": "error"}),
+    ],
+)
+@pytest.mark.parametrize("path", [SCAN, "/v2/segment/vip_customers"])
+def test_error_comes_with_status_200(
+    make_box: MakeBox, kind: str, path: str, *, text: bool, found: dict[str, object]
+) -> None:
+    box = make_box(status_as_text=text)
+    box.faults.queue(Fault(kind=kind))
+
+    response = box.lytics.call("GET", path)
+    shown = response.json()
+
+    assert (response.status, shown.pop("message")) == (200, "backend timeout")
+    assert {name: shown.pop(name) for name in found} == found
+    assert shown.keys() <= {"timestamp"}
+    assert box.lytics.call("GET", path).json()["data"]
+
+
+def test_envelope_faults_are_not_for_the_store(box: Sandbox) -> None:
+    box.faults.queue(*(Fault(kind=kind) for kind in sorted(OF_LYTICS)))
+
+    assert put(box).status == 200
+    assert len(box.faults.queued) == len(OF_LYTICS)
+
+
+def test_date_header_can_be_ahead(make_box: MakeBox) -> None:
+    box = make_box()
+    box.faults.queue(Fault(kind="date_ahead", seconds=90 * 86_400))
+
+    once, then = (box.lytics.call("GET", SCAN).headers["Date"] for _ in range(2))
+
+    assert (once, then) == (
+        "Wed, 26 Aug 2026 20:26:40 GMT",
+        "Thu, 28 May 2026 20:26:40 GMT",
+    )
+    ahead = make_box(lytics_clock_ahead_seconds=90 * 86_400)
+    assert ahead.lytics.call("GET", SCAN).headers["Date"] == once
+
+
+@pytest.mark.parametrize("by_id", [True, False])
+def test_audience_is_renamed_between_pages(box: Sandbox, *, by_id: bool) -> None:
+    name = box.lytics.audiences["vip_customers"].id if by_id else "vip_customers"
+    path = f"/api/segment/{name}/scan"
+    token = box.lytics.call("GET", path).json()["_next"]
+    box.faults.queue(Fault(kind="audience_renamed"))
+
+    response = box.lytics.call("GET", path, start=token)
+
+    assert response.status == (200 if by_id else 404)
+    assert "vip_customers_renamed" in box.lytics.audiences
 
 
 def test_queued_faults_apply_in_order(box: Sandbox) -> None:
@@ -200,3 +271,23 @@ def test_slow_fault_outlasts_client_timeout(
 
     with pytest.raises(requests.ReadTimeout):
         requests.get(url, headers=headers, timeout=0.1)
+
+
+@pytest.mark.parametrize("side", ["lytics", "store"])
+def test_drip_outlasts_read_timeout(
+    make_sandbox: Callable[..., Sandbox], side: str
+) -> None:
+    box = make_sandbox(members=50)
+    box.faults.queue(Fault(kind="drip", seconds=0.01))
+    url, name = f"{box.url}/v2/segment", "lytics_token"
+    if side == "store":
+        url, name = f"{box.url}/stores/sandbox1/v3/customers?limit=1", "store_token"
+    token = getattr(box.options, name)
+    headers = {"Authorization": token, "X-Auth-Token": token}
+
+    response = requests.get(url, headers=headers, timeout=1, stream=True)
+    began = time.monotonic()
+    body = response.content
+
+    assert json.loads(body)["data"]
+    assert time.monotonic() - began >= 0.01 * (len(body) - 1)
