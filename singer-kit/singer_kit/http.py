@@ -260,7 +260,7 @@ def max_attempts(error: BaseException | None) -> int:
     return MAX_CONNECTION_ATTEMPTS if is_connection else MAX_ATTEMPTS
 
 
-def call_with_retries(
+def call_with_retries(  # noqa: PLR0913 - one loop for both plugins
     call: Callable[[], T],
     *,
     retry_on: type[Exception] | tuple[type[Exception], ...],
@@ -268,6 +268,8 @@ def call_with_retries(
     wait: Callable[[Exception, int], float],
     on_retry: Callable[[Exception, int, float], None],
     hint: str,
+    counted_attempts: int = MAX_ATTEMPTS,
+    is_counted: Callable[[Exception], bool] = lambda _error: True,
 ) -> T:
     """Call until it succeeds, at most 10 times; 3 times if no connection is made.
 
@@ -280,6 +282,8 @@ def call_with_retries(
         on_retry: called before each wait with the error, the number of the next
             attempt and the seconds.
         hint: completes the final error, after the number of attempts.
+        counted_attempts: number of counted attempts; below 10 to give up earlier.
+        is_counted: whether an attempt that failed with this error is counted.
 
     Raises:
         RetriesExhaustedError: when every attempt failed; its cause is the last error.
@@ -290,13 +294,22 @@ def call_with_retries(
         assert isinstance(error, Exception)  # noqa: S101 - only these are retried
         return error
 
+    counted = 0
+
+    def is_last(state: tenacity.RetryCallState) -> bool:
+        nonlocal counted
+        error = error_of(state)
+        counted += is_counted(error)
+        most = max_attempts(error)
+        return counted >= counted_attempts or state.attempt_number >= most
+
     def before_sleep(state: tenacity.RetryCallState) -> None:
         seconds = state.next_action.sleep if state.next_action else 0.0
         on_retry(error_of(state), state.attempt_number + 1, seconds)
 
     retrying = tenacity.Retrying(
         sleep=sleep,
-        stop=lambda state: state.attempt_number >= max_attempts(error_of(state)),
+        stop=is_last,
         wait=lambda state: wait(error_of(state), state.attempt_number),
         retry=tenacity.retry_if_exception_type(retry_on),
         before_sleep=before_sleep,
@@ -305,7 +318,7 @@ def call_with_retries(
     try:
         return retrying(call)
     except retry_on as last:
-        attempts = max_attempts(last)
+        attempts = retrying.statistics["attempt_number"]
         text = f"{last} Gave up after {attempts} attempts"
         is_connection = isinstance(last, ConnectionFailedError)
         text += "." if is_connection else f"; {hint}"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Self
 
+from .errors import RecordRejectedError, RejectCode, to_reject
 from .mapping import DesiredCustomer, merge
 
 if TYPE_CHECKING:
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
 
     from .api.client import StoreApi
     from .api.models import Row, StoredValue
-    from .errors import RecordRejectedError
+    from .api.reads import Refused
     from .summary import Outcome
+
+MAX_LISTED = 10  # Customers in a reason.
 
 Key = int | str  # A customer's id or, without one, the email to match.
 
@@ -83,6 +86,7 @@ class CustomerWrite:
         is_cleared: whether its audience value was deleted.
         rejected: why nothing more is written for it.
         inline: attribute values that its POST contained.
+        matches: ids of the customers that have its email, if there are several.
     """
 
     records: list[BufferedRecord]
@@ -94,6 +98,7 @@ class CustomerWrite:
     is_cleared: bool = False
     rejected: RecordRejectedError | None = None
     inline: list[StoredValue] = field(default_factory=list)
+    matches: Sequence[int] = ()
 
     @classmethod
     def merged(
@@ -134,6 +139,19 @@ class CustomerWrite:
         has_id = any(each.desired.customer_id is not None for each in self.records)
         return not has_id and not self.inline
 
+    def reject_refused(self, refused: Refused) -> None:
+        """Reject it if the store refuses to look up its id or its email."""
+        details = refused.get(str(self.customer_id or self.desired.email))
+        if details is not None:
+            self.rejected = to_reject(details)
+
+    def reject_as_ambiguous(self, matches: Sequence[int]) -> None:
+        """Reject it because several customers have its email."""
+        self.matches = matches
+        listed = ", ".join(str(number) for number in matches[:MAX_LISTED])
+        reason = f"{len(matches)} customers of the store have its email: {listed}"
+        self.rejected = RecordRejectedError(RejectCode.AMBIGUOUS_EMAIL, reason)
+
     def created(self, row: Row) -> None:
         """Set the customer that a POST returned."""
         self.row, self.customer_id, self.is_created = row, row["id"], True
@@ -169,28 +187,45 @@ def look_up(
     ids = [key for key in batch.by_key if isinstance(key, int)]
     emails = [key for key in batch.by_key if isinstance(key, str)]
     rows: dict[int, Row] = {}
-    by_email: dict[str, Row] = {}
+    by_email: dict[str, list[Row]] = {}
     values: list[StoredValue] = []
+    refused: Refused = {}
     tasks: list[Callable[[], object]] = []
     if ids:
-        tasks.append(lambda: rows.update(store.customers_by_id(ids, include)))
+        tasks.append(lambda: rows.update(store.customers_by_id(ids, include, refused)))
     if ids and attribute_ids:
-        tasks.append(lambda: values.extend(store.values(ids, attribute_ids)))
+        tasks.append(lambda: values.extend(store.values(ids, attribute_ids, refused)))
     if emails:
-        tasks.append(lambda: by_email.update(store.customers_by_email(emails, include)))
+        tasks.append(
+            lambda: by_email.update(store.customers_by_email(emails, include, refused))
+        )
     store.run_parallel(tasks)
-    rows |= {row["id"]: row for row in by_email.values()}
+    rows |= {row["id"]: row for found in by_email.values() for row in found}
     writes = [
-        CustomerWrite.merged(records, key, rows.get(key))
-        if isinstance(key, int)
-        else CustomerWrite.merged(records)
+        _to_write(key, records, rows, by_email)
         for key, records in _by_customer(batch, rows, by_email).items()
     ]
+    for write in writes:
+        write.reject_refused(refused)
     return writes, values
 
 
+def _to_write(
+    key: Key,
+    records: Iterable[BufferedRecord],
+    rows: Mapping[int, Row],
+    by_email: Mapping[str, Sequence[Row]],
+) -> CustomerWrite:
+    if isinstance(key, int):
+        return CustomerWrite.merged(records, key, rows.get(key))
+    write = CustomerWrite.merged(records)
+    if matches := by_email.get(key):
+        write.reject_as_ambiguous([row["id"] for row in matches])
+    return write
+
+
 def _by_customer(
-    batch: Batch, rows: Mapping[int, Row], by_email: Mapping[str, Row]
+    batch: Batch, rows: Mapping[int, Row], by_email: Mapping[str, Sequence[Row]]
 ) -> dict[Key, list[BufferedRecord]]:
     """Group records matched by email with those that have the customer's id."""
     # An email that a record with an id is about to write matches that customer too.
@@ -201,7 +236,8 @@ def _by_customer(
         for record in records
         if record.desired.email
     }
-    owners |= {email: row["id"] for email, row in by_email.items()}
+    for email, found in by_email.items():
+        owners[email] = found[0]["id"] if len(found) == 1 else email
     grouped: dict[Key, list[BufferedRecord]] = defaultdict(list)
     for key, records in batch.by_key.items():
         grouped[owners.get(key, key)] += records

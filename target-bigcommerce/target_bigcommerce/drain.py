@@ -11,7 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .api.writes import MAX_ATTRIBUTES
+from .api.writes import AMBIGUOUS, FOUND, MAX_ATTRIBUTES
 from .batch import Batch, look_up
 from .errors import (
     AttributeConflictError,
@@ -34,8 +34,11 @@ from .plan import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from singer_kit.errors import PluginError
+
     from .api.client import StoreApi
     from .api.models import AttributeDefinition, StoredValue, WriteResult
+    from .api.reads import Refused
     from .batch import CustomerWrite
     from .exits import ClearGuard, SeenMembers
     from .files import ChangeLog
@@ -214,8 +217,8 @@ class Drain:
             attribute_ids=self._known_ids(),
         )
         for write in writes:
-            write.rejected = self._reject_missing(write)
-        self._update([write for write in writes if write.row is not None])
+            write.rejected = write.rejected or self._reject_missing(write)
+        self._update([write for write in writes if write.takes_values])
         if self._plan.may_create:
             self._create([write for write in writes if write.is_new])
         self._write_values([write for write in writes if write.takes_values], values)
@@ -249,8 +252,9 @@ class Drain:
         for at, (write, changes) in enumerate(planned):
             if at in written.rejected:
                 write.rejected = to_reject(written.rejected[at])
-            else:
+            elif at in written.done:
                 self._log(write, changes)
+        _raise(written.error)
 
     def _create(self, writes: Sequence[CustomerWrite]) -> None:
         if not writes:
@@ -260,17 +264,21 @@ class Drain:
         written = self._store.create_customers(rows)
         self._check_attributes(written)
         existing = []
-        for at, (write, row) in enumerate(zip(writes, rows, strict=True)):
-            if at in written.rejected:
-                write.rejected = to_reject(written.rejected[at])
+        for at, details in written.rejected.items():
+            writes[at].rejected = to_reject(details)
+        for at, customer in sorted(written.done.items()):
+            write, row = writes[at], rows[at]
+            if matches := customer.get(AMBIGUOUS):
+                write.reject_as_ambiguous(matches)
                 continue
-            write.created(written.done[at])
-            if written.done[at].get("_found"):
+            write.created(customer)
+            if customer.get(FOUND):
                 # It existed, or the response to its POST was lost: compare it.
                 existing.append(write)
                 continue
-            write.inline = to_inline_values(write.found["id"], row)
+            write.inline = to_inline_values(customer["id"], row)
             self._log(write, to_creation_changes(row, definitions))
+        _raise(written.error)
         self._update(existing)
 
     # Attribute values.
@@ -285,6 +293,7 @@ class Drain:
         plans = [
             (write, plan_values(number, write.desired, stored[number], definitions))
             for write in writes
+            if not write.rejected
             for number in [write.found["id"]]
         ]
         self._upsert(plans)
@@ -295,7 +304,7 @@ class Drain:
             self._admit_clears(len(clears), definitions.audience_id)
             self._delete(clears)
             for write, _, _ in clears:
-                write.is_cleared = True
+                write.is_cleared = not write.rejected
 
     def _clears_nothing(self, writes: Sequence[CustomerWrite]) -> bool:
         # Do not create the audience attribute only to clear it.
@@ -309,7 +318,10 @@ class Drain:
         stored: dict[int, list[StoredValue]] = defaultdict(list)
         known = self._known_ids()
         unread = [write.found["id"] for write in writes if write.lacks_values]
-        more = self._store.values(unread, known) if unread and known else []
+        refused: Refused = {}
+        more = self._store.values(unread, known, refused) if unread and known else []
+        for write in writes:
+            write.reject_refused(refused)
         for value in (*looked_up, *more):
             stored[value.customer_id].append(value)
         for write in writes:
@@ -323,10 +335,11 @@ class Drain:
         written = self._store.upsert_values([value for _, value, _ in planned])
         self._check_attributes(written)
         for at, (write, _, change) in enumerate(planned):
-            if at not in written.rejected:
-                self._log(write, [change])
-            else:
+            if at in written.rejected:
                 write.rejected = to_reject(written.rejected[at])
+            elif at in written.done:
+                self._log(write, [change])
+        _raise(written.error)
 
     def _check_attributes(self, written: WriteResult) -> None:
         # The store also rejects rows of a deleted attribute, with an error that may not
@@ -339,9 +352,13 @@ class Drain:
     ) -> None:
         if not planned:
             return
-        self._store.delete_values([value.id for _, value, _ in planned])
-        for write, _, change in planned:
-            self._log(write, [change])
+        written = self._store.delete_values([value.id for _, value, _ in planned])
+        for at, (write, _, change) in enumerate(planned):
+            if at in written.rejected:
+                write.rejected = to_reject(written.rejected[at])
+            elif at in written.done:
+                self._log(write, [change])
+        _raise(written.error)
 
     def _known_ids(self) -> list[int]:
         return self._attributes.known_ids(self._plan.types)
@@ -391,13 +408,23 @@ class Drain:
         name = self._plan.audience
         for at in range(0, len(values), VALUES_PER_CLEAR):
             part = values[at : at + VALUES_PER_CLEAR]
-            self._store.delete_values([value.id for value in part])
-            self._destination.stats.cleared_by_version += len(part)
-            for value in part:
-                change = Change(name=name, is_attribute=True, old=value.value)
+            written = self._store.delete_values([value.id for value in part])
+            self._destination.stats.cleared_by_version += len(written.done)
+            for done in sorted(written.done):
+                change = Change(name=name, is_attribute=True, old=part[done].value)
                 self._destination.log_changes(
-                    self._plan.stream, value.customer_id, [change]
+                    self._plan.stream, part[done].customer_id, [change]
                 )
+            if written.rejected:
+                logger.warning(
+                    "BigCommerce did not delete %d values of %s (%s).",
+                    len(written.rejected),
+                    name,
+                    ", ".join(
+                        sorted({str(d.status) for d in written.rejected.values()})
+                    ),
+                )
+            _raise(written.error)
 
     def _admit_clears(self, count: int, attribute_id: int) -> None:
         self._destination.guard.admit(
@@ -405,3 +432,8 @@ class Drain:
             attribute=self._plan.audience,
             total=lambda: self._store.count_values(attribute_id),
         )
+
+
+def _raise(error: PluginError | None) -> None:
+    if error is not None:
+        raise error

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from .api.client import BigCommerceClient
     from .api.models import AttributeValue, Row, StoredValue
+    from .api.reads import Refused
     from .api.transport import Throttle
     from .plan import Change
     from .summary import RunStats
@@ -97,23 +98,34 @@ class DryRunStore:
         return AttributeDefinition(id=self._last_id, name=name, type=type)
 
     def customers_by_id(
-        self, ids: Sequence[int], include: Sequence[str] = ()
+        self,
+        ids: Sequence[int],
+        include: Sequence[str] = (),
+        refused: Refused | None = None,
     ) -> dict[int, Row]:
         """Find customers."""
-        return self._client.customers_by_id(ids, include)
+        return self._client.customers_by_id(ids, include, refused)
 
     def customers_by_email(
-        self, emails: Sequence[str], include: Sequence[str] = ()
-    ) -> dict[str, Row]:
-        """Find customers by email."""
-        return self._client.customers_by_email(emails, include)
+        self,
+        emails: Sequence[str],
+        include: Sequence[str] = (),
+        refused: Refused | None = None,
+    ) -> dict[str, list[Row]]:
+        """Find customers."""
+        return self._client.customers_by_email(emails, include, refused)
 
     def values(
-        self, customer_ids: Sequence[int], attribute_ids: Sequence[int]
+        self,
+        customer_ids: Sequence[int],
+        attribute_ids: Sequence[int],
+        refused: Refused | None = None,
     ) -> list[StoredValue]:
         """Read values; an attribute with a negative id has none."""
         existing = [number for number in attribute_ids if number > 0]
-        return self._client.values(customer_ids, existing) if existing else []
+        if not existing:
+            return []
+        return self._client.values(customer_ids, existing, refused)
 
     def values_of(self, attribute_id: int) -> Iterator[StoredValue]:
         """Read every customer's value of one attribute."""
@@ -139,9 +151,10 @@ class DryRunStore:
         """Write nothing."""
         return self._accept([{} for _ in values])
 
-    def delete_values(self, value_ids: Sequence[int]) -> None:
+    def delete_values(self, value_ids: Sequence[int]) -> WriteResult:
         """Delete nothing."""
         self._count(len(value_ids), MAX_IDS_PER_CALL)
+        return WriteResult(done={at: {} for at in range(len(value_ids))})
 
     def _accept(self, rows: Sequence[Row]) -> WriteResult:
         self._count(len(rows))

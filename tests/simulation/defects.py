@@ -10,7 +10,12 @@ from unittest.mock import patch
 from target_bigcommerce.api.client import BigCommerceClient
 from target_bigcommerce.api.models import ApiRequest
 from target_bigcommerce.api.reads import CallSize
-from target_bigcommerce.api.writes import CUSTOMERS, WriteCall, email_of
+from target_bigcommerce.api.writes import (
+    CUSTOMERS,
+    Confirmation,
+    WriteCall,
+    email_of,
+)
 from target_bigcommerce.errors import OutcomeUnknownError
 from target_bigcommerce.exits import ClearGuard, SeenMembers, StreamVersions
 from target_bigcommerce.files import RejectsFile
@@ -44,15 +49,18 @@ def retry_post_blindly() -> AbstractContextManager[object]:
     def create(self: BigCommerceClient, rows: Sequence[Row]) -> WriteResult:
         transport = self._transport
 
-        def send(part: list[Row]) -> list[Row]:
-            request = ApiRequest(method="POST", path=CUSTOMERS, body=part)
+        def send(request: ApiRequest) -> Confirmation:
             response = transport.retry(
                 lambda: transport.send(request), OutcomeUnknownError
             )
-            created: list[Row] = response.body["data"]
-            return created
+            return Confirmation(rows=response.rows)
 
-        call = WriteCall(send=send, key_of_sent=email_of, key_of_confirmed=email_of)
+        call = WriteCall(
+            request=ApiRequest(method="POST", path=CUSTOMERS),
+            send=send,
+            key_of_sent=email_of,
+            key_of_confirmed=email_of,
+        )
         return self._write(rows, call, CallSize(10))
 
     return patch.object(BigCommerceClient, "create_customers", create)

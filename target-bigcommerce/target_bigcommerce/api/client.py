@@ -5,14 +5,15 @@ Uses as few requests as BigCommerce's limits allow, and sends them in parallel.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from target_bigcommerce.errors import RequestRejectedError
+from singer_kit.errors import PluginError
+from target_bigcommerce.errors import RefusedCallError, RequestRejectedError
 
 from .models import ApiRequest, WriteResult
-from .reads import CallSize, ListReader
+from .reads import CallSize, ListReader, Refused
 from .responses import (
     VALUE_KEY,
     parse_attribute,
@@ -21,6 +22,7 @@ from .responses import (
     read_total,
     value_row,
 )
+from .row_errors import RowErrors
 from .writes import (
     ATTRIBUTES,
     CUSTOMERS,
@@ -45,6 +47,7 @@ T = TypeVar("T")
 MAX_ROWS_PER_CALL = 10  # BigCommerce returns 413 for more.
 MAX_IDS_PER_CALL = 100
 MAX_EMAILS_PER_CALL = 40
+GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 
 
 class StoreApi(Protocol):
@@ -55,19 +58,31 @@ class StoreApi(Protocol):
         ...
 
     def customers_by_id(
-        self, ids: Sequence[int], include: Sequence[str] = ()
+        self,
+        ids: Sequence[int],
+        include: Sequence[str] = (),
+        refused: Refused | None = None,
     ) -> dict[int, Row]:
-        """Find customers by id; unknown ids are missing from the result."""
+        """Find customers by id; unknown ids are missing from the result.
+
+        `refused` receives, here and below, what the store refuses to look up.
+        """
         ...
 
     def customers_by_email(
-        self, emails: Sequence[str], include: Sequence[str] = ()
-    ) -> dict[str, Row]:
-        """Find customers by email; the keys are in lower case."""
+        self,
+        emails: Sequence[str],
+        include: Sequence[str] = (),
+        refused: Refused | None = None,
+    ) -> dict[str, list[Row]]:
+        """Find all customers by email, by id; the keys are in lower case."""
         ...
 
     def values(
-        self, customer_ids: Sequence[int], attribute_ids: Sequence[int]
+        self,
+        customer_ids: Sequence[int],
+        attribute_ids: Sequence[int],
+        refused: Refused | None = None,
     ) -> list[StoredValue]:
         """Read the customers' values of the attributes."""
         ...
@@ -100,7 +115,7 @@ class StoreApi(Protocol):
         """Write attribute values."""
         ...
 
-    def delete_values(self, value_ids: Sequence[int]) -> None:
+    def delete_values(self, value_ids: Sequence[int]) -> WriteResult:
         """Delete attribute values by their ids."""
         ...
 
@@ -128,8 +143,11 @@ class BigCommerceClient:
         self._parallel = parallel
         self._is_applied = is_applied
         self._include = include
-        self._lists = ListReader(transport, parallel)
-        self._attribute_creation = AttributeCreation(transport, self.attributes)
+        self._row_errors = RowErrors(transport)
+        self._lists = ListReader(transport, parallel, self._row_errors)
+        self._attribute_creation = AttributeCreation(
+            transport, self.attributes, self._row_errors
+        )
         self._ids_per_call = CallSize(MAX_IDS_PER_CALL)
         self._emails_per_call = CallSize(MAX_EMAILS_PER_CALL)
         self._customers_per_call = CallSize(MAX_ROWS_PER_CALL)
@@ -146,35 +164,48 @@ class BigCommerceClient:
     # Reading.
 
     def customers_by_id(
-        self, ids: Sequence[int], include: Sequence[str] = ()
+        self,
+        ids: Sequence[int],
+        include: Sequence[str] = (),
+        refused: Refused | None = None,
     ) -> dict[int, Row]:
         """Find customers by id; unknown ids are missing from the result."""
         values = [str(number) for number in dict.fromkeys(ids)]
         rows = self._lists.read_matching(
-            _get_customers(include), "id:in", values, self._ids_per_call
+            _get_customers(include), "id:in", values, self._ids_per_call, refused
         )
         return {row["id"]: row for row in map(parse_customer, rows)}
 
     def customers_by_email(
-        self, emails: Sequence[str], include: Sequence[str] = ()
-    ) -> dict[str, Row]:
-        """Find customers by email; the keys are in lower case."""
+        self,
+        emails: Sequence[str],
+        include: Sequence[str] = (),
+        refused: Refused | None = None,
+    ) -> dict[str, list[Row]]:
+        """Find all customers by email, by id; the keys are in lower case."""
         by_key = {email.lower(): email for email in emails if email}
         # Commas separate the values of a list, so an email with one is read alone.
         listed = [email for email in by_key.values() if "," not in email]
         alone = [email for email in by_key.values() if "," in email]
-        request = _get_customers(include)
-        found = self._lists.read_matching(
-            request, "email:in", listed, self._emails_per_call
-        )
-        tasks = [partial(self._customers_of_email, request, email) for email in alone]
+        read = partial(self._lists.read_matching, _get_customers(include), "email:in")
+        found = read(listed, self._emails_per_call, refused)
+        tasks = [partial(read, [email], CallSize(1), refused) for email in alone]
         for rows in self._parallel.run(tasks):
             found += rows
-        customers = {email_of(row): row for row in map(parse_customer, found)}
-        return {email: row for email, row in customers.items() if email in by_key}
+        customers: dict[str, dict[int, Row]] = {}
+        for row in map(parse_customer, found):
+            if (email := email_of(row)) in by_key:
+                customers.setdefault(email, {})[row["id"]] = row
+        return {
+            email: [rows[number] for number in sorted(rows)]
+            for email, rows in customers.items()
+        }
 
     def values(
-        self, customer_ids: Sequence[int], attribute_ids: Sequence[int]
+        self,
+        customer_ids: Sequence[int],
+        attribute_ids: Sequence[int],
+        refused: Refused | None = None,
     ) -> list[StoredValue]:
         """Read the customers' values of the attributes."""
         if not customer_ids or not attribute_ids:
@@ -185,7 +216,7 @@ class BigCommerceClient:
         )
         values = [str(number) for number in dict.fromkeys(customer_ids)]
         rows = self._lists.read_matching(
-            request, "customer_id:in", values, self._ids_per_call
+            request, "customer_id:in", values, self._ids_per_call, refused
         )
         return [parse_value(row) for row in rows]
 
@@ -238,13 +269,34 @@ class BigCommerceClient:
         call = update_call(self._transport, VALUES, VALUE_KEY, self._read_back_values)
         return self._write(rows, call, self._values_per_call)
 
-    def delete_values(self, value_ids: Sequence[int]) -> None:
-        """DELETE attribute values by id; unknown ids are ignored."""
+    def delete_values(self, value_ids: Sequence[int]) -> WriteResult:
+        """DELETE attribute values by id; unknown ids are done."""
+        ids = list(dict.fromkeys(value_ids))
         request = ApiRequest(method="DELETE", path=VALUES)
-        values = [str(number) for number in dict.fromkeys(value_ids)]
-        self._lists.for_each_part(
-            request, "id:in", values, self._ids_per_call, self._delete
-        )
+        refused: Refused = {}
+        result = WriteResult()
+
+        def delete(part: ApiRequest) -> list[Row]:
+            self._delete(part)
+            for number in part.query["id:in"].split(","):
+                result.done[at[int(number)]] = {}
+            return []
+
+        at = {number: index for index, number in enumerate(value_ids)}
+        try:
+            self._lists.for_each_part(
+                request,
+                "id:in",
+                [str(number) for number in ids],
+                self._ids_per_call,
+                delete,
+                refused,
+            )
+        except PluginError as error:
+            result.error = error
+        for value, details in refused.items():
+            result.rejected[at[int(value)]] = details
+        return result
 
     def _write(
         self, rows: Sequence[Row], call: WriteCall, size: CallSize
@@ -255,10 +307,21 @@ class BigCommerceClient:
         ]
         self._transport.throttle.expect(len(parts))
         result = WriteResult()
-        tasks = [partial(write_rows, part, call, size) for part in parts]
-        for part_result in self._parallel.run(tasks):
-            result.done.update(part_result.done)
-            result.rejected.update(part_result.rejected)
+        tasks = [
+            partial(
+                write_rows,
+                part,
+                call,
+                size,
+                row_errors=self._row_errors,
+                result=result,
+            )
+            for part in parts
+        ]
+        try:
+            self._parallel.run(tasks)
+        except PluginError as error:
+            result.error = error
         return result
 
     def _read_back_customers(self, rows: list[Row]) -> list[Row]:
@@ -267,20 +330,24 @@ class BigCommerceClient:
         return [row for row in existing if self._is_applied(found[row["id"]], row)]
 
     def _read_back_values(self, rows: list[Row]) -> list[Row]:
-        ids = (sorted({row[name] for row in rows}) for name in VALUE_KEY)
-        stored = [value_row(value) for value in self.values(*ids)]
+        customers, attributes = (
+            sorted({row[name] for row in rows}) for name in VALUE_KEY
+        )
+        stored = [value_row(value) for value in self.values(customers, attributes)]
         return [row for row in rows if row in stored]
 
-    def _customers_of_email(self, request: ApiRequest, email: str) -> list[Row]:
-        query = {**request.query, "email:in": email}
+    def _delete(self, request: ApiRequest) -> None:
         try:
-            return self._lists.read_all(replace(request, query=query))
-        except RequestRejectedError:
-            return []
-
-    def _delete(self, request: ApiRequest) -> list[Row]:
-        self._transport.send(request)
-        return []
+            response = self._transport.send(request)
+        except RefusedCallError as error:
+            is_gone = error.details.status in GONE and "," not in request.query["id:in"]
+            if not is_gone:
+                raise
+            return
+        if response.failures is not None:
+            # Alone, each is deleted or the error concerns it.
+            text = f"{request.endpoint} returned {response.status}."
+            raise RequestRejectedError(text, response.failures)
 
 
 def _get_customers(include: Sequence[str]) -> ApiRequest:

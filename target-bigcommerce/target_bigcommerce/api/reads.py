@@ -6,17 +6,18 @@ too long is halved, and the smaller size is used from then on.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
 from itertools import chain, islice, pairwise
 from typing import TYPE_CHECKING, Any
 
-from singer_kit.errors import RetriableError, UnexpectedResponseError
-from target_bigcommerce.errors import RequestRejectedError
+from singer_kit.errors import PluginError, RetriableError, UnexpectedResponseError
+from target_bigcommerce.errors import ErrorDetails, RequestRejectedError
 
 from .models import encode
 from .responses import (
+    LIST_TOO_LONG,
     MAX_PAGES,
     STOPPED,
     are_rows_missing,
@@ -26,13 +27,17 @@ from .responses import (
     read_pagination,
     row_id,
 )
+from .row_errors import BISECT_ATTEMPTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from .models import ApiRequest, Row
     from .parallel import ParallelCalls
+    from .row_errors import RowErrors
     from .transport import Transport
+
+Refused = dict[str, ErrorDetails]  # The store's errors by value of a list.
 
 MAX_URL_LENGTH = 2000  # Undocumented; servers commonly allow this much.
 PAGE_ROWS = 250  # BigCommerce's maximum.
@@ -69,30 +74,64 @@ def chunks(values: Sequence[str], max_values: int, max_length: int) -> list[list
     return parts
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _PartedCall:
+    """A call that is made for each part of a list."""
+
+    request: ApiRequest
+    name: str
+    size: CallSize
+    call: Callable[[ApiRequest], list[Row]]
+    refused: Refused | None
+
+    def lower_size(self, rejected: int, details: ErrorDetails) -> None:
+        """Lower the size if the list was too long."""
+        if rejected > 1 and details.status in LIST_TOO_LONG:
+            self.size.lower(rejected)
+
+    def check_collects(self, error: PluginError) -> None:
+        """Raise an error that must not pass unnoticed."""
+        if self.refused is None:
+            raise error
+
+    def refuse(self, value: str, details: ErrorDetails) -> list[Row]:
+        """Note that the store refuses a value of the list; it matches nothing."""
+        if self.refused is not None:
+            self.refused[value] = details
+        return []
+
+
 class ListReader:
     """Reads complete lists; pages in parallel if their number is known."""
 
-    def __init__(self, transport: Transport, parallel: ParallelCalls) -> None:
+    def __init__(
+        self, transport: Transport, parallel: ParallelCalls, row_errors: RowErrors
+    ) -> None:
         self._transport = transport
         self._parallel = parallel
+        self._row_errors = row_errors
 
     # By values in the query.
 
     def read_matching(
-        self, request: ApiRequest, name: str, values: Sequence[str], size: CallSize
+        self,
+        request: ApiRequest,
+        name: str,
+        values: Sequence[str],
+        size: CallSize,
+        refused: Refused | None = None,
     ) -> list[Row]:
         """Read all rows that match any of the values.
-
-        A value that the store rejects, such as too large an id, matches nothing.
 
         Args:
             request: the GET, without the list.
             name: the query parameter of the list, such as `id:in`.
             values: the list.
             size: maximum number of values per request.
+            refused: receives the values that the store refuses. Without it, too large
+                an id matches nothing, and any other refused value ends the run.
         """
-        read = partial(self._read_or_nothing, name)
-        return self.for_each_part(request, name, values, size, read)
+        return self.for_each_part(request, name, values, size, self.read_all, refused)
 
     def for_each_part(
         self,
@@ -101,6 +140,7 @@ class ListReader:
         values: Sequence[str],
         size: CallSize,
         call: Callable[[ApiRequest], list[Row]],
+        refused: Refused | None = None,
     ) -> list[Row]:
         """Make a call for each part of the list; halve a part that is rejected.
 
@@ -109,36 +149,35 @@ class ListReader:
         """
         room = MAX_URL_LENGTH - self._transport.url_length(_with(request, name, []))
         parts = chunks(values, size.limit, room)
-        tasks = [partial(self._part, request, name, part, size, call) for part in parts]
+        parted = _PartedCall(
+            request=request, name=name, size=size, call=call, refused=refused
+        )
+        tasks = [partial(self._part, parted, part) for part in parts]
         return list(chain.from_iterable(self._parallel.run(tasks)))
 
-    def _read_or_nothing(self, name: str, request: ApiRequest) -> list[Row]:
-        try:
-            return self.read_all(request)
-        except RequestRejectedError:
-            if "," in request.query[name]:
-                raise  # The caller halves a list.
-            return []
-
     def _part(
-        self,
-        request: ApiRequest,
-        name: str,
-        part: list[str],
-        size: CallSize,
-        call: Callable[[ApiRequest], list[Row]],
+        self, parted: _PartedCall, part: list[str], attempts: int | None = None
     ) -> list[Row]:
+        request = _with(parted.request, parted.name, part)
         try:
-            return call(_with(request, name, part))
+            rows = parted.call(replace(request, attempts=attempts))
         except RequestRejectedError as error:
+            details = error.details
+            parted.lower_size(len(part), details)
+        except PluginError as error:
+            details = self._row_errors.details_of(request, error)
+            attempts = BISECT_ATTEMPTS
             if len(part) == 1:
-                raise
-            # A 422 may concern a value instead of the length.
-            if error.details.status != HTTPStatus.UNPROCESSABLE_ENTITY:
-                size.lower(len(part))
+                parted.check_collects(error)
+                self._row_errors.record_rejected(request, details)
+        else:
+            self._row_errors.record_success(request)
+            return rows
+        if len(part) == 1:
+            return parted.refuse(part[0], details)
         middle = len(part) // 2
         tasks = [
-            partial(self._part, request, name, half, size, call)
+            partial(self._part, parted, half, attempts)
             for half in (part[:middle], part[middle:])
         ]
         return list(chain.from_iterable(self._parallel.run(tasks)))
@@ -151,7 +190,9 @@ class ListReader:
         Raises:
             RetriesExhaustedError: when rows are missing after every attempt.
         """
-        return self._transport.retry(lambda: self._read_pages(request), RetriableError)
+        return self._transport.retry(
+            lambda: self._read_pages(request), RetriableError, request.attempts
+        )
 
     def stream(self, request: ApiRequest) -> Iterator[Row]:
         """Read pages lazily, as their rows are consumed.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -16,12 +17,15 @@ import msgspec
 from singer_kit.errors import (
     AuthError,
     PluginError,
-    RetriableError,
     UnexpectedResponseError,
 )
 from target_bigcommerce.errors import (
     ErrorDetails,
+    FailedCallError,
+    ForbiddenError,
     OutcomeUnknownError,
+    PlanLimitError,
+    RefusedCallError,
     RequestRejectedError,
     ThrottledError,
 )
@@ -30,24 +34,34 @@ from .models import ApiResponse, AttributeDefinition, StoredValue
 from .quota import read_rate_limits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from singer_kit.http import HttpResponse
 
     from .models import ApiRequest, AttributeValue, Row
 
 REJECTED = frozenset(
-    {
-        HTTPStatus.CONFLICT,
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        HTTPStatus.UNPROCESSABLE_ENTITY,
-    }
+    {HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
 )
 LIST_TOO_LONG = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_URI_TOO_LONG})
 NOT_STARTED = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.LOCKED})
 TIMED_OUT = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
+# Successes that need not list the rows that were written.
+WITHOUT_ROWS = frozenset(
+    {
+        HTTPStatus.ACCEPTED,
+        HTTPStatus.NO_CONTENT,
+        HTTPStatus.RESET_CONTENT,
+        HTTPStatus.MULTI_STATUS,
+    }
+)
+INCOMPLETE_READS = WITHOUT_ROWS | {HTTPStatus.PARTIAL_CONTENT}
 SCOPE = "the scope Customers set to modify (store_v2_customers)"
 STOPPED = "The run stops and the state does not advance."
+
+ROW_INDEX = re.compile(r"^([0-9]{1,6})([.\[]|$)")  # In the keys of `errors`.
+REQUEST_ID = re.compile(r"[\w.:/+=-]{1,100}", re.ASCII)
+MAX_TEXTS, MAX_LENGTH, MAX_DEPTH = 100, 1000, 10  # Of an error's texts.
 
 DIGITS = re.compile(r"[0-9]{1,18}")  # Fits 64 bits.
 FIRST_INEXACT = 2.0**53  # Larger floats may have lost digits.
@@ -64,67 +78,99 @@ MAX_PAGES = 5000
 def parse_response(request: ApiRequest, response: HttpResponse) -> ApiResponse:
     """Decode a 2xx response; raise the error for any other.
 
+    An error status in the body overrides a 2xx, unless the body also has rows.
+
     Raises:
         AuthError: for a 401 or 403.
         RequestRejectedError: when the store rejects rows or the length of a list.
+        RefusedCallError: for any other 4xx, which may concern a single row.
         OutcomeUnknownError: when a POST may or may not have been applied.
         ThrottledError: for a 429.
-        RetriableError: when another attempt may succeed.
+        FailedCallError: when another attempt may succeed.
+        PlanLimitError: for a 507.
         UnexpectedResponseError: for anything else.
     """
     status = response.status
     if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-        raise _error(request, response)
+        raise _error(request, response, status)
     content = _decode(response.body)
-    if not _is_complete(request.method, status, content):
+    stated = _stated_status(content)
+    if stated >= HTTPStatus.BAD_REQUEST:
+        raise _error(request, response, stated)
+    failures, failed = _failures(response, content)
+    is_read = request.method == "GET"
+    if not _is_complete(request.method, status, content) or (is_read and failures):
+        details = failures or ErrorDetails(status=status, request_id=_id(response))
         raise outcome_unknown(
-            request, f"returned {status} without all the rows it should contain"
+            request,
+            f"returned {status} without all the rows it should contain"
+            f"{_with_id(response)}",
+            details,
         )
-    return ApiResponse(status=status, body=content)
+    return ApiResponse(status=status, body=content, failures=failures, failed=failed)
 
 
 def outcome_unknown(
-    request: ApiRequest, what: str, retry_after: float | None = None
+    request: ApiRequest,
+    what: str,
+    details: ErrorDetails,
+    retry_after: float | None = None,
 ) -> PluginError:
     """Return the error for a request that the store may or may not have processed.
 
     Any request but a POST is idempotent and can be retried.
     """
-    kind = OutcomeUnknownError if request.method == "POST" else RetriableError
-    return kind(f"{request.endpoint} {what}.", retry_after=retry_after)
+    kind = OutcomeUnknownError if request.method == "POST" else FailedCallError
+    return kind(f"{request.endpoint} {what}.", details, retry_after=retry_after)
 
 
-def read_error_details(status: int, body: bytes) -> ErrorDetails:
-    """Read the body of an error; of an invalid body only the status is kept."""
+def read_error_details(status: int, body: bytes, request_id: str = "") -> ErrorDetails:
+    """Read the body of an error; of an invalid body only the status is kept.
+
+    Reads `errors` in any form, else `detail`. Sources: BigCommerce's status codes page,
+    and the error bodies of its other V3 endpoints.
+    """
     content = _decode(body)
-    if not isinstance(content, dict):
-        return ErrorDetails(status=status)
-    errors = content.get("errors")
-    if not isinstance(errors, dict) or not errors:
-        errors = None
+    errors = _texts(content if isinstance(content, list) else _get(content, "errors"))
+    title = _text(_get(content, "title"))
+    detail = (
+        "" if errors else _text(_get(content, "detail") or _get(content, "message"))
+    )
+    titles = dict.fromkeys(text for text in (title, detail) if text)
     return ErrorDetails(
         status=status,
-        title=_text(content.get("title")),
-        errors=errors and {str(key): _text(value) for key, value in errors.items()},
+        title=" ".join(titles)[:MAX_LENGTH],
+        errors=errors or None,
+        request_id=request_id,
     )
 
 
-def _error(request: ApiRequest, response: HttpResponse) -> PluginError:
-    status = response.status
-    returned = f"{request.endpoint} returned {status}"
+def _error(request: ApiRequest, response: HttpResponse, status: int) -> PluginError:
+    details = read_error_details(status, response.body, _id(response))
+    returned = f"{request.endpoint} returned {status}{_with_id(response)}"
     retry_after = read_rate_limits(response.headers).retry_after_seconds
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return ThrottledError(f"{returned}.", retry_after=retry_after)
     if status in NOT_STARTED:
-        is_throttled = status == HTTPStatus.TOO_MANY_REQUESTS
-        kind = ThrottledError if is_throttled else RetriableError
-        return kind(f"{returned}.", retry_after=retry_after)
-    is_server_error = status >= HTTPStatus.INTERNAL_SERVER_ERROR
-    if (
-        is_server_error and status != HTTPStatus.NOT_IMPLEMENTED
-    ) or status in TIMED_OUT:
-        return outcome_unknown(request, f"returned {status}", retry_after)
+        return FailedCallError(f"{returned}.", details, retry_after=retry_after)
     if status in REJECTED or (status in LIST_TOO_LONG and request.has_list):
-        details = read_error_details(status, response.body)
         return RequestRejectedError(f"{returned}.", details)
+    if status in TIMED_OUT or _is_transient(status):
+        what = f"returned {status}{_with_id(response)}"
+        return outcome_unknown(request, what, details, retry_after)
+    return _permanent_error(returned, details)
+
+
+def _is_transient(status: int) -> bool:
+    is_server_error = status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return is_server_error and status not in {
+        HTTPStatus.NOT_IMPLEMENTED,
+        HTTPStatus.INSUFFICIENT_STORAGE,
+    }
+
+
+def _permanent_error(returned: str, details: ErrorDetails) -> PluginError:
+    status = details.status
     if status == HTTPStatus.UNAUTHORIZED:
         return AuthError(
             f"{returned}: access_token is not a valid token of the store in"
@@ -132,12 +178,26 @@ def _error(request: ApiRequest, response: HttpResponse) -> PluginError:
             " set access_token."
         )
     if status == HTTPStatus.FORBIDDEN:
-        return AuthError(
+        return ForbiddenError(
             f"{returned}: access_token belongs to another store than store_hash, or"
             f" lacks {SCOPE}; a read-only token fails at the first write. Correct"
-            " store_hash, or create a token with that scope and set access_token."
+            " store_hash, or create a token with that scope and set access_token.",
+            details,
         )
-    return UnexpectedResponseError(f"{returned}. {_hint(status)}")
+    if status == HTTPStatus.INSUFFICIENT_STORAGE:
+        return PlanLimitError(
+            f"{returned}: the store has reached a limit of its BigCommerce plan. Delete"
+            f" what it does not need, or upgrade the plan. {STOPPED}"
+        )
+    text = f"{returned}. {_hint(status)}"
+    is_client_error = (
+        HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
+    )
+    return (
+        RefusedCallError(text, details)
+        if is_client_error
+        else UnexpectedResponseError(text)
+    )
 
 
 def _hint(status: int) -> str:
@@ -148,22 +208,98 @@ def _hint(status: int) -> str:
         )
     if status == HTTPStatus.NOT_FOUND:
         return "Check api_url: it must not include /stores/{store_hash}/v3."
+    if status == HTTPStatus.NOT_IMPLEMENTED:
+        return f"The server does not support this call. Check api_url. {STOPPED}"
     return STOPPED
 
 
 def _is_complete(method: str, status: int, content: Any) -> bool:  # noqa: ANN401 - JSON
-    """Whether a 2xx response has all the rows that its pagination states.
+    """Whether a 2xx response has all the rows that it must have.
 
-    A DELETE returns none. A PUT may return 204, because its rows can be read back.
+    A DELETE returns none. A PUT may return none with a status that allows that, because
+    its rows can be read back; so may a POST with a 207.
     """
-    if method == "DELETE" or (method == "PUT" and status == HTTPStatus.NO_CONTENT):
+    if method == "DELETE" or (method == "PUT" and status in WITHOUT_ROWS):
         return True
-    if not isinstance(content, dict):
+    if method == "POST" and status == HTTPStatus.MULTI_STATUS:
+        return isinstance(content, dict)
+    if method == "GET" and status in INCOMPLETE_READS:
         return False
-    rows = content.get("data")
+    rows = _get(content, "data")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         return False
     return len(rows) >= read_pagination(content).rows_on_page
+
+
+def _stated_status(content: Any) -> int:  # noqa: ANN401 - JSON
+    """Return the status in the body of a response without rows; 0 if it has none."""
+    has_rows = isinstance(_get(content, "data"), list)
+    return 0 if has_rows else whole_number(_get(content, "status")) or 0
+
+
+def _failures(
+    response: HttpResponse,
+    content: Any,  # noqa: ANN401 - JSON
+) -> tuple[ErrorDetails | None, int]:
+    """Read the errors that a 2xx response reports, and the number of rows concerned.
+
+    The form is not documented: `errors` as in an error, `meta.failed` as a number or as
+    the list of what failed.
+    """
+    failed = _get(_get(content, "meta"), "failed")
+    errors = _texts(_get(content, "errors"))
+    if isinstance(failed, list | dict):
+        errors |= {
+            key if ROW_INDEX.match(key) else f"failed{key}": text
+            for key, text in _texts(failed).items()
+        }
+        count = len(failed)
+    else:
+        count = _count(failed)
+    if not errors and not count and response.status != HTTPStatus.MULTI_STATUS:
+        return None, 0
+    title = "" if errors else read_error_details(0, response.body).title
+    details = ErrorDetails(
+        status=response.status,
+        title=title,
+        errors=errors or None,
+        request_id=_id(response),
+    )
+    return details, count
+
+
+def _texts(value: Any) -> dict[str, str]:  # noqa: ANN401 - JSON
+    """List the texts of an error at any depth, by key or by the path to them."""
+    leaves = islice(_leaves(value, "", MAX_DEPTH), MAX_TEXTS)
+    return {path: text for path, leaf in leaves if (text := _text(leaf)[:MAX_LENGTH])}
+
+
+def _leaves(value: Any, path: str, depth: int) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - JSON
+    if isinstance(value, dict) and depth:
+        for key, each in value.items():
+            yield from _leaves(each, f"{path}.{key}" if path else str(key), depth - 1)
+    elif isinstance(value, list) and depth:
+        for at, each in enumerate(value):
+            # The position in a list is no row index, so it is written in brackets.
+            is_by_row = isinstance(each, dict) and any(map(ROW_INDEX.match, each))
+            yield from _leaves(each, path if is_by_row else f"{path}[{at}]", depth - 1)
+    else:
+        yield path, value
+
+
+def _get(content: Any, key: str) -> Any:  # noqa: ANN401 - JSON
+    return content.get(key) if isinstance(content, dict) else None
+
+
+def _id(response: HttpResponse) -> str:
+    named = {name.lower(): value for name, value in response.headers.items()}
+    stated = named.get("x-request-id", "")
+    return stated if REQUEST_ID.fullmatch(stated) else ""
+
+
+def _with_id(response: HttpResponse) -> str:
+    stated = _id(response)
+    return f" (x-request-id {stated})" if stated else ""
 
 
 def _decode(body: bytes) -> Any:  # noqa: ANN401 - JSON

@@ -25,12 +25,17 @@ from singer_kit.errors import (
     UnreachableError,
 )
 from singer_kit.http import (
+    MAX_ATTEMPTS,
     HttpSession,
     call_with_retries,
     exponential_backoff,
     max_attempts,
 )
-from target_bigcommerce.errors import OutcomeUnknownError, ThrottledError
+from target_bigcommerce.errors import (
+    ErrorDetails,
+    OutcomeUnknownError,
+    ThrottledError,
+)
 
 from .quota import ConcurrencyLimit, Cooldown, QuotaTracker, read_rate_limits
 from .responses import outcome_unknown, parse_response
@@ -267,10 +272,22 @@ class Transport:
             UnexpectedResponseError: for any other response.
             ShutdownRequestedError: after a signal; no further attempt starts.
         """
-        return self.retry(lambda: self._attempt(request), RetriableError)
+        return self.retry(
+            lambda: self._attempt(request), RetriableError, request.attempts
+        )
 
-    def retry(self, call: Callable[[], T], retry_on: type[Exception]) -> T:
+    def retry(
+        self,
+        call: Callable[[], T],
+        retry_on: type[Exception],
+        attempts: int | None = None,
+    ) -> T:
         """Call with retries after one type of error, with a backoff between attempts.
+
+        Args:
+            call: the call.
+            retry_on: the type of error.
+            attempts: number of attempts that got no 429; None for the usual number.
 
         Raises:
             RetriesExhaustedError: when every attempt failed.
@@ -282,6 +299,8 @@ class Transport:
             wait=self._wait_before_retry,
             on_retry=self._log_retry,
             hint=HINT,
+            counted_attempts=attempts or MAX_ATTEMPTS,
+            is_counted=lambda error: not isinstance(error, ThrottledError),
         )
 
     def url_length(self, request: ApiRequest) -> int:
@@ -300,7 +319,8 @@ class Transport:
                 if isinstance(error, UnreachableError) and not self._has_response:
                     raise ConnectionFailedError(request.endpoint, error) from None
                 what = f"got no usable response ({error.reason})"
-                raise outcome_unknown(request, what) from None
+                details = ErrorDetails(status=0)
+                raise outcome_unknown(request, what, details) from None
             except UnexpectedResponseError:
                 self._count(request, 0)
                 raise

@@ -4,17 +4,21 @@ BigCommerce does not document whether a call is atomic, and does not always name
 it rejects: https://developer.bigcommerce.com/docs/rest-management/customers. So a
 rejected call may have been applied in part. Rows of a POST are looked up before they
 are sent again, which prevents duplicates.
+
+A success confirms only the rows that it returns and does not report as failed. The rest
+is read back, and sent once more if the store does not have it.
 """
 
 from __future__ import annotations
 
+import logging
 import re
 from collections import deque
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from singer_kit.errors import UnexpectedResponseError
+from singer_kit.errors import PluginError, UnexpectedResponseError
 from target_bigcommerce.errors import (
     AttributeConflictError,
     ErrorDetails,
@@ -23,15 +27,15 @@ from target_bigcommerce.errors import (
 )
 
 from .models import ApiRequest, WriteResult
-from .responses import parse_attribute, parse_written_customers, whole_number
+from .responses import ROW_INDEX, parse_attribute, parse_written_customers, whole_number
+from .row_errors import BISECT_ATTEMPTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
-    from singer_kit.errors import PluginError
-
-    from .models import AttributeDefinition, Row
+    from .models import ApiResponse, AttributeDefinition, Row
     from .reads import CallSize
+    from .row_errors import RowErrors
     from .transport import Transport
 
 CUSTOMERS = "/customers"
@@ -39,15 +43,39 @@ VALUES = "/customers/attribute-values"
 ATTRIBUTES = "/customers/attributes"
 MAX_ATTRIBUTES = 50  # Per store.
 
+CLIENT_ERRORS = range(400, 500)  # Statuses after which nothing is applied.
 CALLS_PER_ROW = 2
-UNCONFIRMED = ErrorDetails(
-    status=HTTPStatus.OK.value, title="BigCommerce did not confirm the row"
-)
 FOUND = "_found"  # Marks a customer that was looked up instead of created.
-ROW_INDEX = re.compile(r"^([0-9]{1,6})(\.|$)")
+AMBIGUOUS = "_ambiguous"  # Holds the ids of several customers with the row's email.
+
+IndexedRow = tuple[int, "Row"]
+
+logger = logging.getLogger("target-bigcommerce")
 
 
 # Bisecting.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmation:
+    """What a successful call confirms.
+
+    Args:
+        rows: the rows that the store returned or that were found.
+        failures: the errors that the response reports for other rows.
+        failed: number of rows that it reports as failed.
+        status: the HTTP status.
+    """
+
+    rows: Sequence[Row]
+    failures: ErrorDetails | None = None
+    failed: int = 0
+    status: int = HTTPStatus.OK.value
+
+    @property
+    def details(self) -> ErrorDetails:
+        """Why a row is not confirmed."""
+        return self.failures or ErrorDetails(status=self.status)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,22 +83,30 @@ class WriteCall:
     """How to send and identify one kind of rows.
 
     Args:
-        send: sends rows and returns those that the store confirmed.
+        request: the call without its rows.
+        send: sends the rows of a call and returns what the store confirmed.
         key_of_sent: returns the key of a row that was sent.
         key_of_confirmed: returns the key of a row that was confirmed.
-        look_up: returns, by key, rows that were applied although their call was
-            rejected.
+        find: returns, by key, those of the rows that the store holds.
+        is_idempotent: whether rows may be sent again without `find`.
     """
 
-    send: Callable[[list[Row]], Sequence[Row]]
+    request: ApiRequest
+    send: Callable[[ApiRequest], Confirmation]
     key_of_sent: Callable[[Row], Hashable]
     key_of_confirmed: Callable[[Row], Hashable]
-    look_up: Callable[[list[Row]], dict[Hashable, Row]] = lambda _rows: {}
+    find: Callable[[list[Row]], Mapping[Hashable, Row]] = lambda _rows: {}
+    is_idempotent: bool = True
 
 
 def write_rows(
-    rows: Sequence[tuple[int, Row]], call: WriteCall, size: CallSize
-) -> WriteResult:
+    rows: Sequence[IndexedRow],
+    call: WriteCall,
+    size: CallSize,
+    *,
+    row_errors: RowErrors,
+    result: WriteResult,
+) -> None:
     """Write rows and find those that the store rejects.
 
     Makes at most two calls per row; rows still undecided then are rejected.
@@ -79,26 +115,38 @@ def write_rows(
         rows: the rows with their indices, which are the keys of the result.
         call: how to send them.
         size: maximum number of rows per call.
+        row_errors: decides whether a row is the cause of an error.
+        result: receives each row as soon as its outcome is known.
+
+    Raises:
+        PluginError: when the run must stop; rows not in `result` are not settled.
     """
-    return _Bisection(rows, call, size).run()
+    _Bisection(rows, call, size, row_errors, result).run()
 
 
 class _Bisection:
     """Rows that are not yet done or rejected."""
 
     def __init__(
-        self, rows: Sequence[tuple[int, Row]], call: WriteCall, size: CallSize
+        self,
+        rows: Sequence[IndexedRow],
+        call: WriteCall,
+        size: CallSize,
+        row_errors: RowErrors,
+        result: WriteResult,
     ) -> None:
         self._call = call
         self._size = size
+        self._row_errors = row_errors
+        self._result = result
         self._parts = deque([list(rows)])
         self._calls_left = CALLS_PER_ROW * len(rows)
-        self._unconfirmed: list[tuple[int, Row]] = []
+        self._attempts: int | None = None
+        self._unconfirmed: list[IndexedRow] = []
         self._has_resent = False
-        self._last_rejection = UNCONFIRMED
-        self._result = WriteResult()
+        self._last_rejection = ErrorDetails(status=0)
 
-    def run(self) -> WriteResult:
+    def run(self) -> None:
         while self._parts or self._unconfirmed:
             if not self._parts:
                 self._resend_unconfirmed()
@@ -106,75 +154,142 @@ class _Bisection:
                 self._reject_undecided()
             else:
                 self._send(self._parts.popleft())
-        return self._result
 
-    def _send(self, part: list[tuple[int, Row]]) -> None:
+    def _send(self, part: list[IndexedRow]) -> None:
         if not part:
             return
         if len(part) > self._size.limit:
             self._send_next(_cut(part, self._size.limit))
             return
         self._calls_left -= 1
+        body = [row for _, row in part]
+        request = replace(self._call.request, body=body, attempts=self._attempts)
         try:
-            confirmed = self._call.send([row for _, row in part])
+            confirmation = self._call.send(request)
         except RequestRejectedError as error:
-            self._last_rejection = error.details
-            self._split(part, error.details)
+            self._log_rejection(error)
+            self._split(part, error.details, is_row_error=True)
+        except PluginError as error:
+            details = self._row_errors.details_of(request, error)
+            self._attempts = BISECT_ATTEMPTS
+            self._split(part, details, is_row_error=False)
         else:
-            self._confirm(part, confirmed)
+            self._confirm(part, confirmation)
 
-    def _confirm(
-        self, part: list[tuple[int, Row]], confirmed_rows: Sequence[Row]
+    # After a success.
+
+    def _confirm(self, part: list[IndexedRow], confirmation: Confirmation) -> None:
+        details = confirmation.details
+        named: set[int] = set()
+        if details.text:
+            named.update(named_rows(details, [row for _, row in part]))
+        confirmed = self._match(part, confirmation.rows, named)
+        if confirmation.failed > len(part) - len(confirmed):
+            confirmed, named = {}, set()  # It does not say which of the rows failed.
+        self._result.done.update(confirmed)
+        if confirmed:
+            self._row_errors.record_success(self._call.request)
+        rest = [
+            (at, index, row)
+            for at, (index, row) in enumerate(part)
+            if index not in confirmed
+        ]
+        if rest:
+            self._last_rejection = details
+            self._read_back(rest, named, details)
+
+    def _match(
+        self, part: list[IndexedRow], rows: Sequence[Row], named: set[int]
+    ) -> dict[int, Row]:
+        """Match the rows of a response to the rows that were sent, by index."""
+        by_key = {self._call.key_of_confirmed(row): row for row in rows}
+        answers = [by_key.get(self._call.key_of_sent(row)) for _, row in part]
+        return {
+            part[at][0]: answer
+            for at, answer in enumerate(answers)
+            if answer is not None and at not in named
+        }
+
+    def _read_back(
+        self,
+        rest: list[tuple[int, int, Row]],
+        named: set[int],
+        details: ErrorDetails,
     ) -> None:
-        by_key = {self._call.key_of_confirmed(row): row for row in confirmed_rows}
-        for index, row in part:
-            confirmed = by_key.get(self._call.key_of_sent(row))
-            if confirmed is not None:
-                self._result.done[index] = confirmed
-            elif self._has_resent:
-                self._result.rejected[index] = UNCONFIRMED
+        """Settle rows that a success did not confirm; send them once more at most."""
+        found = self._find([(index, row) for _, index, row in rest])
+        for at, index, row in rest:
+            if index in found:
+                continue
+            if at in named or self._has_resent:
+                self._result.rejected[index] = _only(details, at)
             else:
                 self._unconfirmed.append((index, row))
 
-    def _split(self, part: list[tuple[int, Row]], details: ErrorDetails) -> None:
-        """Reject the rows that an error names; if it names none, halve the part."""
+    def _resend_unconfirmed(self) -> None:
+        self._has_resent = True
+        # Alone, an error that names no row concerns the right one.
+        is_alone = bool(self._last_rejection.text)
+        self._parts.extend(
+            _cut(self._unconfirmed, 1 if is_alone else len(self._unconfirmed))
+        )
+        self._unconfirmed = []
+
+    # After an error.
+
+    def _split(
+        self, part: list[IndexedRow], details: ErrorDetails, *, is_row_error: bool
+    ) -> None:
+        """Reject the rows that an error names; if it names none, halve the part.
+
+        Args:
+            part: the rows of the call.
+            details: the error.
+            is_row_error: whether the status means that rows are bad; otherwise the call
+                itself may be at fault.
+        """
+        self._last_rejection = details
         if is_too_large(details) and len(part) > 1:
             self._size.lower(len(part))
             self._send_next(_cut(part, self._size.limit))
             return
+        is_alone = len(part) == 1
+        is_unknown = is_alone and details.status not in CLIENT_ERRORS
+        found: set[int] = set()
+        if not self._call.is_idempotent or is_unknown:
+            found = self._find(part)
+        if is_alone and not is_row_error and not found:
+            self._row_errors.record_rejected(self._call.request, details)
         named = set(named_rows(details, [row for _, row in part]))
-        applied = self._look_up(part)
         for at in sorted(named):
             index = part[at][0]
-            if index not in applied:
+            if index not in found:
                 self._result.rejected[index] = details
         rest = [
             (index, row)
             for at, (index, row) in enumerate(part)
-            if at not in named and index not in applied
+            if at not in named and index not in found
         ]
         self._send_next([rest] if named else _halves(rest))
 
-    def _resend_unconfirmed(self) -> None:
-        """Resend unconfirmed rows once, unless a look-up finds them."""
-        self._has_resent = True
-        applied = self._look_up(self._unconfirmed)
-        self._parts.append(
-            [each for each in self._unconfirmed if each[0] not in applied]
-        )
-        self._unconfirmed = []
+    def _log_rejection(self, error: RequestRejectedError) -> None:
+        if self._last_rejection.status != error.details.status:
+            logger.info("%s Finding the rows that it rejects.", error)
 
-    def _look_up(self, part: list[tuple[int, Row]]) -> set[int]:
-        found = self._call.look_up([row for _, row in part])
-        applied = {
+    # Both.
+
+    def _find(self, part: list[IndexedRow]) -> set[int]:
+        """Settle the rows that the store already holds; return their indices."""
+        found = self._call.find([row for _, row in part])
+        held = {
             index: found[key]
             for index, row in part
             if (key := self._call.key_of_sent(row)) in found
         }
-        self._result.done.update(applied)
-        return set(applied)
+        self._result.done.update(held)
+        return set(held)
 
-    def _send_next(self, parts: list[list[tuple[int, Row]]]) -> None:
+    def _send_next(self, parts: list[list[IndexedRow]]) -> None:
         self._parts.extendleft(reversed(parts))
 
     def _reject_undecided(self) -> None:
@@ -182,11 +297,11 @@ class _Bisection:
             self._result.rejected[index] = self._last_rejection
 
 
-def _cut(part: list[tuple[int, Row]], size: int) -> list[list[tuple[int, Row]]]:
+def _cut(part: list[IndexedRow], size: int) -> list[list[IndexedRow]]:
     return [part[at : at + size] for at in range(0, len(part), size)]
 
 
-def _halves(part: list[tuple[int, Row]]) -> list[list[tuple[int, Row]]]:
+def _halves(part: list[IndexedRow]) -> list[list[IndexedRow]]:
     middle = (len(part) + 1) // 2
     return [half for half in (part[:middle], part[middle:]) if half]
 
@@ -204,11 +319,25 @@ def named_rows(details: ErrorDetails, rows: Sequence[Row]) -> list[int]:
     """Return the indices of the rows that an error names, by index or by email."""
     if len(rows) == 1:
         return [0]
-    errors = details.errors or {}
-    matches = [ROW_INDEX.match(key) for key in errors]
+    texts = (details.errors or {}).values()
+    named = _indices(details, len(rows))
+    return named or _quoted_rows(" ".join([details.title, *texts]), rows)
+
+
+def _indices(details: ErrorDetails, count: int) -> list[int]:
+    matches = [ROW_INDEX.match(key) for key in details.errors or {}]
     indices = {int(match[1]) for match in matches if match}
-    named = sorted(index for index in indices if index < len(rows))
-    return named or _quoted_rows(" ".join([details.title, *errors.values()]), rows)
+    return sorted(index for index in indices if index < count)
+
+
+def _only(details: ErrorDetails, index: int) -> ErrorDetails:
+    """Leave out the errors of other rows."""
+    errors = {
+        key: text
+        for key, text in (details.errors or {}).items()
+        if not (match := ROW_INDEX.match(key)) or int(match[1]) == index
+    }
+    return replace(details, errors=errors or None)
 
 
 def renumber(details: ErrorDetails, indices: Sequence[int]) -> ErrorDetails:
@@ -267,28 +396,40 @@ def update_call(
         transport: sends the requests.
         path: path of the endpoint.
         keys: fields that identify a row, both sent and confirmed.
-        read_back: returns those of the rows that the store has; called when a response
-            lists none.
+        read_back: returns those of the rows that the store has; called for rows that a
+            response does not confirm.
     """
 
-    def send(rows: list[Row]) -> list[Row]:
-        response = transport.send(ApiRequest(method="PUT", path=path, body=rows))
-        if response.status == HTTPStatus.NO_CONTENT:
-            return read_back(rows)
-        confirmed: list[Row] = response.body["data"]
-        return confirmed
+    def send(request: ApiRequest) -> Confirmation:
+        response = transport.send(request)
+        return _confirmation(response, response.rows)
 
     def key(row: Row) -> tuple[int | None, ...]:
         return tuple(whole_number(row.get(name)) for name in keys)
 
-    return WriteCall(send=send, key_of_sent=key, key_of_confirmed=key)
+    return WriteCall(
+        request=ApiRequest(method="PUT", path=path),
+        send=send,
+        key_of_sent=key,
+        key_of_confirmed=key,
+        find=lambda rows: {key(row): row for row in read_back(rows)},
+    )
+
+
+def _confirmation(response: ApiResponse, rows: Sequence[Row]) -> Confirmation:
+    return Confirmation(
+        rows=rows,
+        failures=response.failures,
+        failed=response.failed,
+        status=response.status,
+    )
 
 
 # Creating customers.
 
 
 def creation_call(
-    transport: Transport, look_up: Callable[[Sequence[str]], dict[str, Row]]
+    transport: Transport, look_up: Callable[[Sequence[str]], Mapping[str, list[Row]]]
 ) -> WriteCall:
     """Return the call that POSTs customers.
 
@@ -301,14 +442,23 @@ def creation_call(
 
     def find(rows: list[Row]) -> dict[Hashable, Row]:
         found = look_up([email_of(row) for row in rows])
-        return {email: {**row, FOUND: True} for email, row in found.items()}
+        return {email: _found(customers) for email, customers in found.items()}
 
     return WriteCall(
-        send=lambda rows: _Creation(transport, find, rows).send(),
+        request=ApiRequest(method="POST", path=CUSTOMERS),
+        send=lambda request: _Creation(transport, find, request).send(),
         key_of_sent=email_of,
         key_of_confirmed=email_of,
-        look_up=find,
+        find=find,
+        is_idempotent=False,
     )
+
+
+def _found(customers: list[Row]) -> Row:
+    row = {**customers[0], FOUND: True}
+    if len(customers) > 1:
+        row[AMBIGUOUS] = [customer["id"] for customer in customers]
+    return row
 
 
 class _Creation:
@@ -318,36 +468,41 @@ class _Creation:
         self,
         transport: Transport,
         find: Callable[[list[Row]], dict[Hashable, Row]],
-        rows: list[Row],
+        request: ApiRequest,
     ) -> None:
         self._transport = transport
         self._find = find
-        self._rows = rows
+        self._request = request
         self._found: dict[Hashable, Row] = {}
 
-    def send(self) -> list[Row]:
-        created = self._transport.retry(self._attempt, OutcomeUnknownError)
-        return [*self._found.values(), *created]
+    def send(self) -> Confirmation:
+        created = self._transport.retry(
+            self._attempt, OutcomeUnknownError, self._request.attempts
+        )
+        return replace(created, rows=[*self._found.values(), *created.rows])
 
-    def _attempt(self) -> list[Row]:
+    def _attempt(self) -> Confirmation:
         missing = {
             index: row
-            for index, row in enumerate(self._rows)
+            for index, row in enumerate(self._request.body)
             if email_of(row) not in self._found
         }
         rows = list(missing.values())
-        request = ApiRequest(method="POST", path=CUSTOMERS, body=rows)
         try:
-            response = self._transport.send(request)
+            response = self._transport.send(replace(self._request, body=rows))
         except RequestRejectedError as error:
             details = renumber(error.details, list(missing))
             raise RequestRejectedError(str(error), details) from None
         except OutcomeUnknownError:
             self._found.update(self._find(rows))
             if all(email_of(row) in self._found for row in rows):
-                return []
+                return Confirmation(rows=[])
             raise
-        return parse_written_customers(response.body["data"])
+        confirmation = _confirmation(response, parse_written_customers(response.rows))
+        if confirmation.failures is None:
+            return confirmation
+        details = renumber(confirmation.failures, list(missing))
+        return replace(confirmation, failures=details)
 
 
 # Creating attributes.
@@ -359,15 +514,18 @@ class AttributeCreation:
     Args:
         transport: sends the requests.
         read_all: reads all definitions, the lowest id first.
+        row_errors: records that a write succeeded.
     """
 
     def __init__(
         self,
         transport: Transport,
         read_all: Callable[[], list[AttributeDefinition]],
+        row_errors: RowErrors,
     ) -> None:
         self._transport = transport
         self._read_all = read_all
+        self._row_errors = row_errors
 
     def create(self, name: str, kind: str) -> AttributeDefinition:
         """Create a definition, or return an existing one of that name and type.
@@ -383,14 +541,16 @@ class AttributeCreation:
         row = {"name": name, "type": kind}
         request = ApiRequest(method="POST", path=ATTRIBUTES, body=[row])
         try:
-            rows = self._transport.send(request).body["data"]
-            return parse_attribute(rows[0] if rows else {})
+            rows = self._transport.send(request).rows
+            created = parse_attribute(rows[0] if rows else {})
         except (
             UnexpectedResponseError,
             RequestRejectedError,
             OutcomeUnknownError,
         ) as error:
             return self._find(name, kind, error)
+        self._row_errors.record_success(request)
+        return created
 
     def _find(self, name: str, kind: str, error: PluginError) -> AttributeDefinition:
         existing = self._read_all()

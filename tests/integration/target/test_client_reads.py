@@ -68,7 +68,7 @@ def test_customer_with_unusual_email_is_found(
     )
 
     assert list(found) == [email.lower()]
-    assert found[email.lower()]["id"] == 5000
+    assert [row["id"] for row in found[email.lower()]] == [5000]
 
 
 def test_email_with_a_comma_matches_no_other(
@@ -99,7 +99,7 @@ def test_lists_are_halved_until_accepted(
     connected.client.customers_by_id(list(customers)[:40])
 
     assert set(by_id) == set(customers)
-    assert {row["id"] for row in by_email.values()} == set(customers)
+    assert {row["id"] for rows in by_email.values() for row in rows} == set(customers)
     rejected = [e for e in connected.box.journal.since(before) if e.status != 200]
     assert rejected == []
 

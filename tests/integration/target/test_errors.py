@@ -210,11 +210,11 @@ def test_attribute_of_another_type_is_refused(run: RunTarget, box: Sandbox) -> N
 
 @pytest.mark.guarantee("bounded-retries")
 def test_failed_drain_prints_no_state(run: RunTarget, box: Sandbox) -> None:
-    box.faults.queue(Fault(kind="403", match="PUT /customers/attribute-values"))
+    box.faults.queue(Fault(kind="401", match="PUT /customers/attribute-values"))
 
     got = run(schema(), *companies(0, 5), batch_size_rows=2, quota_share_percent=100)
 
-    assert_refused(got, "403")
+    assert_refused(got, "401")
     assert got.summary is not None
     assert got.summary["left"] > 0
 

@@ -30,7 +30,11 @@ from target_bigcommerce.api.responses import (
 )
 from target_bigcommerce.errors import (
     ErrorDetails,
+    FailedCallError,
+    ForbiddenError,
     OutcomeUnknownError,
+    PlanLimitError,
+    RefusedCallError,
     RequestRejectedError,
     ThrottledError,
 )
@@ -65,7 +69,7 @@ def test_outcome_of_a_post_is_unknown_after_an_error(status: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"), [(423, RetriableError), (429, ThrottledError)]
+    ("status", "kind"), [(423, FailedCallError), (429, ThrottledError)]
 )
 def test_request_that_was_not_started_is_retried(
     status: int, kind: type[Exception]
@@ -86,11 +90,17 @@ def test_server_error_states_when_to_retry(request_: ApiRequest) -> None:
     [
         (LISTING, 400, RequestRejectedError),
         (LISTING, 414, RequestRejectedError),
-        (UPDATE, 400, UnexpectedResponseError),
+        (UPDATE, 400, RefusedCallError),
+        (LISTING, 404, RefusedCallError),
+        (UPDATE, 409, RefusedCallError),
+        (CREATION, 415, RefusedCallError),
+        (CREATION, 406, RefusedCallError),
         (UPDATE, 413, RequestRejectedError),
         (UPDATE, 422, RequestRejectedError),
         (UPDATE, 401, AuthError),
-        (UPDATE, 403, AuthError),
+        (UPDATE, 403, ForbiddenError),
+        (UPDATE, 507, PlanLimitError),
+        (LISTING, 507, PlanLimitError),
     ],
 )
 def test_rejection_differs_from_a_wrong_request(
@@ -114,8 +124,17 @@ def list_body(*, rows: int, total: object, pages: int) -> bytes:
         ("PUT", 200, b'{"data":null}', False),
         ("PUT", 200, b'{"data":[1]}', False),
         ("PUT", 204, b"", True),
+        ("PUT", 202, b"", True),
+        ("PUT", 207, b"", True),
         ("POST", 204, b"", False),
+        ("POST", 207, b"", False),
+        ("POST", 207, b'{"errors":{"0.email":"taken"}}', True),
+        ("GET", 202, b'{"data":[],"meta":{}}', False),
         ("GET", 204, b"", False),
+        ("GET", 206, b'{"data":[],"meta":{}}', False),
+        ("GET", 207, b'{"data":[],"meta":{}}', False),
+        ("GET", 200, b'{"data":[],"errors":{"1":"timeout"}}', False),
+        ("GET", 200, b'{"data":[],"meta":{"failed":1}}', False),
         ("DELETE", 204, b"", True),
         ("DELETE", 200, b"whatever", True),
         ("GET", 200, list_body(rows=2, total=2, pages=1), True),
@@ -138,7 +157,94 @@ def test_success_must_have_its_rows(
             parse_response(request, response)
 
 
+ERRORS_IN_SUCCESSES = [
+    (UPDATE, b'{"status":422,"title":"No."}', RequestRejectedError),
+    (CREATION, b'{"status":"422","data":null}', RequestRejectedError),
+    (LISTING, b'{"status":500,"data":{}}', FailedCallError),
+    (CREATION, b'{"status":503,"title":"Down"}', OutcomeUnknownError),
+    (LISTING, b'{"status":401,"title":"Unauthorized"}', AuthError),
+]
+
+
+@pytest.mark.parametrize(("request_", "body", "kind"), ERRORS_IN_SUCCESSES)
+def test_status_in_the_body_overrides_a_200(
+    request_: ApiRequest, body: bytes, kind: type[Exception]
+) -> None:
+    with pytest.raises(kind):
+        parse_response(request_, HttpResponse(status=200, headers={}, body=body))
+
+
+@pytest.mark.parametrize(
+    ("body", "errors", "failed"),
+    [
+        (b'{"errors":{"1.email":"taken"}}', {"1.email": "taken"}, 0),
+        (b'{"errors":["a","b"]}', {"[0]": "a", "[1]": "b"}, 0),
+        (b'{"meta":{"failed":2}}', None, 2),
+        (b'{"meta":{"failed":["a"]}}', {"failed[0]": "a"}, 1),
+        (b'{"meta":{"failed":{"3":"a"}}}', {"3": "a"}, 1),
+        (b"", None, 0),
+    ],
+)
+def test_failures_of_a_207_are_read(
+    body: bytes, errors: dict[str, str] | None, failed: int
+) -> None:
+    headers = {"X-Request-Id": "r-1"}
+
+    response = parse_response(
+        UPDATE, HttpResponse(status=207, headers=headers, body=body)
+    )
+
+    assert response.failed == failed
+    assert response.failures == ErrorDetails(
+        status=207, errors=errors, request_id="r-1"
+    )
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 422, 429, 503, 507])
+def test_error_names_its_request_id(status: int) -> None:
+    assert "(x-request-id r-1)" in str(error_of(UPDATE, status, X_Request_Id="r-1"))
+
+
+@pytest.mark.parametrize("stated", ["", "a b", "x" * 200, "a@example.com"])
+def test_unusable_request_id_is_left_out(stated: str) -> None:
+    assert "x-request-id" not in str(error_of(UPDATE, 503, X_Request_Id=stated))
+
+
 # Error bodies.
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (b'{"title":"No.","errors":{"0.id":"bad","0.x":"worse"}}', "No. bad; worse"),
+        (b'{"title":"No.","errors":["bad","worse"]}', "No. bad; worse"),
+        (b'{"errors":{"0":{"email":["bad"]}}}', "bad"),
+        (b'{"errors":[{"0.email":"bad"}]}', "bad"),
+        (b'{"errors":"bad"}', "bad"),
+        (b'{"title":"No.","errors":{"0.id":"bad"},"detail":"unused"}', "No. bad"),
+        (b'{"title":"No.","detail":"Because."}', "No. Because."),
+        (b'{"title":"No.","detail":"No.","errors":{}}', "No."),
+        (b'{"detail":"Because."}', "Because."),
+        (b'{"message":"Because."}', "Because."),
+        (b'[{"status":404,"message":"Not there."}]', "404; Not there."),
+        (b'{"title":"No."}', "No."),
+    ],
+)
+def test_reason_is_read_from_any_form(body: bytes, text: str) -> None:
+    assert read_error_details(422, body).text == text
+
+
+@pytest.mark.parametrize(
+    ("body", "keys"),
+    [
+        (b'{"errors":{"3":{"email":"bad"}}}', {"3.email"}),
+        (b'{"errors":{"3":["bad","worse"]}}', {"3[0]", "3[1]"}),
+        (b'{"errors":[{"3.email":"bad"}]}', {"3.email"}),
+        (b'{"errors":["bad"]}', {"[0]"}),
+    ],
+)
+def test_position_in_a_list_is_no_row_index(body: bytes, keys: set[str]) -> None:
+    assert set(read_error_details(422, body).errors or {}) == keys
 
 
 def test_title_and_errors_are_read() -> None:
@@ -161,7 +267,8 @@ def test_title_and_errors_are_read() -> None:
         b"\xff\xfe",
         b"[" * 100_000,
         b'{"errors":{}}',
-        b'{"errors":["x"]}',
+        b'{"errors":[]}',
+        b'{"errors":{"0.email":null}}',
         b'{"title":null}',
     ],
 )

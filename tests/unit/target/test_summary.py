@@ -172,7 +172,15 @@ ERRORS = {
     if isinstance(each, type) and issubclass(each, kit.PluginError)
 }
 EXPECTED_ENDS = (errors.LimitReachedError, kit.ShutdownRequestedError)
-WITH_DETAILS = {errors.RequestRejectedError, kit.StreamMapError}
+WITH_DETAILS = {
+    errors.FailedCallError,
+    errors.ForbiddenError,
+    errors.OutcomeUnknownError,
+    errors.RefusedCallError,
+    errors.RequestRejectedError,
+    kit.ConnectionFailedError,
+    kit.StreamMapError,
+}
 FAILING = [
     each
     for each in sorted(ERRORS, key=lambda each: each.__name__)

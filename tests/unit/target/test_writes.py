@@ -3,31 +3,63 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from singer_kit.errors import AuthError
+from singer_kit.errors import AuthError, PluginError, RetriesExhaustedError
+from target_bigcommerce.api.models import ApiRequest, ApiResponse, WriteResult
 from target_bigcommerce.api.reads import CallSize
+from target_bigcommerce.api.row_errors import BISECT_ATTEMPTS, RowErrors
 from target_bigcommerce.api.writes import (
-    UNCONFIRMED,
+    Confirmation,
     WriteCall,
     is_too_large,
     named_rows,
     renumber,
     write_rows,
 )
-from target_bigcommerce.errors import ErrorDetails, RequestRejectedError
+from target_bigcommerce.errors import (
+    EndpointFailedError,
+    ErrorDetails,
+    FailedCallError,
+    ForbiddenError,
+    OutcomeUnknownError,
+    RefusedCallError,
+    RequestRejectedError,
+    ThrottledError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from target_bigcommerce.api.models import Row, WriteResult
+    from target_bigcommerce.api.models import Row
+    from target_bigcommerce.api.transport import Transport
 
 
 MAX_ROWS = 20
+UNCONFIRMED = ErrorDetails(status=200)
+
+
+class ControlReads:
+    """Responds to the control reads; its other requests are not used here."""
+
+    def __init__(self, error: PluginError | None = None) -> None:
+        self._error = error
+        self.calls = 0
+
+    def send(self, _request: ApiRequest) -> ApiResponse:
+        """Respond to a read."""
+        self.calls += 1
+        if self._error:
+            raise self._error
+        return ApiResponse(status=200, body={"data": []})
+
+
+def row_errors(reads: ControlReads | None = None) -> RowErrors:
+    return RowErrors(cast("Transport", reads or ControlReads()))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,9 +74,10 @@ class FakeStore:
     calls: int = 0
     stored: set[int] = field(default_factory=set)
 
-    def put(self, rows: list[Row]) -> list[Row]:
+    def put(self, request: ApiRequest) -> Confirmation:
         """Respond to a call."""
         self.calls += 1
+        rows = request.body
         if len(rows) > self.max_rows:
             raise RequestRejectedError("413", ErrorDetails(status=413))
         bad = [at for at, row in enumerate(rows) if row["id"] in self.bad]
@@ -53,7 +86,8 @@ class FakeStore:
         if bad:
             raise RequestRejectedError("422", self._details(bad[0], rows[bad[0]]))
         omitted, self.omits = self.omits, frozenset()
-        return [row for row in reversed(rows) if row["id"] not in omitted]
+        rest = [row for row in reversed(rows) if row["id"] not in omitted]
+        return Confirmation(rows=rest)
 
     def look_up(self, rows: list[Row]) -> dict[object, Row]:
         """Find rows that were applied although their call was rejected."""
@@ -79,19 +113,42 @@ def rows_of(count: int) -> list[tuple[int, Row]]:
 
 
 def call_by_id(send: Callable[[list[Row]], list[Row]]) -> WriteCall:
+    return by_request(lambda request: Confirmation(rows=send(request.body)))
+
+
+def by_request(send: Callable[[ApiRequest], Confirmation]) -> WriteCall:
     return WriteCall(
+        request=ApiRequest(method="PUT", path="/customers"),
         send=send,
         key_of_sent=lambda row: row["id"],
         key_of_confirmed=lambda row: row["id"],
     )
 
 
+def written_by(
+    call: WriteCall,
+    count: int,
+    size: CallSize | None = None,
+    errors: RowErrors | None = None,
+) -> WriteResult:
+    """Write a number of rows with a call."""
+    result = WriteResult()
+    write_rows(
+        rows_of(count),
+        call,
+        size or CallSize(MAX_ROWS),
+        row_errors=errors or row_errors(),
+        result=result,
+    )
+    return result
+
+
 def write(store: FakeStore, count: int, *, looks_up: bool = False) -> WriteResult:
     """Write a number of rows to a store."""
-    call = call_by_id(store.put)
+    call = by_request(store.put)
     if looks_up:
-        call = replace(call, look_up=store.look_up)
-    return write_rows(rows_of(count), call, CallSize(MAX_ROWS))
+        call = replace(call, find=store.look_up, is_idempotent=False)
+    return written_by(call, count)
 
 
 counts = st.integers(1, MAX_ROWS)
@@ -167,7 +224,7 @@ def test_unconfirmed_rows_are_sent_once_more() -> None:
 def test_row_that_is_never_confirmed_is_rejected() -> None:
     call = call_by_id(lambda rows: [row for row in rows if row["id"] != 101])
 
-    written = write_rows(rows_of(3), call, CallSize(MAX_ROWS))
+    written = written_by(call, 3)
 
     assert written.rejected == {1: UNCONFIRMED}
     assert set(written.done) == {0, 2}
@@ -175,11 +232,11 @@ def test_row_that_is_never_confirmed_is_rejected() -> None:
 
 def test_size_is_lowered_for_the_run() -> None:
     store, size = FakeStore(bad=set(), max_rows=5), CallSize(10)
-    call = call_by_id(store.put)
+    call = by_request(store.put)
 
-    write_rows(rows_of(10), call, size)
+    written_by(call, 10, size)
     first = store.calls
-    write_rows(rows_of(10), call, size)
+    written_by(call, 10, size)
 
     assert (first, store.calls - first, size.limit) == (3, 2, 5)
 
@@ -195,7 +252,7 @@ def test_calls_are_bounded_if_a_wrong_row_is_named() -> None:
         )
 
     call = call_by_id(send)
-    written = write_rows(rows_of(10), call, CallSize(MAX_ROWS))
+    written = written_by(call, 10)
 
     assert len(written.rejected) == 10
     assert calls[0] <= 20
@@ -211,7 +268,7 @@ def test_undecided_rows_are_rejected() -> None:
         return []  # A success that confirms nothing.
 
     call = call_by_id(send)
-    written = write_rows(rows_of(4), call, CallSize(MAX_ROWS))
+    written = written_by(call, 4)
 
     assert calls[0] == 8
     assert written.rejected == dict.fromkeys(range(4), alone)
@@ -224,7 +281,286 @@ def test_other_errors_are_raised() -> None:
     call = call_by_id(send)
 
     with pytest.raises(AuthError):
-        write_rows(rows_of(3), call, CallSize(MAX_ROWS))
+        written_by(call, 3)
+
+
+# Errors that may concern a row or the whole call.
+
+
+def refused(status: int) -> PluginError:
+    details = ErrorDetails(status=status, title="bad row")
+    return RefusedCallError(f"PUT /customers returned {status}.", details)
+
+
+def forbidden() -> PluginError:
+    details = ErrorDetails(status=403, title="bad row")
+    return ForbiddenError("PUT /customers returned 403.", details)
+
+
+def exhausted(status: int) -> PluginError:
+    details = ErrorDetails(status=status, title="bad row")
+    error = RetriesExhaustedError("PUT /customers failed. Gave up after 10 attempts.")
+    error.__cause__ = FailedCallError("PUT /customers failed.", details)
+    return error
+
+
+def lost_creation() -> PluginError:
+    error = exhausted(500)
+    error.__cause__ = OutcomeUnknownError("POST", ErrorDetails(status=500))
+    return error
+
+
+SUSPECTS = [
+    *(refused(status) for status in (400, 404, 405, 406, 409, 415)),
+    *(exhausted(status) for status in (0, 200, 423, 500, 502, 503, 504)),
+    lost_creation(),
+]
+
+
+def failing(
+    bad: set[int], error: PluginError, requests: list[ApiRequest] | None = None
+) -> WriteCall:
+    """Raise an error for every call that has a bad row."""
+
+    def send(request: ApiRequest) -> Confirmation:
+        if requests is not None:
+            requests.append(request)
+        if any(row["id"] in bad for row in request.body):
+            raise error
+        return Confirmation(rows=request.body)
+
+    return by_request(send)
+
+
+def describe(error: PluginError) -> str:
+    cause = error.__cause__ or error
+    return f"{type(cause).__name__} {cause.details.status}"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("error", SUSPECTS, ids=describe)
+@pytest.mark.parametrize("bad", [{104}, {100}, {101, 108}])
+def test_row_that_fails_the_call_is_rejected(error: PluginError, bad: set[int]) -> None:
+    written = written_by(failing(bad, error), 10)
+
+    assert {100 + index for index in written.rejected} == bad
+    assert len(written.done) == 10 - len(bad)
+
+
+@pytest.mark.parametrize("error", SUSPECTS, ids=describe)
+def test_error_is_raised_if_reads_fail_too(error: PluginError) -> None:
+    errors = row_errors(ControlReads(exhausted(503)))
+
+    with pytest.raises(type(error)) as caught:
+        written_by(failing({104}, error), 10, errors=errors)
+
+    assert caught.value is error
+
+
+@pytest.mark.parametrize(
+    "error", [AuthError("401"), PluginError("507")], ids=["401", "507"]
+)
+def test_error_of_the_call_needs_no_read(error: PluginError) -> None:
+    reads = ControlReads()
+
+    with pytest.raises(type(error)):
+        written_by(failing({104}, error), 10, errors=row_errors(reads))
+
+    assert reads.calls == 0
+
+
+def test_calls_while_bisecting_are_tried_twice() -> None:
+    requests: list[ApiRequest] = []
+
+    written_by(failing({101}, exhausted(500), requests), 10)
+
+    assert [request.attempts for request in requests][:1] == [None]
+    assert {request.attempts for request in requests[1:]} == {BISECT_ATTEMPTS}
+
+
+def test_forbidden_first_write_ends_the_run() -> None:
+    reads = ControlReads()
+
+    with pytest.raises(ForbiddenError):
+        written_by(failing({104}, forbidden()), 10, errors=row_errors(reads))
+
+    assert reads.calls == 0
+
+
+def test_forbidden_row_is_found_after_a_write() -> None:
+    errors = row_errors()
+    written_by(failing(set(), forbidden()), 10, errors=errors)
+
+    written = written_by(failing({104}, forbidden()), 10, errors=errors)
+
+    assert set(written.rejected) == {4}
+    assert written.rejected[4].status == 403
+
+
+def test_token_revoked_after_a_write_is_named() -> None:
+    errors = row_errors(ControlReads(forbidden()))
+    written_by(failing(set(), forbidden()), 10, errors=errors)
+
+    with pytest.raises(AuthError, match="writes of this run succeeded") as caught:
+        written_by(failing({104}, forbidden()), 10, errors=errors)
+
+    assert "store_hash" not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [400, 404, 500])
+def test_three_rows_alone_in_a_row_end_the_run(status: int) -> None:
+    error = exhausted(status) if status == 500 else refused(status)
+    result = WriteResult()
+
+    with pytest.raises(EndpointFailedError, match=f"returned {status}.* third row"):
+        write_rows(
+            rows_of(10),
+            failing(set(range(100, 110)), error),
+            CallSize(MAX_ROWS),
+            row_errors=row_errors(),
+            result=result,
+        )
+
+    assert len(result.rejected) == 2
+
+
+def test_failing_endpoint_is_found_across_calls() -> None:
+    errors, error = row_errors(), refused(400)
+    for _ in range(2):
+        written_by(failing({100}, error), 1, errors=errors)
+
+    with pytest.raises(EndpointFailedError):
+        written_by(failing({100}, error), 1, errors=errors)
+
+
+def test_another_status_or_a_success_starts_again() -> None:
+    errors = row_errors()
+
+    for error in [refused(400), refused(404)] * 2 + [refused(400), refused(400)]:
+        written_by(failing({100}, error), 1, errors=errors)
+    written_by(failing(set(), error), 1, errors=errors)
+    written = written_by(failing({100, 101}, error), 3, errors=errors)
+
+    assert set(written.done) == {2}
+
+
+def test_rows_named_by_an_error_need_no_more_calls() -> None:
+    requests: list[ApiRequest] = []
+    details = ErrorDetails(status=400, errors={"4.email": "bad"})
+    call = failing({104}, RefusedCallError("400", details), requests)
+
+    written = written_by(call, 10)
+
+    assert set(written.rejected) == {4}
+    assert len(requests) == 2
+
+
+def test_applied_row_is_done_though_its_call_fails() -> None:
+    call = replace(
+        failing({104}, exhausted(504)),
+        find=lambda rows: {row["id"]: row for row in rows if row["id"] == 104},
+    )
+
+    written = written_by(call, 10)
+
+    assert len(written.done) == 10
+
+
+def test_throttled_endpoint_is_not_blamed_on_a_row() -> None:
+    error = RetriesExhaustedError("POST /customers returned 429. Gave up.")
+    error.__cause__ = ThrottledError("429")
+
+    with pytest.raises(EndpointFailedError, match="returned 429"):
+        written_by(failing({104}, error), 10)
+
+
+# Successes that confirm only some rows.
+
+
+def partly(
+    bad: dict[int, str], *, named: str, status: int = 207, echoes: bool = False
+) -> WriteCall:
+    """Confirm good rows and report the bad ones, as one of several forms."""
+
+    def send(request: ApiRequest) -> Confirmation:
+        rows = request.body
+        texts = {at: bad[r["id"]] for at, r in enumerate(rows) if r["id"] in bad}
+        errors = {
+            "index": {f"{at}.email": text for at, text in texts.items()},
+            "text": {f".{at}": text for at, text in texts.items()},
+            "no": {},
+        }[named]
+        done = rows if echoes else [r for r in rows if r["id"] not in bad]
+        if not texts:
+            return Confirmation(rows=done, status=status)
+        failures = ErrorDetails(status=status, errors=errors or None)
+        return Confirmation(
+            rows=done, failures=failures, failed=len(texts), status=status
+        )
+
+    return by_request(send)
+
+
+BAD = {102: "email a@b.co already in use", 105: "no such group"}
+
+
+@pytest.mark.parametrize("status", [200, 207])
+@pytest.mark.parametrize("named", ["index", "text"])
+def test_failed_row_of_a_207_keeps_its_reason(named: str, status: int) -> None:
+    written = written_by(partly(BAD, named=named, status=status), 10)
+
+    reasons = {100 + at: details.text for at, details in written.rejected.items()}
+    assert reasons == BAD
+    assert {details.status for details in written.rejected.values()} == {status}
+    assert len(written.done) == 8
+
+
+def test_row_that_is_confirmed_and_failed_is_not_done() -> None:
+    written = written_by(partly(BAD, named="index", echoes=True), 10)
+
+    assert {100 + at for at in written.rejected} == set(BAD)
+
+
+def test_207_without_reasons_rejects_what_is_missing() -> None:
+    written = written_by(partly(BAD, named="no"), 10)
+
+    assert {100 + at for at in written.rejected} == set(BAD)
+    assert {details.status for details in written.rejected.values()} == {207}
+
+
+def test_207_that_names_no_row_confirms_none() -> None:
+    reads: list[int] = []
+
+    def find(rows: list[Row]) -> dict[object, Row]:
+        reads.extend(row["id"] for row in rows)
+        return {row["id"]: row for row in rows if row["id"] not in BAD}
+
+    call = replace(partly(BAD, named="no", echoes=True), find=find)
+
+    written = written_by(call, 10)
+
+    assert set(reads) == {row["id"] for _, row in rows_of(10)}
+    assert {100 + at for at in written.rejected} == set(BAD)
+
+
+def test_settled_rows_are_kept_when_the_run_ends() -> None:
+    result, calls = WriteResult(), [0]
+
+    def send(request: ApiRequest) -> Confirmation:
+        calls[0] += 1
+        if calls[0] == 3:
+            raise AuthError("401")
+        return Confirmation(rows=request.body)
+
+    with pytest.raises(AuthError):
+        write_rows(
+            rows_of(10),
+            by_request(send),
+            CallSize(4),
+            row_errors=row_errors(),
+            result=result,
+        )
+
+    assert set(result.done) == set(range(8))
 
 
 # The rows that an error names.
