@@ -22,6 +22,7 @@ from singer_sdk.typing import (
 
 from .connections import is_loopback
 from .errors import ConfigError
+from .text import decode_text, decode_variable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -74,7 +75,7 @@ def read_environment(
     errors: list[str] = []
     for name, declared in schema["properties"].items():
         variable = prefix + name.upper()
-        text = environment.get(variable, "")
+        text = decode_variable(environment.get(variable, ""))
         if not text.strip():
             continue
         kind = _type_of(declared)
@@ -90,12 +91,14 @@ def read_environment(
 
 def _read_config_file(path: str) -> dict[str, Any]:
     try:
-        # utf-8-sig: some editors put a byte order mark before the text.
-        found = _parse_json(Path(path).read_text(encoding="utf-8-sig"))
+        content = Path(path).read_bytes()
     except OSError as error:
         raise ConfigError(
             f"Configuration file {path} cannot be read: {error.strerror}."
         ) from None
+    text = decode_text(content, f"Configuration file {path}")
+    try:
+        found = _parse_json(text)
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):

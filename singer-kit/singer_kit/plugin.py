@@ -5,31 +5,39 @@ Includes every private name of the SDK that both rely on:
 - `_env_var_config`, `_validate_config`: no public hook; the SDK's versions quote values
   in their messages and read `maybe` as false.
 - `_handle_termination`: no public hook; the SDK's version drains inside the handler.
-- `parse_environment_config`: the only function that loads a `.env` file.
 - `classproperty`, `_ConfigInput`: the types of overridden members.
 """
 
 from __future__ import annotations
 
 import functools
+import io
 import logging
 import os
 import signal
 import sys
 import warnings
 from copy import deepcopy
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import click
-from singer_sdk.configuration._dict_config import parse_environment_config
+from dotenv import dotenv_values, find_dotenv
+from singer_sdk.cli import plugin_cli
 from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.plugin_base import PluginBase, SingerCommand
 from typing_extensions import override
 
 from .config import config_errors, read_config_files, read_environment, unknown_settings
 from .errors import ConfigError, PluginError, ShutdownRequestedError
-from .logs import buffer_stdout, escape_log_records, require_stdout
+from .logs import (
+    escape_log_records,
+    prepare_stdout,
+    require_stdout,
+    set_up_logging,
+)
 from .shutdown import ShutdownSignal
+from .text import decode_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -105,7 +113,7 @@ class SingerPlugin(PluginBase):
     @classproperty
     @override
     def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805 - a class property
-        parse_environment_config({}, cls.env_prefix())  # Only to load a .env file.
+        _load_dotenv()
         return read_environment(os.environ, cls.settings_schema(), cls.env_prefix())
 
     @classmethod
@@ -149,6 +157,12 @@ class SingerPlugin(PluginBase):
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
         self.shutdown.set(signum)
 
+    @plugin_cli
+    def cli(cls) -> click.Command:  # noqa: N805 - a class property
+        """The command, after setting up the log."""
+        set_up_logging(cls.env_prefix(), cls.logger)
+        return cls.get_singer_command()
+
     @classmethod
     @override
     def get_singer_command(cls) -> click.Command:
@@ -185,7 +199,7 @@ class PluginCommand(SingerCommand, click.Group):
     @override
     def main(self, *args: Any, **kwargs: Any) -> Any:
         escape_log_records()
-        buffer_stdout()
+        prepare_stdout()
         try:
             require_stdout(self.plugin.stdout_hint)
             return super().main(*args, **kwargs)
@@ -266,6 +280,24 @@ class Subcommand(click.Command):
             stopped = isinstance(error, ShutdownRequestedError)
             status = 128 + (shutdown.signal or 0) if stopped else 1
         ctx.exit(status)
+
+
+def _load_dotenv() -> None:
+    """Set variables from `.env` in this folder or one above, unless they are set.
+
+    The SDK reads the file in the locale's encoding, and looks for it above the folder
+    where the SDK is installed.
+    """
+    path = find_dotenv(usecwd=True)
+    if path:
+        try:
+            content = Path(path).read_bytes()
+        except OSError as error:
+            raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
+        text = decode_text(content, path)
+        for name, value in dotenv_values(stream=io.StringIO(text)).items():
+            if value is not None:
+                os.environ.setdefault(name, os.fsdecode(value.encode()))
 
 
 def _unless_subcommand(callback: Callable[..., Any] | None) -> Callable[..., Any]:

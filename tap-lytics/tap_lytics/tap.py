@@ -22,6 +22,7 @@ from singer_kit.errors import ConfigError, OutputError, ShutdownRequestedError
 from singer_kit.plugin import SingerPlugin
 from singer_kit.shutdown import ShutdownSignal, call_interruptibly
 from singer_kit.stream_maps import checked_stream_maps
+from singer_kit.text import decode_text
 
 from .catalog import (
     add_types,
@@ -250,8 +251,9 @@ class TapLytics(SingerPlugin, Tap):
 def _read_json(file: IO[str] | None, option: str) -> dict[str, Any] | None:
     if file is None:
         return None
+    text = decode_text(file.buffer.read(), f"The file given with {option}")  # type: ignore[attr-defined]  # of click.File
     try:
-        content = json.load(file)
+        content = json.loads(text)
     except (ValueError, RecursionError):
         content = None
     if not isinstance(content, dict):

@@ -20,6 +20,7 @@ from singer_sdk.singerlib.encoding.base import GenericSingerReader
 from typing_extensions import override
 
 from singer_kit.errors import ShutdownRequestedError
+from singer_kit.text import BOM, encoding_problem
 
 from .errors import InputError
 
@@ -43,6 +44,10 @@ _decoder = msgspec.json.Decoder(float_hook=Decimal)
 
 class InvalidMessageError(ValueError):
     """A line is not a Singer message. The text says why, without quoting the line."""
+
+
+class EncodingError(InvalidMessageError):
+    """A line is not UTF-8. The text says what to do."""
 
 
 class LineBuffer:
@@ -103,7 +108,8 @@ class TimedReader(GenericSingerReader[str]):
         self, file_input: IO[str] | None, callbacks: Callbacks
     ) -> Counter[str]:
         counts: Counter[str] = Counter()
-        for line in self._numbered(file_input or self.default_input):
+        for numbered in self._numbered(file_input or self.default_input):
+            line = _without_mark(numbered)
             if line and not line.isspace():
                 message = self.deserialize_json(line)
                 self._callback(callbacks, message)(message)
@@ -117,6 +123,8 @@ class TimedReader(GenericSingerReader[str]):
     def deserialize_json(self, line: bytes | str) -> Message:
         try:
             return read_message(line)
+        except EncodingError as error:
+            raise InputError(f"Line {self.line_number} of the input {error}.") from None
         except InvalidMessageError as error:
             why = f"{error}; the program that writes it must send Singer messages"
             if self._is_truncated:
@@ -204,15 +212,21 @@ def read_message(line: bytes | str) -> Message:
         message = _decoder.decode(line)
     except RecursionError:
         raise InvalidMessageError("is nested too deeply") from None
-    except UnicodeError:
-        raise InvalidMessageError("is not UTF-8") from None
     except (ValueError, DecimalException):
+        problem = encoding_problem(line) if isinstance(line, bytes) else None
+        if problem:
+            raise EncodingError(problem) from None
         raise InvalidMessageError("is not JSON") from None
     if not isinstance(message, dict):
         raise InvalidMessageError("is JSON, but not an object")
     if not isinstance(message.get("type"), str):
         raise InvalidMessageError("has no type")
     return message
+
+
+def _without_mark(line: bytes | str) -> bytes | str:
+    """Remove a byte order mark, which each of several concatenated files can have."""
+    return line.removeprefix(BOM) if isinstance(line, bytes) else line.lstrip("\ufeff")
 
 
 # Validation of messages, by type.

@@ -170,7 +170,7 @@ def test_file_that_is_not_utf8_is_named(tmp_path: Path) -> None:
     path = tmp_path / "config.json"
     path.write_bytes(b'"\xff"')
 
-    with pytest.raises(ConfigError, match="does not hold a JSON object"):
+    with pytest.raises(ConfigError, match=r"is not UTF-8; save it as UTF-8"):
         read_config_files([str(path)])
 
 

@@ -11,7 +11,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from singer_kit.errors import OutputError
-from singer_kit.logs import EscapedLogRecord, buffer_stdout, require_stdout
+from singer_kit.logs import (
+    EscapedLogRecord,
+    prepare_stdout,
+    read_log_level,
+    require_stdout,
+)
 
 
 def record(text: str, *args: object) -> EscapedLogRecord:
@@ -56,7 +61,7 @@ def test_unbuffered_stdout_gets_a_buffer(monkeypatch: pytest.MonkeyPatch) -> Non
     unbuffered = io.TextIOWrapper(Raw(), write_through=True)  # type: ignore[arg-type]  # as with python -u
     monkeypatch.setattr(sys, "stdout", unbuffered)
 
-    buffer_stdout()
+    prepare_stdout()
 
     assert isinstance(sys.stdout.buffer, io.BufferedWriter)
 
@@ -65,6 +70,43 @@ def test_buffered_stdout_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     buffered = io.TextIOWrapper(io.BytesIO())
     monkeypatch.setattr(sys, "stdout", buffered)
 
-    buffer_stdout()
+    prepare_stdout()
 
     assert sys.stdout is buffered
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-16"])
+def test_stdout_prints_utf_8(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(content, encoding=encoding))
+
+    prepare_stdout()
+    print("Köln", flush=True)  # noqa: T201 - the test's subject
+
+    assert content.getvalue() == "Köln\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("variables", "level", "invalid"),
+    [
+        ({}, "INFO", None),
+        ({"LOGLEVEL": "debug"}, "DEBUG", None),
+        ({"LOGLEVEL": " Warning "}, "WARNING", None),
+        ({"LOGLEVEL": "warn"}, "WARNING", None),
+        ({"LOGLEVEL": "fatal"}, "CRITICAL", None),
+        ({"LOGLEVEL": "10"}, "DEBUG", None),
+        ({"LOGLEVEL": "0"}, "DEBUG", None),
+        ({"LOGLEVEL": "25"}, "WARNING", None),
+        ({"LOGLEVEL": "1000"}, "CRITICAL", None),
+        ({"LOGLEVEL": "TRACE"}, "INFO", "LOGLEVEL"),
+        ({"LOGLEVEL": "-5"}, "INFO", "LOGLEVEL"),
+        ({"LOGLEVEL": "%(levelname)s"}, "INFO", "LOGLEVEL"),
+        ({"LOGLEVEL": "TRACE", "TAP_X_LOGLEVEL": "ERROR"}, "ERROR", None),
+        ({"LOGLEVEL": "ERROR", "TAP_X_LOGLEVEL": "loud"}, "INFO", "TAP_X_LOGLEVEL"),
+        ({"LOGLEVEL": "ERROR", "TAP_X_LOGLEVEL": ""}, "ERROR", None),
+    ],
+)
+def test_log_level_is_known_or_info(
+    variables: dict[str, str], level: str, invalid: str | None
+) -> None:
+    assert read_log_level(variables, "TAP_X_") == (level, invalid)
