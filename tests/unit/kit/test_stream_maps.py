@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import pytest
 from singer_sdk.exceptions import MappingError
@@ -11,8 +12,13 @@ from singer_sdk.mapper import PluginMapper, StreamMap
 from singer_kit.errors import ConfigError, OutputError, StreamMapError
 from singer_kit.stream_maps import (
     apply_stream_map,
+    apply_to_exit,
     checked_stream_maps,
+    definitions_for,
     kept_stream_maps,
+    names_in,
+    unknown_field_warnings,
+    unknown_stream_warnings,
 )
 
 SCHEMA = {"type": "object", "properties": {"email": {"type": ["string", "null"]}}}
@@ -69,3 +75,195 @@ def test_expected_errors_pass_through() -> None:
 def test_dropped_stream_keeps_no_map() -> None:
     assert kept_stream_maps(maps_of(None)) == []
     assert len(kept_stream_maps(maps_of({}))) == 1
+
+
+EXIT = {"_member_id": "ab", "id": "1001", "_sdc_deleted_at": "2026-01-31T08:00:00Z"}
+FIELDS = ["_member_id", "id", "email", "first_name", "last_name", "tags", "orders"]
+MEMBER_SCHEMA = {
+    "type": "object",
+    "properties": {
+        name: {"type": ["string", "null"]} for name in (*FIELDS, "_sdc_deleted_at")
+    },
+}
+
+
+def member_map(expressions: object) -> StreamMap:
+    mapper = PluginMapper(
+        plugin_config={"stream_maps": {"vip": expressions}},
+        logger=logging.getLogger("test"),
+    )
+    mapper.register_raw_stream_schema("vip", MEMBER_SCHEMA, ["_member_id"])
+    return mapper.stream_maps["vip"][0]
+
+
+@pytest.mark.parametrize(
+    ("expressions", "added"),
+    [
+        ({}, {}),
+        ({"email": "email.lower()"}, {}),
+        ({"email": None, "orders": None}, {}),
+        ({"name": "first_name + ' ' + last_name"}, {}),
+        ({"name": "record['first_name'] + _['last_name']"}, {}),
+        ({"first_name": "self.strip()"}, {}),
+        ({"n": "int(orders) + 1"}, {}),
+        ({"n": "len([t for t in tags if t])"}, {}),
+        ({"customer": "int(id)"}, {"customer": 1001}),
+        ({"customer": "id or email"}, {"customer": "1001"}),
+        ({"customer": "email or id"}, {"customer": "1001"}),
+        ({"has_email": "email is not None"}, {"has_email": False}),
+        ({"audience": "'vip'", "email": "md5(email)"}, {"audience": "vip"}),
+        ({"gone": "_sdc_deleted_at[:10]"}, {"gone": "2026-01-31"}),
+        ({"id": "int(id)"}, {"id": 1001}),
+        ({"__filter__": "email.endswith('.com')"}, {}),
+        ({"__filter__": "email is not None"}, {}),
+        ({"__filter__": "int(orders) > 3 and id"}, {}),
+        ({"__filter__": "id == '1001'"}, {}),
+    ],
+    ids=str,
+)
+def test_map_of_members_does_not_fail_on_exit(
+    expressions: dict[str, Any], added: dict[str, Any]
+) -> None:
+    stream_map = member_map(expressions)
+
+    mapped = apply_to_exit(stream_map, EXIT)
+
+    assert mapped == {**EXIT, **added}
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "_sdc_deleted_at is None",
+        "not record.get('_sdc_deleted_at')",
+        "email and _sdc_deleted_at is None",
+        "id == '7'",
+    ],
+)
+def test_filter_can_drop_exits(rule: str) -> None:
+    assert apply_to_exit(member_map({"__filter__": rule}), EXIT) is None
+
+
+def test_null_of_required_field_does_not_fail() -> None:
+    stream_map = member_map({"id": "int(id)", "__filter__": "int(id) > 0"})
+
+    assert apply_to_exit(stream_map, {**EXIT, "id": None}) == {**EXIT, "id": None}
+
+
+def test_members_are_mapped_as_usual_after_an_exit() -> None:
+    stream_map = member_map({"email": "email.lower()"})
+    apply_to_exit(stream_map, EXIT)
+
+    with pytest.raises(StreamMapError):
+        apply_stream_map(stream_map, {"email": None})
+
+
+@pytest.mark.parametrize(
+    ("expression", "names"),
+    [
+        ("email.lower()", {"email"}),
+        ("record['first name'] + _.get('last', '')", {"first name", "last"}),
+        ("[t for t in tags if t != skip]", {"tags", "skip"}),
+        ("md5(str(id)) + config['salt'] + self + __stream_name__", {"id"}),
+        ("1 +", set()),
+        ("'email'", set()),
+    ],
+)
+def test_names_in_expression(expression: str, names: set[str]) -> None:
+    assert names_in(expression) == names
+
+
+@pytest.mark.parametrize(
+    ("key", "entry", "expected"),
+    [
+        ("vip_custmers", {"email": None}, "Did you mean vip_customers?"),
+        ("VIP_Customers", None, "Did you mean vip_customers?"),
+        ("orders", {}, "orders, which is no stream"),
+        ("order*", {}, "matches no stream"),
+        ("new", {"__source__": "vip_customer"}, "vip_customer, which is no stream"),
+    ],
+)
+def test_map_of_unknown_stream_is_reported(
+    key: str, entry: object, expected: str
+) -> None:
+    [line] = unknown_stream_warnings({key: entry}, ["vip_customers", "newsletter"])
+
+    assert expected in line
+
+
+@pytest.mark.parametrize(
+    "maps",
+    [
+        {"vip_customers": {}},
+        {"vip*": {}, "__else__": None},
+        {"new": {"__source__": "vip_customers"}},
+        {"new": {"__source__": "vip_?ustomers"}},
+        {"vip_customers": None},
+    ],
+    ids=str,
+)
+def test_map_of_known_stream_is_not_reported(maps: dict[str, Any]) -> None:
+    assert not unknown_stream_warnings(maps, ["vip_customers"])
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ({"emial": None}, ["removes field emial", "stream vip", "mean email?"]),
+        ({"Email": None}, ["removes field Email", "mean email?"]),
+        ({"first_nam": "__NULL__"}, ["removes field first_nam", "mean first_name?"]),
+        ({"zzz": None}, ["removes field zzz from stream vip, which has no such"]),
+        ({"emial": "md5(email)"}, ["adds field emial", "email is sent as it is"]),
+        ({"email_": "'x'"}, ["adds field email_"]),
+        ({"email": "md5(emial)"}, ["uses field emial for email", "mean email?"]),
+        ({"email": "md5(record['emial'])"}, ["uses field emial for email"]),
+        ({"__filter__": "emial"}, ["uses field emial for __filter__"]),
+        ({"__filtr__": "email"}, ["unknown option __filtr__", "mean __filter__?"]),
+        ({"__source__": "vip", "emial": None}, ["removes field emial"]),
+    ],
+    ids=str,
+)
+def test_misspelt_field_is_reported(entry: dict[str, Any], expected: list[str]) -> None:
+    [line] = unknown_field_warnings({"vip": entry}, "vip", FIELDS)
+
+    assert all(part in line for part in expected), line
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"email": None, "first_name": "first_name.strip()"},
+        {"customer": "int(id)", "__else__": None},
+        {"order": "orders[0]"},
+        {"email_address": "email", "email": None},
+        {"emial": "email", "__else__": None},
+        {"_sdc_deleted_at": None},
+        {"__filter__": "email", "__key_properties__": ["id"], "__alias__": "x"},
+        None,
+    ],
+    ids=str,
+)
+def test_intended_map_is_not_reported(entry: dict[str, Any] | None) -> None:
+    assert not unknown_field_warnings({"vip": entry}, "vip", FIELDS)
+
+
+def test_pattern_removes_fields_that_some_streams_lack() -> None:
+    assert not unknown_field_warnings({"*": {"customer": None}}, "vip", FIELDS)
+    assert unknown_field_warnings({"*": {"emial": None}}, "vip", FIELDS)
+
+
+def test_definitions_come_in_order_of_maps() -> None:
+    maps = {
+        "new": {"__source__": "vip"},
+        "v*": {"a": None},
+        "vip": {"b": None},
+        "other": {},
+    }
+
+    first, second = definitions_for(maps, "vip")
+
+    assert first is not None
+    assert list(first.properties) == ["b"]
+    assert second is not None
+    assert not second.is_primary
+    assert definitions_for({}, "vip") == [None]
