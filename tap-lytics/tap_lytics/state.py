@@ -1,36 +1,56 @@
 """The state of each stream: what it holds, and in what form a run accepts it.
 
 Values are scalars, and a cleared key is null, not removed: Meltano merges states key
-by key and fails where a null meets an object.
+by key and fails where a null meets an object. A state that cannot be read completely
+is refused, because a key that is ignored would send members again or lose them.
 """
 
 from __future__ import annotations
 
+import difflib
+import json
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from .errors import StateError
 from .records import format_timestamp, parse_timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping, MutableMapping
+    from collections.abc import (
+        Container,
+        Iterable,
+        Mapping,
+        MutableMapping,
+        Sequence,
+    )
 
+MAX_QUOTED = 40  # Characters of an unknown key.
 MAX_WRAPPERS = 2  # Meltano's around a Singer message's, or the other way round.
-TEXTS = (
-    "audience_id",
-    "audience_updated",
-    "scan_cursor",
-    "scan_settings",
-    "ledger_id",
+PASS_STATUS: Final = "pass_status"  # noqa: S105 - not a password
+RUNNING: Final = "running"
+COMPLETE: Final = "complete"
+FINGERPRINT: Final = "fingerprint"
+TIME = "a timestamp such as 2026-01-31T08:00:00Z"
+COUNTS = ("scan_read", "short_scans", "ledger_generation", "resend_before")
+FLAGS = ("is_baseline_open",)
+TIMESTAMPS = ("bookmark", "scan_started_at", "last_whole_scan", "starting_point")
+SOLUTION = (
+    "See it with `meltano state get STATE_ID`, and correct it with `meltano state set`;"
+    " to start over, remove it with `meltano state clear STATE_ID` (--full-refresh"
+    " alone does not remove it, because Meltano merges states)."
 )
-COUNTS = ("scan_read", "short_scans", "ledger_generation")
-TIMESTAMPS = ("bookmark", "scan_started_at", "last_whole_scan")
 
 
 @dataclass(slots=True, kw_only=True)
 class StreamState:
-    """How far an audience was exported. The fields are the keys of the state."""
+    """How far an audience was exported. The fields are the keys of the state.
+
+    `starting_point` is when a job that does not send its first members began; None if
+    it sent them. `is_baseline_open` is whether the first full sync with a ledger still
+    sets the baseline. `resend_before` is the generation up to which ledger rows are
+    sent again. `fingerprint` holds what the records depend on, as `JobSettings` does.
+    """
 
     audience_id: str | None = None
     audience_updated: str | None = None
@@ -43,23 +63,28 @@ class StreamState:
     short_scans: int | None = None
     ledger_id: str | None = None
     ledger_generation: int | None = None
+    starting_point: datetime | None = None
+    is_baseline_open: bool | None = None
+    resend_before: int | None = None
+    fingerprint: str | None = None
+    pass_status: str | None = None
 
     @classmethod
     def read(cls, stream: str, state: Mapping[str, Any]) -> StreamState:
         """Read it from the stream's part of the state.
 
         Raises:
-            StateError: when a value is not one that this tap writes.
+            StateError: when a key or a value is not one that this tap writes.
         """
+        names = [f.name for f in fields(cls)]
         try:
-            return cls(
-                **{f.name: _read(f.name, state.get(f.name)) for f in fields(cls)}
-            )
+            for key in state:
+                _require_known(key, names)
+            return cls(**{name: _read(name, state.get(name)) for name in names})
         except ValueError as error:
             raise StateError(
                 f"The state of stream {stream} was not written by this tap: {error}."
-                " Correct it, or start over without a state (meltano run"
-                " --full-refresh)."
+                f" {SOLUTION}"
             ) from None
 
     def write(self, state: MutableMapping[str, Any]) -> None:
@@ -101,6 +126,31 @@ class StreamState:
         self.scan_settings = self.scan_read = None
 
 
+def start_pass(
+    bookmarks: Mapping[str, MutableMapping[str, Any]], streams: Container[str]
+) -> None:
+    """Mark the streams of a pass as running.
+
+    A stream of an earlier run that is not part of this one has no status.
+    """
+    for name, part in bookmarks.items():
+        if name in streams:
+            part[PASS_STATUS] = RUNNING
+        elif part.get(PASS_STATUS):
+            part[PASS_STATUS] = None
+
+
+def add_streams(
+    bookmarks: MutableMapping[str, dict[str, Any]], streams: Iterable[str]
+) -> None:
+    """Add the streams that have no state yet, so that they do not look complete.
+
+    They get no other key: Meltano's merge would overwrite what an older state has.
+    """
+    for name in streams:
+        bookmarks.setdefault(name, {}).setdefault(PASS_STATUS, RUNNING)
+
+
 def absent_streams(
     bookmarks: Mapping[str, Mapping[str, Any]], streams: Container[str]
 ) -> dict[str, str]:
@@ -120,6 +170,7 @@ def read_bookmarks(state: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
     Raises:
         StateError: for anything else, because treating it as empty would start over.
+            Also for parts that `StreamState` does not read.
     """
     for _ in range(MAX_WRAPPERS):
         state = _unwrap(state)
@@ -131,6 +182,8 @@ def read_bookmarks(state: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     bookmarks = {name: _or_empty(part) for name, part in parts.items()}
     if not all(isinstance(part, dict) for part in bookmarks.values()):
         raise _not_a_state()
+    for name, part in bookmarks.items():
+        StreamState.read(name, part)
     return bookmarks
 
 
@@ -152,20 +205,56 @@ def _not_a_state() -> StateError:
     return StateError(
         "The given state is not a Singer state of this tap, such as"
         ' {"bookmarks": {"vip_customers": {"bookmark": "2026-01-31T08:00:00Z"}}}.'
-        " Correct it, or start over without a state (meltano run --full-refresh)."
+        f" {SOLUTION}"
     )
+
+
+def _require_known(key: str, names: Sequence[str]) -> None:
+    if key not in names:
+        close = difflib.get_close_matches(key, names, n=1)
+        hint = f", perhaps instead of {close[0]}" if close else ""
+        raise ValueError(f"it has a key {key[:MAX_QUOTED]!r}{hint}")
 
 
 def _read(name: str, value: object) -> Any:  # noqa: ANN401 - by the field's own type
     if value is None:
         return None
-    if name in TIMESTAMPS and isinstance(value, str):
-        try:
-            return parse_timestamp(value)
-        except ValueError:
-            raise ValueError(f"{name} is not a timestamp") from None
-    if name in TEXTS and isinstance(value, str):
-        return value
-    if name in COUNTS and isinstance(value, int):
-        return value
-    raise ValueError(f"{name} has the wrong type")
+    if not _is_valid(name, value):
+        raise ValueError(f"{name} is not {_expected(name)}")
+    return parse_timestamp(str(value)) if name in TIMESTAMPS else value
+
+
+def _is_valid(name: str, value: object) -> bool:
+    if name in COUNTS:
+        return type(value) is int and value >= 0
+    if name in FLAGS:
+        return isinstance(value, bool)
+    if not isinstance(value, str):
+        return False
+    if name in TIMESTAMPS:
+        return _is_timestamp(value)
+    checks = {FINGERPRINT: _is_object, PASS_STATUS: {RUNNING, COMPLETE}.__contains__}
+    return name not in checks or checks[name](value)
+
+
+def _expected(name: str) -> str:
+    if name in COUNTS:
+        return "a whole number from 0 on"
+    special = {PASS_STATUS: f"{RUNNING} or {COMPLETE}", FINGERPRINT: "JSON in a text"}
+    kinds = dict.fromkeys(FLAGS, "true or false") | dict.fromkeys(TIMESTAMPS, TIME)
+    return (special | kinds).get(name, "a text")
+
+
+def _is_timestamp(text: str) -> bool:
+    try:
+        parse_timestamp(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False

@@ -31,7 +31,7 @@ from .records import (
     RecordBuilder,
     stream_schema,
 )
-from .state import StreamState, absent_streams
+from .state import StreamState, absent_streams, add_streams
 from .sync import build_sync
 
 if TYPE_CHECKING:
@@ -58,6 +58,11 @@ def add_exit_property(catalog: Catalog) -> None:
         properties.setdefault(DELETED_AT, Schema.from_dict(TIME.schema))
         entry.schema.properties = properties
         entry.metadata[("properties", DELETED_AT)].inclusion = AUTOMATIC
+
+
+def selected_streams(tap: Tap) -> list[str]:
+    """List the streams that a pass syncs."""
+    return [name for name, stream in tap.streams.items() if stream.selected]
 
 
 class AudienceStream(Stream):
@@ -145,6 +150,8 @@ class AudienceStream(Stream):
         return self.ABORT_AT_RECORD_COUNT is not None
 
     def _run_sync(self) -> None:
+        bookmarks = self.tap_state.setdefault("bookmarks", {})
+        add_streams(bookmarks, selected_streams(self._plugin))
         state = StreamState.read(self.name, self.stream_state)
         try:
             path = self._run.settings.ledger_path

@@ -17,6 +17,7 @@ from .client import LyticsClient
 from .coverage import ScanCoverage, is_incomplete, why_exits_are_uncertain
 from .membership import LedgerTracker, RecentMemory
 from .scan import AudienceReader
+from .state import COMPLETE, RUNNING
 from .transport import Transport, open_session
 
 if TYPE_CHECKING:
@@ -271,7 +272,7 @@ class AudienceSync:
         snapshot = self._check.run(state.audience_id)
         at = self._start_time(snapshot)
         audience = snapshot.audience
-        state.audience_id = audience.id
+        state.audience_id, state.pass_status = audience.id, RUNNING
         self._tracker.open(state)
         due = due_sync(state, audience, self._settings, at)
         self._logger.info("%s: %s.", due.kind.value, due.reason)
@@ -321,7 +322,7 @@ class AudienceSync:
     ) -> None:
         state.bookmark, state.audience_updated = at, audience.updated
         state.discard_full_sync()  # Left by a run with settings that have full syncs.
-        self._checkpoint(state)
+        self._end_pass(state)
 
     def _sync_fully(
         self, state: StreamState, audience: Audience, at: datetime, *, is_resumed: bool
@@ -345,7 +346,7 @@ class AudienceSync:
         state.end_full_sync(is_incomplete=is_incomplete(coverage))
         if state.short_scans:
             self._log_incomplete(state, coverage)
-        self._checkpoint(state)
+        self._end_pass(state)
 
     def _scan(
         self,
@@ -451,6 +452,10 @@ class AudienceSync:
         if self._settings.reports_exits_by_version and started_at is not None:
             version = _version(started_at)
         self._output.write(list(records), version=version)
+
+    def _end_pass(self, state: StreamState) -> None:
+        state.pass_status = COMPLETE
+        self._checkpoint(state)
 
     def _checkpoint(self, state: StreamState) -> None:
         self._tracker.checkpoint(state)

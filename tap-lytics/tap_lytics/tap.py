@@ -35,8 +35,8 @@ from .catalog import (
 from .ledger import open_ledger
 from .output import LineWriter
 from .settings import DECLARED, Settings, settings_errors, settings_warnings
-from .state import read_bookmarks
-from .streams import AudienceStream, add_exit_property
+from .state import read_bookmarks, start_pass
+from .streams import AudienceStream, add_exit_property, selected_streams
 from .sync import build_run, utc_now
 
 if TYPE_CHECKING:
@@ -194,6 +194,8 @@ class TapLytics(SingerPlugin, Tap):
         interval = self._run_context.settings.poll_interval_seconds
         while True:
             started_at = time.monotonic()
+            # The SDK writes this state first, if it is not empty.
+            start_pass(self.state.get("bookmarks", {}), selected_streams(self))
             self.sync_all()
             if self.shutdown.is_set or not interval:
                 return

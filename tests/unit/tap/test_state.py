@@ -16,7 +16,7 @@ from tap_lytics.client import Audience
 from tap_lytics.errors import StateError
 from tap_lytics.records import format_timestamp, parse_timestamp
 from tap_lytics.settings import DECLARED, Settings
-from tap_lytics.state import StreamState, read_bookmarks
+from tap_lytics.state import StreamState, add_streams, read_bookmarks, start_pass
 from tap_lytics.sync import SyncKind, due_sync
 
 BOOKMARKS = {"vip": {"bookmark": "2026-01-31T08:00:00Z", "scan_cursor": None}}
@@ -77,7 +77,76 @@ def test_invalid_state_error_shows_an_example(state: Any) -> None:  # noqa: ANN4
         read_bookmarks(state)
 
     assert len(error.value.args) == 1
-    assert "--full-refresh" in str(error.value)
+    assert "meltano state clear" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("part", "names"),
+    [
+        # States of other taps.
+        ({"replication_key": "_modified", "replication_key_value": "2026"}, ()),
+        ({"progress_markers": {"replication_key_value": "2026"}}, ()),
+        ({"partitions": []}, ()),
+        ({"version": 1764000000000}, ()),
+        # Misspelt, alone and beside a key of ours.
+        ({"bookmarks": "2026-01-31T08:00:00Z"}, ("bookmark",)),
+        ({"Bookmark": "2026-01-31T08:00:00Z"}, ("bookmark",)),
+        (
+            {"bookmark": "2026-01-31T08:00:00Z", "last_full_scan": "2026-01-31"},
+            ("last_full_scan", "last_whole_scan"),
+        ),
+        ({"ledger_ids": "a"}, ("ledger_id",)),
+        ({"": None}, ()),
+        # Unreadable.
+        ({"bookmark": "soon"}, ("bookmark",)),
+        ({"bookmark": ""}, ("bookmark",)),
+        ({"bookmark": 1764000000}, ("bookmark",)),
+        ({"bookmark": {"value": "2026-01-31T08:00:00Z"}}, ("bookmark",)),
+        ({"scan_cursor": ["x"]}, ("scan_cursor",)),
+        ({"scan_read": True}, ("scan_read",)),
+        ({"scan_read": 1.5}, ("scan_read",)),
+        ({"ledger_generation": "1"}, ("ledger_generation",)),
+        ({"ledger_generation": -1}, ("ledger_generation",)),
+        ({"is_baseline_open": 1}, ("is_baseline_open",)),
+        ({"fingerprint": "x"}, ("fingerprint",)),
+        ({"pass_status": "done"}, ("pass_status",)),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("stream", ["vip", "stream of another job"])
+def test_unreadable_part_is_refused(
+    part: dict[str, Any], names: tuple[str, ...], stream: str
+) -> None:
+    with pytest.raises(StateError, match=f"state of stream {stream}") as error:
+        read_bookmarks({"bookmarks": {**BOOKMARKS, stream: part}})
+
+    [line] = str(error.value).splitlines()
+    assert "meltano state set" in line
+    assert "meltano state clear" in line
+    assert all(name in line for name in names)
+
+
+@pytest.mark.parametrize("part", [{}, {"bookmark": None}, {"pass_status": "running"}])
+def test_part_without_progress_is_accepted(part: dict[str, Any]) -> None:
+    assert read_bookmarks({"bookmarks": {"vip": part}}) == {"vip": part}
+
+
+def test_pass_starts_with_all_streams_running() -> None:
+    bookmarks: dict[str, dict[str, Any]] = {
+        "vip": {"bookmark": "2026-01-31T08:00:00Z", "pass_status": "complete"},
+        "no longer exported": {"pass_status": "running"},
+        "never exported": {},
+    }
+
+    start_pass(bookmarks, ["vip", "new"])
+    add_streams(bookmarks, ["vip", "new"])
+
+    assert bookmarks == {
+        "vip": {"bookmark": "2026-01-31T08:00:00Z", "pass_status": "running"},
+        "no longer exported": {"pass_status": None},
+        "never exported": {},
+        "new": {"pass_status": "running"},
+    }
 
 
 AT = datetime(2026, 5, 1, tzinfo=UTC)
@@ -105,6 +174,10 @@ STATES = st.builds(
     scan_read=st.none() | st.integers(0),
     short_scans=st.none() | st.integers(0),
     ledger_generation=st.none() | st.integers(0),
+    starting_point=TIMESTAMPS,
+    is_baseline_open=st.none() | st.booleans(),
+    fingerprint=st.none() | st.just('{"selection": "a"}'),
+    pass_status=st.none() | st.sampled_from(["running", "complete"]),
 )
 
 
@@ -119,21 +192,6 @@ def test_stream_state_round_trips(state: StreamState) -> None:
 
 def test_empty_stream_state_is_default() -> None:
     assert StreamState.read("vip", {}) == StreamState()
-
-
-@pytest.mark.parametrize(
-    "state",
-    [
-        {"bookmark": "soon"},
-        {"bookmark": 5},
-        {"scan_cursor": {"cursor": "x"}},
-        {"ledger_generation": "1"},
-        {"audience_id": ["x"]},
-    ],
-)
-def test_state_of_another_tap_is_refused(state: dict[str, Any]) -> None:
-    with pytest.raises(StateError, match="state of stream vip"):
-        StreamState.read("vip", state)
 
 
 @given(at=st.datetimes(timezones=st.just(UTC)))

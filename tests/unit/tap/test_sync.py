@@ -128,6 +128,28 @@ def test_state_has_same_scalar_keys() -> None:
     assert not any(isinstance(v, (dict, list)) for s in states for v in s.values())
 
 
+@pytest.mark.parametrize(
+    "config",
+    [{}, {"existing_users": True}, {"existing_users": True, "emit_exits": True}],
+    ids=str,
+)
+def test_pass_is_complete_only_at_its_end(config: dict[str, Any]) -> None:
+    job = Job(**config)
+
+    for output in (job.run(), job.run(syncs=2)):
+        *before, last = [state["pass_status"] for state in output.states]
+        assert last == "complete"
+        assert before.count("complete") <= 1
+
+
+def test_interrupted_pass_is_running() -> None:
+    job = Job(existing_users=True)
+
+    output = job.run_interrupted(at_page=3)
+
+    assert {state["pass_status"] for state in output.states} == {"running"}
+
+
 def test_reused_slug_ends_run() -> None:
     job = Job()
     job.run()
