@@ -15,7 +15,7 @@ from singer_kit.errors import ConfigError
 from singer_kit.shutdown import call_interruptibly
 
 from .errors import AudienceError
-from .records import DELETED_AT, KEY, Field
+from .records import DELETED_AT, KEY, Field, identity_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -43,8 +43,8 @@ class AudienceEntry:
 
     @property
     def identities(self) -> tuple[str, ...]:
-        """The names of the identity fields, in Lytics' order."""
-        return tuple(field.name for field in self.fields if field.is_identity)
+        """The names of the identity fields, in the order in which they make the key."""
+        return identity_names(self.fields)
 
     @property
     def is_typed(self) -> bool:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 Convert = Callable[[Any], Any]
 JSON = Any  # What msgspec decodes a JSON value to.
@@ -362,19 +362,44 @@ class MismatchCounter:
             self.report(name, lytics_type, type(value).__name__)
 
 
+def identity_names(fields: Iterable[Field]) -> tuple[str, ...]:
+    """Return the names of the identity fields in the order in which they make the key.
+
+    Fields that hold several values come last: their values come and go.
+    """
+    identities = [field for field in fields if field.is_identity]
+    identities.sort(key=lambda field: "[" in field.type)
+    return tuple(field.name for field in identities)
+
+
 def identity_key(profile: Mapping[str, Any], identities: Sequence[str]) -> str:
     """Return a key that reveals no personal data; empty without an identity.
 
     The first 32 hex digits of the SHA-256 of `field:value`, with Lytics' `_id` if the
-    profile has one, else the first identity with a value.
+    profile has one, else the first identity with a value. Of several values, the one
+    with the lowest hash counts: their order does not matter, and of n + 1 values, one
+    that was added changes the key with a probability of 1 / (n + 1).
     """
     for name in (LYTICS_ID, *identities):
         value = profile.get(name)
         if value and isinstance(value, str):
             return _hash(f"{name}:{value}".encode())
-        if value not in (None, "", [], {}) and not is_too_deep(value):
-            return _hash(f"{name}:{encode(value).decode()}".encode())
+        keys = [_hash(f"{name}:{text}".encode()) for text in _identity_texts(value)]
+        if keys:
+            return min(keys)
     return ""
+
+
+def _identity_texts(value: JSON) -> Iterator[str]:
+    """Return the values of an identity field as texts, without empty ones."""
+    values = value if isinstance(value, list) else [value]
+    if isinstance(value, dict):
+        values = [{key: item} for key, item in value.items()]
+    for each in values:
+        if isinstance(each, str) and each:
+            yield each
+        elif each not in (None, "", [], {}) and not is_too_deep(each):
+            yield encode(each).decode()
 
 
 def profile_key(profile: Mapping[str, Any]) -> str:

@@ -18,7 +18,7 @@ from singer_kit.errors import ShutdownRequestedError
 from singer_kit.http import HttpResponse
 from singer_kit.shutdown import ShutdownSignal
 from tap_lytics.ledger import open_ledger
-from tap_lytics.records import MismatchCounter, RecordBuilder
+from tap_lytics.records import MismatchCounter, RecordBuilder, identity_names
 from tap_lytics.settings import DECLARED, Settings
 from tap_lytics.state import StreamState
 from tap_lytics.sync import build_run, build_sync
@@ -139,7 +139,7 @@ class Job:
             audience_id=None,
             builder=RecordBuilder(
                 [known[name] for name in FIELDS],
-                identities=[field.name for field in fields if field.is_identity],
+                identities=identity_names(fields),
                 mismatches=MismatchCounter(report=lambda *_: None),
                 with_exits=run.settings.reports_exits_by_record,
                 required=[known[name] for name in run.settings.require_fields],

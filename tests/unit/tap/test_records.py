@@ -20,6 +20,7 @@ from tap_lytics.records import (
     RecordBuilder,
     field_type,
     identity_key,
+    identity_names,
     profile_key,
     queryable,
     stream_schema,
@@ -264,13 +265,62 @@ def builder_of(*fields: Field, with_exits: bool = False, **more: Any) -> RecordB
         ({"_id": "x1", "email": "a@example.com"}, "_id:x1"),
         ({"email": "a@example.com", "user_id": "7"}, "email:a@example.com"),
         ({"email": "", "user_id": "7"}, "user_id:7"),
-        ({"email": ["a@example.com"]}, 'email:["a@example.com"]'),
+        ({"email": ["a@example.com"]}, "email:a@example.com"),
+        ({"email": [None, "", "a@example.com"]}, "email:a@example.com"),
+        ({"email": [], "user_id": ["7"]}, "user_id:7"),
+        ({"email": [None, ""], "user_id": 7}, "user_id:7"),
+        ({"email": {"home": "a@example.com"}}, 'email:{"home":"a@example.com"}'),
+        ({"email": [["a"]], "user_id": "7"}, 'email:["a"]'),
     ],
 )
 def test_key_hashes_first_identity(profile: dict[str, Any], hashed: str) -> None:
     key = identity_key(profile, ["email", "user_id"])
 
     assert key == hashlib.sha256(hashed.encode()).hexdigest()[:32]
+
+
+MANY = [f"m{n}@example.com" for n in range(9)]
+
+
+@pytest.mark.parametrize("count", [1, 2, 9])
+def test_order_of_identities_does_not_change_key(count: int) -> None:
+    emails = MANY[:count]
+    keys = {
+        identity_key({"emails": emails[at:] + emails[:at]}, ["emails"])
+        for at in range(count)
+    }
+
+    assert len(keys) == 1
+    assert identity_key({"emails": [*emails, *emails]}, ["emails"]) in keys
+
+
+def test_added_identity_rarely_changes_key() -> None:
+    changed = 0
+    for number in range(200):
+        emails = [f"{number}-{n}@example.com" for n in range(10)]
+        keys = {identity_key({"emails": e}, ["emails"]) for e in (emails[:9], emails)}
+        changed += len(keys) - 1
+
+    assert changed < 40, "about one in ten"
+
+
+def test_single_value_has_same_key_as_list_of_it() -> None:
+    bare, listed = ({"emails": value} for value in ("a@b.test", ["a@b.test"]))
+
+    assert identity_key(bare, ["emails"]) == identity_key(listed, ["emails"])
+
+
+def test_scalar_identities_come_before_lists() -> None:
+    types = {"emails": "[]string", "ids": "ts[]string", "user": "string", "n": "int"}
+    fields = [Field(name=n, type=t, is_identity=True) for n, t in types.items()]
+    fields += [Field(name="m", type="map[string]string", is_identity=True), AGE]
+    profile = {"emails": ["a@example.com"], "user": "", "n": 7}
+
+    names = identity_names(fields)
+    key = identity_key(profile, names)
+
+    assert names == ("user", "n", "emails", "ids", "m")
+    assert key == identity_key({**profile, "emails": ["b", "a"]}, names)
 
 
 def test_key_without_identity_hashes_profile() -> None:
