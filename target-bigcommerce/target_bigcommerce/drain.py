@@ -75,6 +75,7 @@ class AttributeRegistry:
     def __init__(self, store: StoreApi) -> None:
         self._store = store
         self._known: dict[str, AttributeDefinition] | None = None
+        self._names: dict[str, None] = {}  # Those that streams write, in order.
         self.created: list[str] = []
 
     def check(self, types: Mapping[str, str]) -> None:
@@ -85,6 +86,7 @@ class AttributeRegistry:
                 attributes.
         """
         known = self._definitions()
+        self._names |= dict.fromkeys(types)
         for name, mapped in types.items():
             if name in known and known[name].type != mapped:
                 raise AttributeConflictError(
@@ -99,6 +101,12 @@ class AttributeRegistry:
                 f" there is no room for {', '.join(map(repr, missing))}. Delete some in"
                 " the store, or map to existing ones."
             )
+
+    @property
+    def ids(self) -> dict[str, int]:
+        """The ids of the attributes that this run writes, by name."""
+        known = self._known or {}
+        return {name: known[name].id for name in self._names if name in known}
 
     def known_ids(self, names: Iterable[str]) -> list[int]:
         """Return the ids of the named attributes that exist in the store."""
@@ -305,6 +313,7 @@ class Drain:
             self._delete(clears)
             for write, _, _ in clears:
                 write.is_cleared = not write.rejected
+                self._destination.stats.values_cleared += write.is_cleared
 
     def _clears_nothing(self, writes: Sequence[CustomerWrite]) -> bool:
         # Do not create the audience attribute only to clear it.
@@ -409,6 +418,7 @@ class Drain:
         for at in range(0, len(values), VALUES_PER_CLEAR):
             part = values[at : at + VALUES_PER_CLEAR]
             written = self._store.delete_values([value.id for value in part])
+            self._destination.stats.values_cleared += len(written.done)
             self._destination.stats.cleared_by_version += len(written.done)
             for done in sorted(written.done):
                 change = Change(name=name, is_attribute=True, old=part[done].value)

@@ -6,10 +6,13 @@ it with another clock, session or files.
 
 from __future__ import annotations
 
+import logging
 import random
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
+
+from singer_kit.errors import OutputError
 
 from .api.client import BigCommerceClient
 from .api.parallel import ParallelCalls, ThreadPool
@@ -19,9 +22,24 @@ from .dry_run import DryRun
 from .errors import InputError, LimitReachedError, TooManyRejectsError
 from .exits import ClearGuard, StreamVersions
 from .fields import INCLUDES, has_fields
-from .files import ChangesFile, LineFile, NoChangeLog, RejectsFile, check_writable
-from .state import Checkpoint
-from .summary import RunReport, RunStats
+from .files import (
+    ChangesFile,
+    LineFile,
+    NoChangeLog,
+    RejectsFile,
+    check_writable,
+    utc_now,
+)
+from .state import Checkpoint, InputTracker
+from .summary import (
+    FAILURE,
+    RunEnd,
+    RunFacts,
+    RunReport,
+    RunStats,
+    SummaryFile,
+    to_summary,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,6 +50,8 @@ if TYPE_CHECKING:
     from .errors import RecordRejectedError
     from .files import ChangeLog
     from .settings import Settings
+
+logger = logging.getLogger("target-bigcommerce")
 
 
 class RunContext:
@@ -46,6 +66,7 @@ class RunContext:
         throttle: delays calls to stay within the store's quota.
         dry_run: None unless `dry_run` is set.
         resources: closed by `close`.
+        now: returns the time in RFC 3339.
     """
 
     def __init__(  # noqa: PLR0913 - what a run consists of
@@ -59,6 +80,7 @@ class RunContext:
         throttle: Throttle,
         dry_run: DryRun | None,
         resources: ExitStack,
+        now: Callable[[], str] = utc_now,
     ) -> None:
         self.settings = settings
         self.stats = stats
@@ -67,11 +89,15 @@ class RunContext:
         self.throttle = throttle
         self.dry_run = dry_run
         self.checkpoint = Checkpoint(clock=clock)
+        self.input = InputTracker()
+        self.summary_file = SummaryFile(settings.summary_path, clock=clock)
         self.versions = StreamVersions()
         self.has_exits = False  # Whether the input reported an exit.
         self.close = resources.close
         self.clock = clock
         self._started_at = clock()
+        self._now = now
+        self._start = now()
         self._buffered_at: float | None = None
         self._buffered_customers: dict[str, int] = {}
         self._attribute_streams: dict[str, str] = {}
@@ -181,25 +207,61 @@ class RunContext:
         if limit is not None and self.stats.customers_changed >= limit:
             raise LimitReachedError(f"limit {limit} reached; no more is read.")
 
-    def report(self, status: int) -> int:
+    # The summary.
+
+    def start(self) -> None:
+        """Write the first summary.
+
+        Raises:
+            OutputError: when it cannot be written.
+        """
+        self.summary_file.write(self._summary(RunEnd()))
+
+    def write_progress(self) -> None:
+        """Write the summary of a run that continues, at most every 30 seconds."""
+        if self.summary_file.is_due:
+            with suppress(OutputError):  # Reported at the end, if it lasts.
+                self.summary_file.write(self._summary(RunEnd()))
+
+    def report(self, end: RunEnd) -> int:
         """Log and write the summary; return the exit status.
 
         Args:
-            status: the exit status so far; changes if the summary cannot be written.
+            end: how the run ended; another status if the summary cannot be written.
         """
-        summary = self.stats.to_summary(
-            waited_seconds=self.throttle.waited_seconds,
-            attributes_created=self.destination.attributes.created,
-            dry_run=self.settings.dry_run,
-            exit_status=status,
-            seconds=round(self.seconds, 3),
-        )
+        summary = self._summary(end)
         lacks_exits = self.clears_exits and not self.has_exits
-        report = RunReport(self.settings, summary, lacks_exits=lacks_exits)
-        report.log()
+        RunReport(self.settings, summary, lacks_exits=lacks_exits).log()
         if self.dry_run is not None:
             self.dry_run.report()
-        return report.write()
+        status: int = summary["exit_status"]
+        try:
+            self.summary_file.write(summary)
+        except OutputError as error:
+            logger.error("%s", error)  # noqa: TRY400 - no traceback
+            return status or FAILURE
+        return status
+
+    def _summary(self, end: RunEnd) -> dict[str, Any]:
+        streams = list(self._attribute_streams.values())
+        attributes = self.destination.attributes
+        is_running = end.exit_status is None
+        found = self.input.status
+        facts = RunFacts(
+            job=self.settings.job_id or ", ".join(streams) or None,
+            store=self.settings.store_hash,
+            audiences=streams,
+            start=self._start,
+            end=None if is_running else self._now(),
+            seconds=round(self.seconds, 3),
+            dry_run=self.settings.dry_run,
+            attribute_ids=attributes.ids,
+            attributes_created=attributes.created,
+            quota_wait_seconds=round(self.throttle.waited_seconds, 3),
+            # In the middle of a sync the input is not cut off yet.
+            input="unknown" if is_running and found == "cut_off" else found,
+        )
+        return to_summary(end, facts, self.stats)
 
 
 def build_run(  # noqa: PLR0913 - what differs between a run and a test

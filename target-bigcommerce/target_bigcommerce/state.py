@@ -1,4 +1,4 @@
-"""Decides which STATE may be printed, and prints it.
+"""What STATE says: how far the run got, and whether the tap got to its end.
 
 A STATE may be printed once every record before it is in the store, on disk or skipped.
 It is then printed immediately, but at most once a second.
@@ -10,16 +10,21 @@ import logging
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from singer_kit.errors import OutputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+Input = Literal["complete", "cut_off", "unknown"]
 
 PRINT_INTERVAL_SECONDS = 1.0  # Meltano writes each printed STATE to its database.
+
+# How tap-lytics is recognized, and what its last STATE says of each stream.
+TAP_KEY, PASS_STATUS, COMPLETE = "_member_id", "pass_status", "complete"
 
 logger = logging.getLogger("target-bigcommerce")
 
@@ -68,6 +73,64 @@ class Checkpoint:
         if state is not None:
             self._taken_at = self._clock()
         return state
+
+
+class InputTracker:
+    """Finds out whether the tap got to its end; a pipe that closes does not say so.
+
+    Only tap-lytics tells: its last message is a STATE in which every stream's
+    `pass_status` is `complete`.
+    """
+
+    def __init__(self) -> None:
+        self._is_empty, self._has_ended = True, False
+        self._has_schema = self._has_tap_key = False
+        self._has_records = self._has_replayed = False
+        self._has_pass_status = self._is_whole = False
+
+    def add(self, message: Mapping[str, Any]) -> None:
+        """Note a message that was accepted."""
+        self._is_empty = False
+        kind = message["type"]
+        if kind == "STATE":
+            self._add_state(message.get("value"))
+            return
+        self._is_whole = False  # Another STATE must follow.
+        if kind == "SCHEMA":
+            self._has_schema = True
+            self._has_tap_key |= TAP_KEY in (message.get("key_properties") or ())
+        elif kind == "RECORD":
+            self._has_replayed |= "reject" in message
+            self._has_records |= "reject" not in message
+
+    def end(self) -> None:
+        """Note the end of the input."""
+        self._has_ended = True
+
+    @property
+    def status(self) -> Input:
+        """Whether the tap got to its end, as far as the input shows.
+
+        Empty input is `cut_off`: a tap that succeeds sends at least a SCHEMA. The
+        rejects file has no STATE, and is `unknown` like the input of another tap.
+        """
+        is_rejects_file = self._has_replayed and not self._has_records
+        is_from_tap = self._has_tap_key and not is_rejects_file
+        if self._is_empty:
+            return "cut_off" if self._has_ended else "unknown"
+        if not is_from_tap and not self._has_pass_status:
+            return "unknown"
+        return "complete" if self._is_whole and self._has_schema else "cut_off"
+
+    def _add_state(self, value: Any) -> None:  # noqa: ANN401 - any JSON
+        parts = value.get("bookmarks") if isinstance(value, dict) else None
+        found = [
+            part[PASS_STATUS]
+            for part in (parts.values() if isinstance(parts, dict) else ())
+            if isinstance(part, dict) and part.get(PASS_STATUS) is not None
+        ]
+        self._has_pass_status |= bool(found)
+        self._is_whole = bool(found) and all(each == COMPLETE for each in found)
 
 
 def print_state(value: Any) -> None:  # noqa: ANN401 - any JSON

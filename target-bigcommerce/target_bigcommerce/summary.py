@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import time
 import traceback
 from collections import Counter
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -23,13 +25,15 @@ from singer_kit.errors import OutputError, PluginError, ShutdownRequestedError
 from .errors import LimitReachedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from .errors import RejectCode
     from .settings import Settings
+    from .state import Input
 
 SUCCESS, FAILURE, SIGNAL_BASE = 0, 1, 128
 PROGRESS_INTERVAL_SECONDS = 30.0
+STORE = re.compile(r"[A-Za-z0-9]{1,20}")  # Tokens are longer.
 
 Outcome = Literal[
     "updated",
@@ -58,7 +62,9 @@ class RunStats:
         changes: values written, by customer field or attribute.
         customers: ids of customers updated or created; a million take a few megabytes.
         shared_ids: records whose customer id another member's record also has.
-        cleared_by_version: values cleared by ACTIVATE_VERSION, without a record.
+        values_cleared: values of members who left, deleted from the store.
+        cleared_by_version: those of them that ACTIVATE_VERSION cleared, without a
+            record.
     """
 
     read: int = 0
@@ -68,6 +74,7 @@ class RunStats:
     changes: Counter[str] = field(default_factory=Counter)
     customers: BitMap64 = field(default_factory=BitMap64)
     shared_ids: int = 0
+    values_cleared: int = 0
     cleared_by_version: int = 0
 
     @property
@@ -94,19 +101,10 @@ class RunStats:
         del status
         self.calls[endpoint] += 1
 
-    def to_summary(
-        self,
-        *,
-        waited_seconds: float,
-        **more: Any,  # noqa: ANN401 - JSON
-    ) -> dict[str, Any]:
-        """Return the summary as a JSON object.
+    def to_summary(self) -> dict[str, Any]:
+        """Return the statistics as a JSON object.
 
         `records` is the number with an outcome, `left` the number without one.
-
-        Args:
-            waited_seconds: time in which requests waited for the store's quota.
-            more: further keys.
         """
         return {
             "records": self.outcomes.total(),
@@ -114,12 +112,11 @@ class RunStats:
             "rejects": {code.value: n for code, n in self.rejects.most_common()},
             "changes": dict(self.changes.most_common()),
             "calls": dict(sorted(self.calls.items())),
-            "quota_wait_seconds": round(waited_seconds, 3),
             "customers_changed": self.customers_changed,
             "shared_ids": self.shared_ids,
+            "values_cleared": self.values_cleared,
             "cleared_by_version": self.cleared_by_version,
             "left": self.unfinished,
-            **more,
         }
 
 
@@ -149,8 +146,30 @@ class Progress:
 # The end of a run.
 
 
-def run_to_status(work: Callable[[], None], *, signal: Callable[[], int | None]) -> int:
-    """Run the work, log an error as one line and return the exit status.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEnd:
+    """How a run ended.
+
+    Args:
+        exit_status: the exit status; None while it runs.
+        error: the error that ended it, as logged; None if there was none.
+    """
+
+    exit_status: int | None = None
+    error: str | None = None
+
+    @property
+    def status(self) -> Literal["running", "succeeded", "failed", "stopped"]:
+        """The exit status in words; a signal stops a run."""
+        if self.exit_status is None:
+            return "running"
+        if self.exit_status == SUCCESS:
+            return "succeeded"
+        return "failed" if self.exit_status == FAILURE else "stopped"
+
+
+def run_to_end(work: Callable[[], None], *, signal: Callable[[], int | None]) -> RunEnd:
+    """Run the work and log an error as one line.
 
     Args:
         work: reads and writes everything.
@@ -162,24 +181,77 @@ def run_to_status(work: Callable[[], None], *, signal: Callable[[], int | None])
         logger.info("%s", reached)
     except ShutdownRequestedError:
         pass  # The exit status is 128 plus the signal.
-    except PluginError as error:
-        logger.error("%s", error)  # noqa: TRY400 - no traceback
-        return FAILURE
     except Exception as error:
-        # The text of an unexpected error may quote personal data.
-        logger.error("%s", _describe_bug(error))  # noqa: TRY400 - no traceback
-        logger.debug("Traceback:", exc_info=True)
-        return FAILURE
+        text = describe_error(error)
+        logger.error("%s", text)  # noqa: TRY400 - no traceback
+        if not isinstance(error, PluginError):
+            logger.debug("Traceback:", exc_info=True)
+        return RunEnd(exit_status=FAILURE, error=text)
     number = signal()
-    return SUCCESS if number is None else SIGNAL_BASE + number
+    return RunEnd(exit_status=SUCCESS if number is None else SIGNAL_BASE + number)
+
+
+def describe_error(error: Exception) -> str:
+    """Describe the error that ended a run; an unexpected one may quote data."""
+    if isinstance(error, PluginError):
+        return " ".join(str(line) for line in error.args)
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    name = where.filename.rpartition("/")[2]
+    return (
+        f"Unexpected {type(error).__name__} in {name}, line {where.lineno}. This is a"
+        " bug in target-bigcommerce: run again with TARGET_BIGCOMMERCE_LOGLEVEL=DEBUG"
+        " for the traceback. STATE covers only what was written."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFacts:
+    """What the summary says of a run besides its statistics.
+
+    Args:
+        job: `job_id`, or the names of the streams.
+        store: the store's hash.
+        audiences: the streams' names, which are the audiences' slugs.
+        start: when the run started, in RFC 3339.
+        end: when it ended; None while it runs.
+        seconds: how long it has run.
+        dry_run: whether it writes nothing.
+        attribute_ids: ids of the attributes it writes, by name.
+        attributes_created: names of those it created.
+        quota_wait_seconds: time in which calls waited for the store's quota.
+        input: whether the tap got to its end.
+    """
+
+    job: str | None = None
+    store: str | None = None
+    audiences: list[str] = field(default_factory=list)
+    start: str | None = None
+    end: str | None = None
+    seconds: float = 0.0
+    dry_run: bool = False
+    attribute_ids: Mapping[str, int] = field(default_factory=dict)
+    attributes_created: list[str] = field(default_factory=list)
+    quota_wait_seconds: float = 0.0
+    input: Input = "unknown"
+
+
+def to_summary(end: RunEnd, facts: RunFacts, stats: RunStats) -> dict[str, Any]:
+    """Return the summary of a run as a JSON object."""
+    return {
+        "status": end.status,
+        "exit_status": end.exit_status,
+        "error": end.error,
+        **asdict(facts),
+        **stats.to_summary(),
+    }
 
 
 class RunReport:
-    """Logs and writes the summary of a run.
+    """Logs the summary of a run.
 
     Args:
         settings: the typed settings.
-        summary: the result of `RunStats.to_summary`.
+        summary: the result of `to_summary`.
         lacks_exits: whether `on_exit` is clear and the input reported no exits.
     """
 
@@ -209,18 +281,76 @@ class RunReport:
                 " _sdc_deleted_at nor by ACTIVATE_VERSION. With tap-lytics, set"
                 " emit_exits."
             )
+        if self._summary["input"] == "cut_off" and not self._summary["exit_status"]:
+            self._warn_of_cut_off_input()
 
-    def write(self) -> int:
-        """Write the summary file, if configured; return the exit status."""
-        status: int = self._summary["exit_status"]
-        path = self._settings.summary_path
-        if path:
-            try:
-                write_summary(path, self._summary)
-            except OutputError as error:
-                logger.error("%s", error)  # noqa: TRY400 - no traceback
-                return status or FAILURE
-        return status
+    def _warn_of_cut_off_input(self) -> None:
+        if self._summary["records"]:
+            what = "What it sent was handled"
+        else:
+            what = "It sent no records"
+        logger.warning(
+            "The input was cut off: the tap ended before its sync was complete. %s; its"
+            " next run continues. See the tap's own error above or in its log.",
+            what,
+        )
+
+
+class SummaryFile:
+    """The file that `summary_path` names.
+
+    Args:
+        path: the path; None writes no file.
+        clock: returns monotonic seconds.
+    """
+
+    def __init__(
+        self, path: str | None, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._path = path
+        self._clock = clock
+        self._written_at = float("-inf")
+
+    @property
+    def is_due(self) -> bool:
+        """Whether 30 seconds have passed since it was written."""
+        return self._clock() - self._written_at >= PROGRESS_INTERVAL_SECONDS
+
+    def write(self, summary: dict[str, Any]) -> None:
+        """Replace the file.
+
+        Raises:
+            OutputError: when it cannot be written.
+        """
+        if self._path:
+            write_summary(self._path, summary)
+        self._written_at = self._clock()
+
+
+def write_failed_start(config: Mapping[str, Any], error: Exception, at: str) -> None:
+    """Write the summary of a run that failed before it had valid settings.
+
+    Args:
+        config: the settings, as far as they can be read. They may be invalid.
+        error: why the run failed.
+        at: the time in RFC 3339.
+    """
+    path, store, job = (
+        config.get(name) for name in ("summary_path", "store_hash", "job_id")
+    )
+    if not isinstance(path, str) or not path.strip():
+        return
+    facts = RunFacts(
+        job=job if isinstance(job, str) else None,
+        # Any other text may be a token in the wrong place.
+        store=store if isinstance(store, str) and STORE.fullmatch(store) else None,
+        start=at,
+        end=at,
+        dry_run=config.get("dry_run") is True,
+    )
+    end = RunEnd(exit_status=FAILURE, error=describe_error(error))
+    with suppress(OutputError, ValueError):  # The error itself is logged.
+        write_summary(path, to_summary(end, facts, RunStats()))
 
 
 def to_line(summary: dict[str, Any]) -> str:
@@ -257,13 +387,3 @@ def write_summary(path: str, summary: dict[str, Any]) -> None:
 
 def _listed(counts: dict[str, int]) -> str:
     return ", ".join(f"{name} {n:,}" for name, n in counts.items())
-
-
-def _describe_bug(error: Exception) -> str:
-    where = traceback.extract_tb(error.__traceback__)[-1]
-    name = where.filename.rpartition("/")[2]
-    return (
-        f"Unexpected {type(error).__name__} in {name}, line {where.lineno}. This is a"
-        " bug in target-bigcommerce: run again with TARGET_BIGCOMMERCE_LOGLEVEL=DEBUG"
-        " for the traceback. STATE covers only what was written."
-    )

@@ -11,7 +11,9 @@ is built on `drain_one`, which is public.
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -21,13 +23,14 @@ from singer_sdk.helpers.capabilities import PluginCapabilities
 from singer_sdk.mapper import SameRecordTransform
 from typing_extensions import override
 
-from singer_kit.errors import ShutdownRequestedError
+from singer_kit.config import read_config_files
+from singer_kit.errors import PluginError, ShutdownRequestedError
 from singer_kit.plugin import SingerPlugin
 from singer_kit.shutdown import ShutdownSignal
 from singer_kit.stream_maps import checked_stream_maps, kept_stream_maps
 
 from .errors import InputError
-from .files import check_not_rejects_file
+from .files import check_not_rejects_file, utc_now
 from .reader import (
     TimedReader,
     check_record,
@@ -40,17 +43,16 @@ from .run import RunContext, build_run
 from .settings import DECLARED, Settings, schema_errors, settings_errors
 from .sink import CustomerSink
 from .state import print_state
-from .summary import Progress, run_to_status
+from .summary import Progress, run_to_end, write_failed_start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import IO
 
+    import click
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
     from singer_sdk.mapper import StreamMap
     from singer_sdk.plugin_base import _ConfigInput
-
-    from singer_kit.errors import PluginError
 
     from .reader import Message
 
@@ -137,6 +139,7 @@ class TargetBigCommerce(SingerPlugin, Target):
     @override
     def _process_schema_message(self, message_dict: Message) -> None:
         check_schema(message_dict)
+        self.context.input.add(message_dict)
         stream = message_dict["stream"]
         if self._schemas.get(stream) == message_dict:
             return
@@ -147,6 +150,7 @@ class TargetBigCommerce(SingerPlugin, Target):
     @override
     def _process_record_message(self, message_dict: Message) -> None:
         check_record(message_dict)
+        self.context.input.add(message_dict)
         is_replayed = "reject" in message_dict
         for stream_map in self._open_stream(message_dict, is_replayed=is_replayed):
             sink = self._sinks[stream_map.stream_alias]
@@ -160,18 +164,21 @@ class TargetBigCommerce(SingerPlugin, Target):
     @override
     def _process_state_message(self, message_dict: Message) -> None:
         check_state(message_dict)
+        self.context.input.add(message_dict)
         self._open_streams()
         is_covered = not any(sink.current_size for sink in self._sinks.values())
         checkpoint = self.context.checkpoint
         checkpoint.receive(message_dict["value"], is_covered=is_covered)
         if is_covered and checkpoint.is_due:
             self._print_state()
+            self.context.write_progress()
         else:
             self.context.await_drain()
 
     @override
     def _process_activate_version_message(self, message_dict: Message) -> None:
         check_version(message_dict)
+        self.context.input.add(message_dict)
         self.context.has_exits = True
         if not self.context.clears_exits:
             return
@@ -255,6 +262,7 @@ class TargetBigCommerce(SingerPlugin, Target):
     def process_endofpipe(self) -> None:
         if self.shutdown.is_set:
             raise ShutdownRequestedError("Stopped by a signal.")
+        self.context.input.end()
         self._open_streams()
         self._write_buffered()
         for sink in (*self._replaced_sinks, *self._sinks.values()):
@@ -272,6 +280,7 @@ class TargetBigCommerce(SingerPlugin, Target):
         self.context.commit()
         self._progress.log()
         self._print_state()
+        self.context.write_progress()
         self.context.check_limits()
 
     def _print_state(self) -> None:
@@ -285,6 +294,32 @@ class TargetBigCommerce(SingerPlugin, Target):
 
     @classmethod
     @override
+    def cb_config(
+        cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]
+    ) -> _ConfigInput:
+        try:
+            return super().cb_config(ctx, param, value)
+        except PluginError as error:
+            settings: dict[str, Any] = {}
+            for path in value:
+                with suppress(PluginError):
+                    settings |= read_config_files([path])
+            found = cls._readable(settings, parse_env="ENV" in value)
+            write_failed_start(found, error, utc_now())
+            raise
+
+    @classmethod
+    def _readable(
+        cls, settings: Mapping[str, Any], *, parse_env: bool
+    ) -> dict[str, Any]:
+        """Return settings that may be invalid, with texts from the environment."""
+        prefix = cls.env_prefix()
+        names = ("summary_path", "store_hash", "job_id") if parse_env else ()
+        found = {name: os.environ.get(prefix + name.upper()) for name in names}
+        return {**settings, **{name: text for name, text in found.items() if text}}
+
+    @classmethod
+    @override
     def after_error(cls, error: PluginError) -> None:
         """Drain stdin, so that the writing program is not interrupted mid-line."""
         del error
@@ -294,6 +329,7 @@ class TargetBigCommerce(SingerPlugin, Target):
         """Read the whole input, log the summary and return the exit status."""
 
         def work() -> None:
+            self.context.start()
             check_not_rejects_file(self.settings.rejects_path, file_input)
             try:
                 self.listen(file_input)
@@ -301,8 +337,8 @@ class TargetBigCommerce(SingerPlugin, Target):
                 self._print_state()  # Even after an error.
 
         try:
-            status = run_to_status(work, signal=lambda: self.shutdown.signal)
-            return self.context.report(status)
+            end = run_to_end(work, signal=lambda: self.shutdown.signal)
+            return self.context.report(end)
         finally:
             self.context.close()
 
@@ -321,10 +357,15 @@ class TargetBigCommerce(SingerPlugin, Target):
         # One line per batch would bury the other lines.
         batch_times = metrics.MetricExclusionFilter(metrics=["batch_processing_time"])
         metrics.get_metrics_logger().addFilter(batch_times)
-        target = cls(
-            config=config.config if config else {},
-            parse_env_config=bool(config and config.parse_env),
-        )
+        parse_env = bool(config and config.parse_env)
+        settings = config.config if config else {}
+        try:
+            target = cls(config=settings, parse_env_config=parse_env)
+        except Exception as error:
+            write_failed_start(
+                cls._readable(settings, parse_env=parse_env), error, utc_now()
+            )
+            raise
         status = target.run(file_input)
         discard_input(file_input, target.shutdown)
         sys.exit(status)

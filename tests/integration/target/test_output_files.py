@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import signal
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sandbox import Fault
+from support.live_target import PATIENCE, LiveTarget
+from support.plugins import run_target
 from support.singer import activate, left, record, schema, state
 from support.store import AUDIENCE, companies_of, put_values, values_of, writes_of
 
@@ -202,3 +206,176 @@ def test_summary_has_every_figure(run: RunTarget) -> None:
     assert got.summary["attributes_created"] == [AUDIENCE]
     assert got.summary["exit_status"] == 0
     assert "3 records: 1 updated, 1 skipped, 1 rejected" in got.stderr
+
+
+# The summary of a run that fails.
+
+
+@pytest.fixture
+def earlier(config: dict[str, Any], run: RunTarget) -> Path:
+    """The summary of an earlier run that succeeded."""
+    got = run(schema(), record(1001))
+    assert got.summary is not None
+    assert got.summary["exit_status"] == 0
+    return Path(config["summary_path"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "error"),
+    [
+        ({"access_token": "wrong"}, "401"),
+        ({"store_hash": "other"}, "store_hash"),
+        ({"store_hash": "not/a/hash"}, "store_hash"),
+        ({"id_field": ""}, "id_field is missing"),
+        ({"batch_size_rows": "many"}, "batch_size_rows"),
+        ({"map_standard_fields": [{"from": "x", "to": "y"}]}, "map_standard_fields"),
+        ({"stream_maps": "none"}, "stream_maps"),
+        ({"rejects_path": "no/folder/rejects.jsonl"}, "rejects_path cannot be written"),
+        ({"changes_path": "no/folder/changes.jsonl"}, "changes_path cannot be written"),
+        ({"api_url": "http://127.0.0.1:1"}, "127.0.0.1"),
+        ({"map_custom_attributes": [{"from": "id", "to": AUDIENCE}]}, AUDIENCE),
+        (
+            {
+                "map_custom_attributes": [
+                    {"from": "id", "to": AUDIENCE, "type": "number"},
+                ],
+                "audience_attribute": "Other",
+            },
+            AUDIENCE,
+        ),
+    ],
+    ids=str,
+)
+def test_failed_run_overwrites_the_summary(
+    settings: dict[str, Any], error: str, earlier: Path, run: RunTarget
+) -> None:
+    run(schema(), record(1001), state(1), **settings)
+
+    summary = json.loads(earlier.read_text())
+    assert (summary["status"], summary["exit_status"]) == ("failed", 1)
+    assert error in summary["error"]
+    assert summary["start"] <= summary["end"]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '"x"', ""])
+def test_unreadable_config_overwrites_the_summary(
+    text: str, earlier: Path, config: dict[str, Any], tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.json"
+    broken.write_text(text)
+
+    got = run_target(config, [], args=["--config", str(broken)])
+
+    assert got.status == 1
+    summary = json.loads(earlier.read_text())
+    assert summary["exit_status"] == 1
+    assert "broken.json" in summary["error"]
+
+
+def test_invalid_environment_overwrites_the_summary(
+    earlier: Path, config: dict[str, Any]
+) -> None:
+    names = ("summary_path", "rejects_path", "api_url", "store_hash", "access_token")
+    env = {f"TARGET_BIGCOMMERCE_{name.upper()}": config[name] for name in names}
+    env["TARGET_BIGCOMMERCE_LIMIT"] = "few"
+
+    got = run_target({}, [schema()], args=["--config", "ENV"], env=env)
+
+    assert got.status == 1
+    summary = json.loads(earlier.read_text())
+    assert summary["exit_status"] == 1
+    assert "LIMIT" in summary["error"]
+    assert summary["store"] == config["store_hash"]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["{"],
+        [schema(), "not JSON"],
+        [record(1001)],
+        [{"type": "BATCH", "stream": "vip"}],
+        [schema(), {"type": "RECORD", "stream": "vip"}],
+    ],
+    ids=str,
+)
+def test_unreadable_input_overwrites_the_summary(
+    lines: list[Any], earlier: Path, run: RunTarget
+) -> None:
+    got = run(*lines)
+
+    assert got.status == 1
+    summary = json.loads(earlier.read_text())
+    assert (summary["exit_status"], summary["records"]) == (1, 0)
+    assert got.errors == [summary["error"]]
+
+
+def test_signal_overwrites_the_summary(
+    earlier: Path, config: dict[str, Any], tmp_path: Path
+) -> None:
+    (folder := tmp_path / "live").mkdir()
+    with LiveTarget(config, folder) as target:
+        target.send(schema(), record(1001), state(1))
+        await_summary(earlier, "running")
+        target.signal(signal.SIGTERM)
+        got = target.end()
+
+    assert got.summary is not None
+    assert (got.summary["status"], got.summary["exit_status"]) == ("stopped", 143)
+    assert got.summary["end"]
+
+
+def test_killed_run_leaves_a_running_summary(
+    earlier: Path, config: dict[str, Any], tmp_path: Path
+) -> None:
+    (folder := tmp_path / "live").mkdir()
+    with LiveTarget(config, folder) as target:
+        target.send(schema(), record(1001))
+        summary = await_summary(earlier, "running")
+
+    assert (summary["exit_status"], summary["end"]) == (None, None)
+    assert json.loads(earlier.read_text()) == summary
+
+
+def await_summary(path: Path, status: str) -> dict[str, Any]:
+    """Wait until the summary has a status."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        summary: dict[str, Any] = json.loads(path.read_text())
+        if summary["status"] == status:
+            return summary
+        time.sleep(0.05)
+    raise AssertionError(f"no summary has the status {status}")
+
+
+# Whether the tap got to its end.
+
+LYTICS = schema(keys=("_member_id",), _member_id={"type": "string"})
+MEMBER = record(1001, _member_id="u1")
+
+
+def lytics_state(status: str) -> dict[str, Any]:
+    return {"type": "STATE", "value": {"bookmarks": {"vip": {"pass_status": status}}}}
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ([], "cut_off"),
+        ([LYTICS], "cut_off"),
+        ([LYTICS, lytics_state("running"), MEMBER], "cut_off"),
+        ([LYTICS, MEMBER, lytics_state("complete")], "complete"),
+        ([LYTICS, {**MEMBER, "reject": {"code": "too_long"}}], "unknown"),
+        ([schema(), record(1001), state(1)], "unknown"),
+    ],
+    ids=["empty", "schema", "page", "whole", "rejects", "other tap"],
+)
+def test_summary_says_whether_the_input_is_complete(
+    lines: list[Any], expected: str, run: RunTarget
+) -> None:
+    got = run(*lines)
+
+    assert got.status == 0
+    assert got.summary is not None
+    assert got.summary["input"] == expected
+    assert ("The input was cut off" in got.stderr) == (expected == "cut_off")

@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from support.plugins import to_text
 from support.singer import record, schema, state
-from target_bigcommerce.state import Checkpoint
+from target_bigcommerce.state import Checkpoint, InputTracker
 
 if TYPE_CHECKING:
     from sandbox import Clock, Sandbox
@@ -151,3 +151,104 @@ def test_dry_run_and_limit_print_no_state(
     job.target.run(SlowInput(text, box.clock, 1.0))
 
     assert capsys.readouterr().out == ""
+
+
+# Whether the tap got to its end.
+
+SCHEMA = {"type": "SCHEMA", "stream": "vip", "key_properties": ["_member_id"]}
+OTHER_SCHEMA = {"type": "SCHEMA", "stream": "vip", "key_properties": ["id"]}
+RECORD = {"type": "RECORD", "stream": "vip", "record": {}}
+REPLAYED = {**RECORD, "reject": {"code": "too_long"}}
+VERSION = {"type": "ACTIVATE_VERSION", "stream": "vip", "version": 1}
+
+
+def state_of(**statuses: object) -> dict[str, Any]:
+    parts = {name: {"pass_status": each} for name, each in statuses.items()}
+    return {"type": "STATE", "value": {"bookmarks": parts}}
+
+
+RUNNING, COMPLETE = state_of(vip="running"), state_of(vip="complete")
+CASES: dict[str, tuple[list[dict[str, Any]], str]] = {
+    "one pass": ([SCHEMA, RUNNING, RECORD, COMPLETE], "complete"),
+    "a quiet pass": ([SCHEMA, COMPLETE], "complete"),
+    "several passes": (
+        [SCHEMA, RECORD, COMPLETE, SCHEMA, RECORD, COMPLETE],
+        "complete",
+    ),
+    "several states": ([SCHEMA, RECORD, COMPLETE, COMPLETE, COMPLETE], "complete"),
+    "two streams": (
+        [
+            SCHEMA,
+            state_of(vip="complete", news="running"),
+            SCHEMA,
+            state_of(vip="complete", news="complete"),
+        ],
+        "complete",
+    ),
+    "a stream of an earlier run": (
+        [SCHEMA, state_of(vip="complete", old=None)],
+        "complete",
+    ),
+    "mapped keys": ([OTHER_SCHEMA, RECORD, COMPLETE], "complete"),
+    "an activated version": ([SCHEMA, RECORD, VERSION, COMPLETE], "complete"),
+    "rejects before a sync": ([SCHEMA, REPLAYED, RECORD, COMPLETE], "complete"),
+    "nothing": ([], "cut_off"),
+    "a schema only": ([SCHEMA], "cut_off"),
+    "no state": ([SCHEMA, RECORD, RECORD], "cut_off"),
+    "the state of the last run": ([COMPLETE], "cut_off"),
+    "no schema after the last state": ([RUNNING], "cut_off"),
+    "the middle of a page": ([SCHEMA, RUNNING, RECORD, RECORD], "cut_off"),
+    "the end of a page": ([SCHEMA, RECORD, RUNNING], "cut_off"),
+    "a record after the last state": ([SCHEMA, COMPLETE, RECORD], "cut_off"),
+    "the start of a second pass": ([SCHEMA, RECORD, COMPLETE, SCHEMA], "cut_off"),
+    "a version after the last state": ([SCHEMA, COMPLETE, VERSION], "cut_off"),
+    "the second of two streams": (
+        [SCHEMA, RECORD, state_of(vip="complete", news="running")],
+        "cut_off",
+    ),
+    "the first of two streams": (
+        [SCHEMA, RECORD, state_of(vip="running", news="complete")],
+        "cut_off",
+    ),
+    "an unknown status": ([SCHEMA, state_of(vip="done")], "cut_off"),
+    "a status that is no text": ([SCHEMA, state_of(vip=["complete"])], "cut_off"),
+    "no status": ([SCHEMA, {"type": "STATE", "value": {"bookmarks": {}}}], "cut_off"),
+    "cleared statuses": ([SCHEMA, state_of(vip=None)], "cut_off"),
+    "rejects and some records": ([SCHEMA, REPLAYED, RECORD], "cut_off"),
+    "rejects": ([SCHEMA, REPLAYED, REPLAYED], "unknown"),
+    "another tap": ([OTHER_SCHEMA, RECORD], "unknown"),
+    "another tap's state": (
+        [OTHER_SCHEMA, RECORD, {"type": "STATE", "value": {"bookmarks": {"vip": {}}}}],
+        "unknown",
+    ),
+    "a tap without keys": (
+        [{"type": "SCHEMA", "stream": "vip", "key_properties": None}, RECORD],
+        "unknown",
+    ),
+    **{
+        f"the state {value!r}": (
+            [OTHER_SCHEMA, {"type": "STATE", "value": value}],
+            "unknown",
+        )
+        for value in (None, [], "x", 7, {"bookmarks": None}, {"bookmarks": [1]})
+    },
+    "a part that is null": (
+        [OTHER_SCHEMA, {"type": "STATE", "value": {"bookmarks": {"vip": None}}}],
+        "unknown",
+    ),
+}
+
+
+@pytest.mark.parametrize(("messages", "status"), CASES.values(), ids=CASES)
+def test_end_of_the_tap_is_found(messages: list[dict[str, Any]], status: str) -> None:
+    tracker = InputTracker()
+
+    for message in messages:
+        tracker.add(message)
+    tracker.end()
+
+    assert tracker.status == status
+
+
+def test_input_that_was_not_read_is_unknown() -> None:
+    assert InputTracker().status == "unknown"
