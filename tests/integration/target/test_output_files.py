@@ -96,15 +96,17 @@ def test_only_the_rejected_record_of_a_customer_is_kept(
 
 
 @pytest.mark.guarantee("unconfirmed-is-not-written")
-def test_row_that_is_never_confirmed_is_rejected(run: RunTarget, box: Sandbox) -> None:
+def test_row_missing_from_every_response_is_read_back(
+    run: RunTarget, box: Sandbox
+) -> None:
     match = "PUT /customers/attribute-values"
     box.faults.queue(Fault(kind="row_missing", match=match, times=99))
 
     got = run(schema(), record(1001), record(1002), state(2))
 
-    assert got.outcomes == {"updated": 1, "rejected": 1}
-    assert got.rejects[1]["reject"]["code"] == "unconfirmed"
-    assert got.rejects[1]["record"]["id"] == 1002
+    assert got.outcomes == {"updated": 2}
+    assert values_of(box) == {1001: "vip", 1002: "vip"}
+    assert got.rejects == ()
 
 
 @pytest.mark.guarantee("full-disk")
