@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -27,6 +30,7 @@ A fault by probability is KIND=SHARE or KIND@METHOD /path=SHARE, for example
 --fault 429=0.02 --fault "503_after@PUT /customers=0.05". Kinds: {", ".join(KINDS)}.
 --set takes any option of the table in the README, for example
 --set apply_valid_rows=true."""
+OUTPUT = Path("output", "sandbox")  # Of the environment `sandbox` in meltano.yml.
 DEFAULTS = {field.name: field.default for field in fields(Options)}
 COMMAND_NOT_FOUND = 127
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -74,10 +78,30 @@ def _run(box: Sandbox, command: Sequence[str]) -> int:
     if not words:
         _log("sandbox: run needs a command: python -m sandbox run -- CMD")
         return 2
-    status = run_command(words, box.env())
+    clear_output(OUTPUT)
+    with tempfile.TemporaryDirectory(prefix="sandbox-") as folder:
+        status = run_command(words, {**box.env(), **fresh_state(Path(folder))})
     for line in diff_lines(box.store.diff()):
         _log(line)
     return status
+
+
+def fresh_state(folder: Path) -> dict[str, str]:
+    """Return the variables that let Meltano keep its state in a folder.
+
+    The store of every run is new, and a state of an earlier one does not describe it.
+    """
+    return {
+        "MELTANO_DATABASE_URI": f"sqlite:///{folder / 'meltano.db'}",
+        "MELTANO_STATE_BACKEND_URI": "systemdb",
+    }
+
+
+def clear_output(folder: Path) -> None:
+    """Remove the files of an earlier run, whose store was another one."""
+    if folder.is_dir() and not folder.is_symlink() and any(folder.iterdir()):
+        shutil.rmtree(folder)
+        _log(f"sandbox: removed the files of an earlier run in {folder}")
 
 
 def _log(text: str) -> None:
@@ -98,7 +122,14 @@ def build_parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", required=True)
     for verb, text in (
         ("serve", "Serve until interrupted."),
-        ("run", "Serve while CMD runs, then print what it changed in the store."),
+        (
+            "run",
+            (
+                "Serve while CMD runs, then print what it changed in the store. CMD"
+                " gets a new store and a new state of Meltano, and output/sandbox is"
+                " emptied."
+            ),
+        ),
     ):
         subparser = verbs.add_parser(
             verb,

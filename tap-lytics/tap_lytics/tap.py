@@ -11,6 +11,7 @@ from contextlib import ExitStack, closing, nullcontext
 from copy import deepcopy
 from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Tap
@@ -167,6 +168,7 @@ class TapLytics(SingerPlugin, Tap):
         path = self._run_context.settings.ledger_path
         if path is None:
             return None
+        _create_folder(path)
         ledger = open_ledger(
             path,
             self.state.get("bookmarks", {}).values(),
@@ -248,6 +250,21 @@ class TapLytics(SingerPlugin, Tap):
         if isinstance(error, OutputError) and sys.stdout is not None:
             # The interpreter flushes stdout at exit and would report the error again.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _create_folder(path: str) -> None:
+    """Create the folder of the ledger if it is missing, private to its owner."""
+    folder = Path(path).absolute().parent
+    if folder.exists():
+        return
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "this is not a possible path"
+        raise ConfigError(
+            f"The folder of ledger_path cannot be created: {why}. Name a file in a"
+            " folder that this user may write to."
+        ) from None
 
 
 def _read_json(file: IO[str] | None, option: str) -> dict[str, Any] | None:

@@ -395,6 +395,8 @@ def check_not_rejects_file(path: str, file_input: IO[str] | None) -> None:
 def check_writable(settings: Settings) -> None:
     """Check that each file of the run can be written, without creating any.
 
+    Missing folders are created.
+
     Raises:
         ConfigError: naming each setting whose file cannot be written.
     """
@@ -418,8 +420,8 @@ def _problem(setting: str, path: str) -> str:
     else:
         return ""
     return (
-        f"{setting} cannot be written: {why}. Nothing was read. Name a file in an"
-        " existing folder that this user may write to."
+        f"{setting} cannot be written: {why}. Nothing was read. Name a file in a folder"
+        " that this user may write to."
     )
 
 
@@ -433,6 +435,8 @@ def _try_to_write(path: Path, *, is_replaced: bool) -> None:
 
 
 def _try_folder(path: Path) -> None:
+    if not path.parent.exists():
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Under another name: another run could have created the file meanwhile.
     draft = f"{path}.{os.getpid()}.part"
     os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))

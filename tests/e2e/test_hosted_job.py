@@ -199,13 +199,13 @@ def test_continuous_job_has_the_hosted_intervals() -> None:
     project = declared_project()
     jobs = {job["name"]: job["tasks"] for job in project["jobs"]}
     taps = {tap["name"]: tap["config"] for tap in project["plugins"]["extractors"]}
-    [target] = project["plugins"]["loaders"]
+    target, _ = project["plugins"]["loaders"]
     defaults = {row["name"]: row.get("value") for row in target["settings"]}
 
     settings = {**defaults, **target["config"]}
 
     assert jobs["vip-customers-continuous"] == [
-        "tap-lytics-continuous target-bigcommerce"
+        "tap-lytics-continuous target-bigcommerce-continuous"
     ]
     assert taps["tap-lytics-continuous"]["poll_interval_seconds"] == 60
     assert settings["batch_wait_limit_seconds"] == 60

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,11 +12,12 @@ import pytest
 
 from sandbox import Options, Sandbox
 from support.meltano import MeltanoProject, copy_project, declared_mapping
-from support.plugins import Run, run_pipe, run_tap
+from support.plugins import BIN, Run, run_pipe, run_tap
 from support.store import contents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.timeout(300)  # Meltano starts slowly on a busy machine.
 
@@ -83,3 +86,29 @@ def test_further_run_writes_nothing(option: list[str], first: FirstRun) -> None:
 
     assert run.status == 0, run.stderr
     assert accepted_writes(first.box) == before
+
+
+def test_sandbox_runs_of_a_job_have_the_same_result(tmp_path: Path) -> None:
+    project = copy_project(tmp_path, {})
+    words = [sys.executable, "-m", "sandbox", "run", "--port=0", "--members=30", "--"]
+    command = [*words, str(BIN / "meltano"), "run", "vip-customers"]
+
+    runs = [
+        subprocess.run(
+            command,
+            cwd=project.folder,
+            env=project.environment({}),
+            capture_output=True,
+            encoding="utf-8",
+            check=True,
+        )
+        for _ in range(2)
+    ]
+
+    changes = [each.stderr.partition("changes in the store:")[2] for each in runs]
+    assert changes[0] == changes[1]
+    assert "customers updated   0" not in changes[0]
+    written = tmp_path / "output" / "sandbox" / "vip-customers"
+    summary = json.loads((written / "summary.json").read_text())
+    assert summary["outcomes"]["updated"] > 0
+    assert (written / "changes.jsonl").exists()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import stat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -56,7 +56,10 @@ def test_production_uses_required_fields_and_a_ledger(
     assert run.status == 0, run.stderr
     assert "skipped" not in run.stderr, "a member without an id was requested"
     assert len(values_of(box, ATTRIBUTE)) > 30
-    ledger = project.folder / "vip-customers.ledger"
+    files = project.folder / "data" / "production"
+    written = {each.name for each in (files / "vip-customers").iterdir()}
+    assert written >= {"changes.jsonl", "summary.json"}
+    ledger = files / "members.ledger"
     assert stat.S_IMODE(ledger.stat().st_mode) == 0o600
     with sqlite3.connect(ledger) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
@@ -92,7 +95,38 @@ def test_sandbox_environment_uses_loopback_only() -> None:
         row["name"]: row["config"]["api_url"]
         for rows in plugins.values()
         for row in rows
+        if row["name"] in {"tap-lytics", "target-bigcommerce"}  # The others inherit.
     }
 
     assert set(urls) == {"tap-lytics", "target-bigcommerce"}
     assert all(url.startswith("http://127.0.0.1:") for url in urls.values())
+
+
+@pytest.mark.parametrize("environment", ["sandbox", "production"])
+def test_no_file_is_used_by_two_jobs_or_environments(environment: str) -> None:
+    used = {
+        row["name"]: paths_of(row)
+        for row in declared_project()["environments"]
+        if row["name"] == environment
+    }
+    others = [
+        path
+        for row in declared_project()["environments"]
+        if row["name"] != environment
+        for path in paths_of(row)
+    ]
+
+    paths = used[environment]
+
+    assert len(paths) == len(set(paths)) >= 6
+    assert not set(paths) & set(others)
+
+
+def paths_of(environment: dict[str, Any]) -> list[str]:
+    """List the files of the loaders' jobs, without the history that jobs share."""
+    return [
+        path
+        for row in environment["config"]["plugins"]["loaders"]
+        for name, path in row["config"].items()
+        if name.endswith("_path") and name != "history_path"
+    ]

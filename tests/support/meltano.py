@@ -33,7 +33,7 @@ class MeltanoProject:
         done = subprocess.run(
             [str(BIN / "meltano"), *args],
             cwd=self.folder,
-            env=self._environment(settings),
+            env=self.environment(settings),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             encoding="utf-8",
@@ -49,14 +49,15 @@ class MeltanoProject:
         return subprocess.Popen(
             [str(BIN / "meltano"), *args],
             cwd=self.folder,
-            env=self._environment(settings),
+            env=self.environment(settings),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             start_new_session=True,
         )
 
-    def _environment(self, settings: Mapping[str, str]) -> dict[str, str]:
+    def environment(self, settings: Mapping[str, str]) -> dict[str, str]:
+        """Return the variables of a process: of this one, the project and settings."""
         inherited = {
             name: value
             for name, value in os.environ.items()
@@ -85,6 +86,6 @@ def declared_project() -> dict[str, Any]:
 
 def declared_mapping() -> dict[str, Any]:
     """Read the target's configuration, including its mapping, from meltano.yml."""
-    [loader] = declared_project()["plugins"]["loaders"]
+    loader, *_ = declared_project()["plugins"]["loaders"]
     config: dict[str, Any] = loader["config"]
     return config

@@ -43,10 +43,13 @@ call("PUT", "/attribute-values", [value])
 """
 
 
-def run(*words: str, command: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
+def run(
+    *words: str, command: Sequence[str] = (), folder: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     tail = ["--", *command] if command else []
     return subprocess.run(
         [*SANDBOX, *words, *tail],
+        cwd=folder,
         capture_output=True,
         encoding="utf-8",
         timeout=30,
@@ -83,6 +86,58 @@ def test_run_prints_what_the_command_changed() -> None:
     assert ["attributes", "created", "1", "(Tier)"] in lines
     assert ["values", "set", "1"] in lines
     assert done.stdout == ""
+
+
+def test_each_run_gets_a_new_state_of_meltano() -> None:
+    code = (
+        "import os; from pathlib import Path\n"
+        "uri = os.environ['MELTANO_DATABASE_URI']\n"
+        "path = Path(uri.removeprefix('sqlite:///'))\n"
+        "print(uri, path.exists(), path.parent.is_dir())\n"
+        "print(os.environ['MELTANO_STATE_BACKEND_URI'])\n"
+        "path.write_text('a state')"
+    )
+
+    runs = [run("run", "--port=0", command=python(code)).stdout for _ in range(2)]
+
+    words = [each.split() for each in runs]
+    assert [each[1:] for each in words] == [["False", "True", "systemdb"]] * 2
+    folders = {Path(each[0].removeprefix("sqlite:///")).parent for each in words}
+    assert len(folders) == 2
+    assert not any(folder.exists() for folder in folders)
+
+
+def test_each_run_starts_without_files_of_the_last(tmp_path: Path) -> None:
+    kept = tmp_path / "output" / "kept.jsonl"
+    code = (
+        "from pathlib import Path\n"
+        "folder = Path('output/sandbox/vip')\n"
+        "print(folder.exists())\n"
+        "folder.mkdir(parents=True, exist_ok=True)\n"
+        "(folder / 'rejects.jsonl').write_text('{}')"
+    )
+    runs = []
+
+    for _ in range(2):
+        runs.append(run("run", "--port=0", command=python(code), folder=tmp_path))
+        kept.write_text("")
+
+    assert [each.stdout for each in runs] == ["False\n", "False\n"]
+    assert "removed the files" not in runs[0].stderr
+    assert "removed the files of an earlier run in output/sandbox" in runs[1].stderr
+    assert (tmp_path / "output/sandbox/vip/rejects.jsonl").exists()
+    assert kept.exists()
+
+
+def test_linked_output_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "file").touch()
+    (tmp_path / "output").mkdir()
+    (tmp_path / "output" / "sandbox").symlink_to(tmp_path / "elsewhere")
+
+    run("run", "--port=0", command=python(""), folder=tmp_path)
+
+    assert (tmp_path / "elsewhere" / "file").exists()
 
 
 @pytest.mark.parametrize(

@@ -165,12 +165,11 @@ def test_check_creates_and_changes_no_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
-        ("no/folder/file", "No such file or directory"),
         ("file/inside", "Not a directory"),
         ("folder", "Is a directory"),
         ("x" * 300, "File name too long"),
         ("nu\0l", "this is not a possible file name"),
-        ("link", "No such file or directory"),
+        ("link/inside", "Not a directory"),
     ],
     ids=lambda text: text[:20],
 )
@@ -179,7 +178,7 @@ def test_unwritable_path_is_named_with_its_setting(
 ) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "folder").mkdir()
-    (tmp_path / "link").symlink_to(tmp_path / "no" / "folder")
+    (tmp_path / "link").symlink_to(tmp_path / "file")
 
     with pytest.raises(ConfigError) as caught:
         check_writable(settings_in(tmp_path, **{name: str(tmp_path / path)}))
@@ -189,9 +188,23 @@ def test_unwritable_path_is_named_with_its_setting(
     assert str(tmp_path) not in line
 
 
+@pytest.mark.guarantee("private-files")
+@pytest.mark.parametrize("folder", ["new", "new/inner", "link"])
+def test_missing_folder_is_created(tmp_path: Path, folder: str) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "linked")
+
+    check_writable(settings_in(tmp_path / folder / "job"))
+
+    found = tmp_path / folder / "job"
+    assert not list(found.iterdir())
+    assert stat.S_IMODE(found.stat().st_mode) == 0o700
+
+
 def test_every_unwritable_path_has_a_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
     with pytest.raises(ConfigError) as caught:
-        check_writable(settings_in(tmp_path / "missing"))
+        check_writable(settings_in(tmp_path / "file"))
 
     assert {line.split()[0] for line in caught.value.args} == set(NAMES)
 
