@@ -287,10 +287,11 @@ class CustomerSink(Sink):
 
     def _reject(self, write: CustomerWrite, why: RecordRejectedError) -> None:
         for record in write.records:
-            if record.desired.is_member:
-                self._run.reject(record.message, why)
-            else:
+            is_unknown = why.code is RejectCode.UNKNOWN_CUSTOMER
+            if is_unknown and not record.desired.is_member:
                 self._run.stats.count("unchanged")  # There was nothing to clear.
+            else:
+                self._run.reject(record.message, why)
 
     def _count_seen(self, write: CustomerWrite) -> None:
         """Mark a customer that was matched or created as seen under the version."""

@@ -8,13 +8,15 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from sandbox.http import Response
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from sandbox import Sandbox
-    from sandbox.http import Response
 
     Rewrite = Callable[[str, Any], Any]
+    Replace = Callable[[str, str, dict[str, str], Any], tuple[int, Any] | None]
 
 
 SUCCESSES = range(200, 300)
@@ -37,10 +39,21 @@ def rewrite_responses(
     return cast("Sandbox", _Box(box, store))
 
 
+def replace_responses(box: Sandbox, replace_one: Replace) -> Sandbox:
+    """Respond to some requests instead of the store, which does not receive them.
+
+    Args:
+        box: the sandbox.
+        replace_one: takes the method, the path, the query and the decoded body; returns
+            a status and a content, or None to let the store respond.
+    """
+    return cast("Sandbox", _Box(box, _ReplacedStore(box, replace_one)))
+
+
 class _Box:
     """The sandbox with another store."""
 
-    def __init__(self, box: Sandbox, store: _Store) -> None:
+    def __init__(self, box: Sandbox, store: _Store | _ReplacedStore) -> None:
         self._box = box
         self.store = store
 
@@ -79,6 +92,36 @@ class _Store:
         if content is NO_CONTENT:
             return replace(response, status=204, body=b"")
         return replace(response, body=msgspec.json.encode(content))
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - any attribute
+        return getattr(self._real, name)
+
+
+class _ReplacedStore:
+    """The store with some responses of its own."""
+
+    def __init__(self, box: Sandbox, replace_one: Replace) -> None:
+        self._real = box.store
+        self._replace_one = replace_one
+
+    def handle(
+        self,
+        method: str,
+        path: str,
+        query: str,
+        headers: Mapping[str, str],
+        body: bytes,
+    ) -> Response:
+        """Respond, or let the store respond."""
+        _, _, short_path = path.partition("/v3")
+        parameters = dict(parse_qsl(query))
+        content = msgspec.json.decode(body) if body else None
+        replaced = self._replace_one(method, short_path, parameters, content)
+        if replaced is None:
+            return self._real.handle(method, path, query, headers, body)
+        status, response = replaced
+        encoded = b"" if response is None else msgspec.json.encode(response)
+        return Response(status=status, headers={}, body=encoded)
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - any attribute
         return getattr(self._real, name)

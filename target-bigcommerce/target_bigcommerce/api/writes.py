@@ -23,6 +23,7 @@ from target_bigcommerce.errors import (
     AttributeConflictError,
     ErrorDetails,
     OutcomeUnknownError,
+    RefusedCallError,
     RequestRejectedError,
 )
 
@@ -542,12 +543,11 @@ class AttributeCreation:
         request = ApiRequest(method="POST", path=ATTRIBUTES, body=[row])
         try:
             rows = self._transport.send(request).rows
+        except (RefusedCallError, RequestRejectedError, OutcomeUnknownError) as error:
+            return self._find(name, kind, error)
+        try:
             created = parse_attribute(rows[0] if rows else {})
-        except (
-            UnexpectedResponseError,
-            RequestRejectedError,
-            OutcomeUnknownError,
-        ) as error:
+        except UnexpectedResponseError as error:
             return self._find(name, kind, error)
         self._row_errors.record_success(request)
         return created
