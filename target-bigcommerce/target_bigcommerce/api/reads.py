@@ -12,7 +12,11 @@ from http import HTTPStatus
 from itertools import chain, islice, pairwise
 from typing import TYPE_CHECKING, Any
 
-from singer_kit.errors import PluginError, RetriableError, UnexpectedResponseError
+from singer_kit.errors import (
+    PluginError,
+    RetriableError,
+    UnexpectedResponseError,
+)
 from target_bigcommerce.errors import ErrorDetails, RequestRejectedError
 
 from .models import encode
@@ -27,7 +31,7 @@ from .responses import (
     read_pagination,
     row_id,
 )
-from .row_errors import BISECT_ATTEMPTS
+from .row_errors import attempts_after, call_twice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -156,17 +160,26 @@ class ListReader:
         return list(chain.from_iterable(self._parallel.run(tasks)))
 
     def _part(
-        self, parted: _PartedCall, part: list[str], attempts: int | None = None
+        self,
+        parted: _PartedCall,
+        part: list[str],
+        attempts: int | None = None,
+        *,
+        is_bisecting: bool = False,
     ) -> list[Row]:
         request = _with(parted.request, parted.name, part)
         try:
-            rows = parted.call(replace(request, attempts=attempts))
+            rows = call_twice(
+                partial(parted.call, replace(request, attempts=attempts)),
+                when=is_bisecting or len(part) == 1,
+            )
         except RequestRejectedError as error:
             details = error.details
             parted.lower_size(len(part), details)
         except PluginError as error:
             details = self._row_errors.details_of(request, error)
-            attempts = BISECT_ATTEMPTS
+            is_bisecting = True
+            attempts = attempts or attempts_after(error)
             if len(part) == 1:
                 parted.check_collects(error)
                 self._row_errors.record_rejected(request, details)
@@ -177,7 +190,7 @@ class ListReader:
             return parted.refuse(part[0], details)
         middle = len(part) // 2
         tasks = [
-            partial(self._part, parted, half, attempts)
+            partial(self._part, parted, half, attempts, is_bisecting=is_bisecting)
             for half in (part[:middle], part[middle:])
         ]
         return list(chain.from_iterable(self._parallel.run(tasks)))

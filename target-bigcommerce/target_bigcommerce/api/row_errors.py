@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from singer_kit.errors import (
     AuthError,
@@ -32,7 +32,11 @@ from .models import ApiRequest
 from .responses import SCOPE, STOPPED
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .transport import Transport
+
+T = TypeVar("T")
 
 BISECT_ATTEMPTS = 2  # Of each call while bisecting.
 SUCCESS = range(200, 300)
@@ -123,6 +127,27 @@ class RowErrors:
             f" its scope was changed during the run. Create a token with {SCOPE} and"
             " set access_token."
         )
+
+
+def attempts_after(error: PluginError) -> int | None:
+    """Return how often calls are tried when bisecting after this error."""
+    # A 4xx is not retried, so what is retried then has nothing to do with it.
+    return BISECT_ATTEMPTS if isinstance(error, RetriesExhaustedError) else None
+
+
+def call_twice(call: Callable[[], T], *, when: bool) -> T:
+    """Make a call, and make it again if the store refuses it with a 4xx.
+
+    Args:
+        call: the call.
+        when: whether it is made again; otherwise the first error is raised.
+    """
+    try:
+        return call()
+    except (RefusedCallError, ForbiddenError):
+        if not when:
+            raise
+    return call()
 
 
 def _details(request: ApiRequest, error: PluginError) -> ErrorDetails | None:

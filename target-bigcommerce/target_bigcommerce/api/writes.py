@@ -15,10 +15,14 @@ import logging
 import re
 from collections import deque
 from dataclasses import dataclass, replace
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from singer_kit.errors import PluginError, UnexpectedResponseError
+from singer_kit.errors import (
+    PluginError,
+    UnexpectedResponseError,
+)
 from target_bigcommerce.errors import (
     AttributeConflictError,
     ErrorDetails,
@@ -29,7 +33,7 @@ from target_bigcommerce.errors import (
 
 from .models import ApiRequest, WriteResult
 from .responses import ROW_INDEX, parse_attribute, parse_written_customers, whole_number
-from .row_errors import BISECT_ATTEMPTS
+from .row_errors import attempts_after, call_twice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -143,6 +147,7 @@ class _Bisection:
         self._parts = deque([list(rows)])
         self._calls_left = CALLS_PER_ROW * len(rows)
         self._attempts: int | None = None
+        self._is_bisecting = False
         self._unconfirmed: list[IndexedRow] = []
         self._has_resent = False
         self._last_rejection = ErrorDetails(status=0)
@@ -166,13 +171,17 @@ class _Bisection:
         body = [row for _, row in part]
         request = replace(self._call.request, body=body, attempts=self._attempts)
         try:
-            confirmation = self._call.send(request)
+            confirmation = call_twice(
+                partial(self._call.send, request),
+                when=self._is_bisecting or len(part) == 1,
+            )
         except RequestRejectedError as error:
             self._log_rejection(error)
             self._split(part, error.details, is_row_error=True)
         except PluginError as error:
             details = self._row_errors.details_of(request, error)
-            self._attempts = BISECT_ATTEMPTS
+            self._is_bisecting = True
+            self._attempts = self._attempts or attempts_after(error)
             self._split(part, details, is_row_error=False)
         else:
             self._confirm(part, confirmation)

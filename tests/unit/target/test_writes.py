@@ -377,6 +377,22 @@ def test_calls_while_bisecting_are_tried_twice() -> None:
     assert {request.attempts for request in requests[1:]} == {BISECT_ATTEMPTS}
 
 
+@pytest.mark.parametrize("count", [1, 10])
+def test_error_that_passes_rejects_no_row(count: int) -> None:
+    errors, left = row_errors(), [2]
+    written_by(failing(set(), forbidden()), 1, errors=errors)
+
+    def send(request: ApiRequest) -> Confirmation:
+        left[0] -= 1
+        if left[0] >= (count == 1):
+            raise forbidden()
+        return Confirmation(rows=request.body)
+
+    written = written_by(by_request(send), count, errors=errors)
+
+    assert len(written.done) == count
+
+
 def test_forbidden_first_write_ends_the_run() -> None:
     reads = ControlReads()
 
