@@ -213,6 +213,7 @@ class RejectsFile:
             "reason": why.reason,
             "code": why.code.value,
             "status": why.status,
+            "request_id": why.request_id,
             "at": at,
         }
         schema = [] if stream in self._with_schema else [self._schemas[stream]]

@@ -48,7 +48,7 @@ def test_rejects_are_singer_lines_below_their_schema(
         "too_long",
         "unknown_customer",
     ]
-    assert rejects[1].keys() == {"reason", "code", "status", "at"}
+    assert rejects[1].keys() == {"reason", "code", "status", "request_id", "at"}
     assert Path(config["rejects_path"]).stat().st_mode & 0o777 == 0o600
 
 

@@ -66,10 +66,21 @@ def test_reject_follows_its_schema_with_its_reason(tmp_path: Path) -> None:
         "reason": "company has 300 characters",
         "code": "too_long",
         "status": None,
+        "request_id": None,
         "at": AT,
     }
     row = {**record(id=1), "time_extracted": AT, "reject": reject}
     assert lines(path) == [schema(), row]
+
+
+def test_reject_has_the_stores_status_and_request_id(tmp_path: Path) -> None:
+    path = tmp_path / "rejects"
+    error = to_reject(ErrorDetails(status=422, title="No.", request_id="0a1b"))
+
+    open_rejects(path, schema()).add(record(id=1), error)
+
+    reject = lines(path)[1]["reject"]
+    assert (reject["status"], reject["request_id"]) == (422, "0a1b")
 
 
 def test_schema_is_repeated_only_after_a_change(tmp_path: Path) -> None:
