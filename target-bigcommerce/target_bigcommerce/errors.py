@@ -179,7 +179,7 @@ class RejectCode(StrEnum):
 
 REMEDIES: dict[RejectCode, str] = {
     RejectCode.UNREADABLE_ID: "The value of id_field is not a BigCommerce customer id"
-    " (digits without a leading 0). Fix it at the source.",
+    " (a whole number from 1, without leading zeros). Fix it at the source.",
     RejectCode.UNKNOWN_CUSTOMER: "The store has no customer with this id: it was"
     " deleted or belongs to another store. Check store_hash and id_field.",
     RejectCode.INVALID_RECORD: "The record does not match the SCHEMA of its stream."

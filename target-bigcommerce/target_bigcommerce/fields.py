@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import jsonschema_rs
 from typing_extensions import override
 
+from .dates import is_zero_date, parse_date, to_iso_date
 from .errors import RejectCode
 
 if TYPE_CHECKING:
@@ -41,12 +42,10 @@ class CoercionError(ValueError):
 
 MAX_DIGITS = 400  # Exceeds every limit; 1e999999999 would exhaust memory.
 TRUE, FALSE = frozenset({"true", "t", "yes", "1"}), frozenset({"false", "f", "no", "0"})
-INTEGER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
+INTEGER = re.compile(r"(-?[0-9]{1,18})(\.0+)?", re.ASCII)
 # Decimal() alone also accepts "1_000" and the digits of other scripts.
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-_TIME = r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d([.,]\d{1,9})?)?"
-_OFFSET = r"Z|[+-]([01]\d|2[0-3]):?[0-5]\d"
-ISO_DATE = re.compile(rf"\d{{4}}-\d\d-\d\d([T ]{_TIME}({_OFFSET})?)?", re.ASCII)
+GO_ZERO_TIME = "0001-01-01T00:00:00Z"
 
 
 def to_text(value: Any) -> str:  # noqa: ANN401 - any JSON
@@ -65,11 +64,12 @@ def to_text(value: Any) -> str:  # noqa: ANN401 - any JSON
 
 
 def to_integer(value: Any) -> int:  # noqa: ANN401 - any JSON
-    """Convert an integer, or a text of digits."""
+    """Convert an integer, or a text such as `7` or `7.0`."""
     text = "" if isinstance(value, (bool, list)) else to_text(value).strip()
-    if not INTEGER.fullmatch(text):
+    match = INTEGER.fullmatch(text)
+    if match is None:
         raise CoercionError("it is not an integer")
-    return int(text)
+    return int(match[1])
 
 
 def to_integers(value: Any) -> list[int]:  # noqa: ANN401 - any JSON
@@ -107,15 +107,28 @@ def to_plain_json(value: Any) -> Any:  # noqa: ANN401 - any JSON
     return [to_plain_json(each) for each in value] if isinstance(value, list) else value
 
 
-def is_date(text: str) -> bool:
-    """Whether a text is an ISO 8601 date, with or without a time."""
-    if not ISO_DATE.fullmatch(text):
-        return False
+def to_date(value: Any) -> str:  # noqa: ANN401 - any JSON
+    """Convert a text to an ISO 8601 date; a zero date to "", which means no value."""
+    if isinstance(value, (int, float, Decimal)):
+        raise CoercionError("it is a number, not a date")  # Seconds? Or 20261124?
+    text = to_text(value).strip()
+    if not text or is_zero_date(text):
+        return ""
     try:
-        date.fromisoformat(text[:10])
+        return to_iso_date(text)
     except ValueError:
-        return False
-    return True
+        raise CoercionError(
+            "it is not an ISO 8601 date, such as 2026-01-31 or 2026-01-31T08:00:00Z"
+        ) from None
+
+
+def is_no_value(value: Any) -> bool:  # noqa: ANN401 - any JSON
+    """Whether a value is empty or blank, or Go's zero time, which Lytics sends."""
+    if isinstance(value, str):
+        return not value.strip() or value == GO_ZERO_TIME
+    if isinstance(value, list):
+        return all(each is None or is_no_value(each) for each in value)
+    return isinstance(value, dict) and not value
 
 
 def _list_text(values: list[Any]) -> str:
@@ -242,7 +255,12 @@ class TextField(CustomerField):
 
 
 class EmailField(TextField):
-    """The email, which is also the login."""
+    """The email, which is also the login. Blanks around it are removed."""
+
+    @staticmethod
+    @override
+    def convert(value: Any) -> str:
+        return to_text(value).strip()
 
     invalid = ("it is not an email address", RejectCode.INVALID_EMAIL)
 
@@ -318,12 +336,12 @@ class AttributeType(ValueRules):
     """A type of customer attribute. BigCommerce takes and returns all values as text.
 
     Args:
-        convert: converts and checks a text; raises CoercionError.
+        convert: converts any JSON to text; raises CoercionError.
         read: parses a text for comparison; raises ValueError or InvalidOperation.
     """
 
     def __init__(
-        self, name: str, convert: Callable[[str], str], read: Callable[[str], Any]
+        self, name: str, convert: Callable[[Any], str], read: Callable[[str], Any]
     ) -> None:
         super().__init__(name, can_be_emptied=True)
         self._convert = convert
@@ -331,7 +349,7 @@ class AttributeType(ValueRules):
 
     @override
     def coerce(self, value: Any) -> str:
-        text = self._convert(to_text(value))
+        text = self._convert(value)
         _check_length(text, MAX_ATTRIBUTE_VALUE_LENGTH)
         return text
 
@@ -357,14 +375,10 @@ def _values_by_name(form_fields: Any) -> dict[str, Any]:  # noqa: ANN401 - any J
     return {row["name"]: row["value"] for row in rows if row.get("value") is not None}
 
 
-def _check_date(text: str) -> str:
-    if not is_date(text):
-        raise CoercionError("it is not an ISO 8601 date")
-    return text
-
-
 def _to_time(text: str) -> datetime:
-    read = datetime.fromisoformat(text)
+    read = parse_date(text.strip())
+    if not isinstance(read, datetime):
+        read = datetime.combine(read, time.min)
     return read if read.tzinfo else read.replace(tzinfo=UTC)
 
 
@@ -472,13 +486,13 @@ INCLUDES = sorted({each.include for each in CUSTOMER_FIELDS.values()} - {""})
 ATTRIBUTE_TYPES: dict[str, AttributeType] = {
     each.name: each
     for each in (
-        AttributeType("string", convert=str, read=str),
+        AttributeType("string", convert=to_text, read=str),
         AttributeType(
             "number",
-            convert=lambda text: _number_text(_to_decimal(text)),
+            convert=lambda value: _number_text(_to_decimal(to_text(value))),
             read=Decimal,
         ),
-        AttributeType("date", convert=_check_date, read=_to_time),
+        AttributeType("date", convert=to_date, read=_to_time),
     )
 }
 

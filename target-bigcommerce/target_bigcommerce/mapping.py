@@ -7,17 +7,28 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from .errors import RecordRejectedError, RejectCode
-from .fields import ATTRIBUTE_TYPES, CUSTOMER_FIELDS, CoercionError, to_text
+from .fields import (
+    ATTRIBUTE_TYPES,
+    CUSTOMER_FIELDS,
+    CoercionError,
+    is_no_value,
+    to_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from .fields import ValueRules
 
-CUSTOMER_ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
+# "1001.0" is what spreadsheets and pandas write for 1001.
+CUSTOMER_ID = re.compile(r"\s*([1-9]\d{0,17})(\.0+)?\s*", re.ASCII)
+NO_CUSTOMER = re.compile(r"\s*(0(\.0+)?)?\s*", re.ASCII)  # Guest orders have id 0.
+MAX_ID = 10**18
+NO_ID = "not an id"
 ABSENT: Any = object()
 
 
@@ -200,22 +211,35 @@ def map_record(record: Mapping[str, Any], mapping: RecordMapping) -> DesiredCust
 
 
 def read_id(record: Mapping[str, Any], id_field: str) -> int | None:
-    """Read the customer id; None if it is absent, null or blank.
+    """Read the customer id: a whole number from 1, or a text such as 1001 or 1001.0.
+
+    Returns:
+        None if it is absent, null, blank or 0, which means no customer.
 
     Raises:
-        RecordRejectedError: when the value is not a customer id.
+        RecordRejectedError: when the value is anything else.
     """
     value = read_path(record, id_field)
-    text = value.strip() if isinstance(value, str) else value
-    if text is ABSENT or text is None or text == "":
+    if value is ABSENT or value is None:
         return None
-    # A boolean is an int in Python, and int() also accepts "1_000" and other digits.
-    if isinstance(text, int) and not isinstance(text, bool):
-        text = str(text)
-    if isinstance(text, str) and CUSTOMER_ID.fullmatch(text):
-        return int(text)
+    text = _to_id_text(value)
+    if NO_CUSTOMER.fullmatch(text):
+        return None
+    if match := CUSTOMER_ID.fullmatch(text):
+        return int(match[1])
     reason = f"{id_field} is not a customer id"
     raise RecordRejectedError(RejectCode.UNREADABLE_ID, reason)
+
+
+def _to_id_text(value: Any) -> str:  # noqa: ANN401 - any JSON
+    if isinstance(value, str):
+        return value if value.strip() else ""
+    # A boolean is an int in Python.
+    is_number = isinstance(value, (int, float, Decimal)) and type(value) is not bool
+    # Compare before converting: int() of 1e999999 would exhaust memory.
+    if is_number and 0 <= value < MAX_ID and value == int(value):
+        return str(int(value))
+    return NO_ID
 
 
 def read_path(record: Mapping[str, Any], path: str) -> Any:  # noqa: ANN401 - any JSON
@@ -250,6 +274,8 @@ def read_value(record: Mapping[str, Any], entry: MappingEntry) -> Any:  # noqa: 
         RecordRejectedError: when it cannot be converted to a key of the table.
     """
     value = entry.constant if entry.source is None else read_path(record, entry.source)
+    if value is not ABSENT and value is not None and is_no_value(value):
+        return ABSENT
     if entry.table is None or value is ABSENT or value is None:
         return value
     try:
@@ -275,7 +301,7 @@ def to_desired_value(
     if value is None and clears_nulls and entry.rules.can_be_emptied:
         return DesiredValue(value=None, if_empty=entry.if_empty)
     # Only an explicit null clears a field; an empty text or list does not.
-    if value is ABSENT or value is None or value in ("", []):
+    if value is ABSENT or value is None or is_no_value(value):
         return None
     try:
         coerced = entry.rules.coerce(value)

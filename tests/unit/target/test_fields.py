@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
@@ -20,7 +20,6 @@ from target_bigcommerce.fields import (
     CustomerField,
     ValueRules,
     has_fields,
-    is_date,
     to_boolean,
     to_integer,
     to_integers,
@@ -263,37 +262,117 @@ def test_number_attribute_rejects_other_values(value: object) -> None:
 
 # Dates.
 
+DATE = ATTRIBUTE_TYPES["date"]
+
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("text", "sent"),
     [
-        ("2026-03-01", True),
-        ("2024-02-29", True),
-        ("2026-03-01T08:00", True),
-        ("2026-03-01T08:00:59Z", True),
-        ("2026-03-01 08:00:00.123456789+01:00", True),
-        ("2026-03-01T08:00:00-0730", True),
-        ("2026-02-29", False),
-        ("2026-13-01", False),
-        ("2026-03-01T24:00:00Z", False),
-        ("2026-03-01T08:60:00Z", False),
-        ("2026-03-01T08:00:60Z", False),
-        ("2026-03-01T08:00:00+25:00", False),
-        ("2026-03-01T08:00:00+01:99", False),
-        ("01.03.2026", False),
-        ("2026-3-1", False),
-        ("\u0662\u0660\u0662\u0666-03-01", False),
-        ("2026-03-01T08:00:00Z ", False),
-        ("", False),
+        # RFC 3339, and its parts: unchanged.
+        ("2026-03-01", "2026-03-01"),
+        ("2024-02-29", "2024-02-29"),
+        ("2026-03-01T08:00", "2026-03-01T08:00"),
+        ("2026-03-01T08:00:59Z", "2026-03-01T08:00:59Z"),
+        ("2026-03-01T08:00:00.123456789+01:00", "2026-03-01T08:00:00.123456789+01:00"),
+        # PostgreSQL.
+        ("2026-11-24 10:00:00", "2026-11-24T10:00:00"),
+        ("2026-11-24 10:00:00.5+01", "2026-11-24T10:00:00.500000+01:00"),
+        ("2026-11-24 10:00:00-07:30", "2026-11-24T10:00:00-07:30"),
+        ("1890-01-01 00:00:00+00:53:28", "1889-12-31T23:06:32Z"),
+        # BigQuery and Snowflake.
+        ("2026-11-24 10:00:00 UTC", "2026-11-24T10:00:00Z"),
+        ("2026-11-24 10:00:00.123456 UTC", "2026-11-24T10:00:00.123456Z"),
+        ("2026-11-24 10:00:00+00", "2026-11-24T10:00:00Z"),
+        ("2026-11-24 10:00:00.000 -0800", "2026-11-24T10:00:00-08:00"),
+        # Other forms of ISO 8601.
+        ("20261124", "2026-11-24"),
+        ("20261124T100000Z", "2026-11-24T10:00:00Z"),
+        ("20261124T1000+0100", "2026-11-24T10:00:00+01:00"),
+        ("2026-W48-2", "2026-11-24"),
+        ("2026W482T10", "2026-11-24T10:00:00"),
+        ("2026-328", "2026-11-24"),
+        ("2026-11-24t10:00:00z", "2026-11-24T10:00:00Z"),
+        ("2026-11-24T10:00:00,25Z", "2026-11-24T10:00:00.250000Z"),
+        ("2026-11-24T10:30.5Z", "2026-11-24T10:30:30Z"),
+        ("2026-11-24T24:00:00Z", "2026-11-25T00:00:00Z"),
+        ("2026-12-31T23:59:60Z", "2027-01-01T00:00:00Z"),
+        # Not a form of ISO 8601, but clear.
+        (" 2026-11-24\r\n", "2026-11-24"),
+        # Zero dates of Go, .NET and MySQL: no value.
+        ("0001-01-01T00:00:00Z", ""),
+        ("0001-01-01T00:00:00", ""),
+        ("0001-01-01 00:00:00+00", ""),
+        ("0001-01-01", ""),
+        ("0000-00-00 00:00:00", ""),
+        ("0000-00-00", ""),
     ],
 )
-def test_date_is_iso_8601_and_in_the_calendar(text: str, *, expected: bool) -> None:
-    assert is_date(text) is expected
+def test_date_is_sent_as_iso_8601(text: str, sent: str) -> None:
+    assert DATE.coerce(text) == sent
 
 
-@given(time=st.datetimes(timezones=st.sampled_from([None, UTC])))
-def test_any_iso_datetime_is_a_date(time: datetime) -> None:
-    assert is_date(time.isoformat())
+@pytest.mark.parametrize(
+    "value",
+    [
+        "2026-02-29",
+        "2026-13-01",
+        "2026-366",
+        "2026-W54-1",
+        "2026-11",
+        "2026",
+        "2026-03-01T24:00:01Z",
+        "2026-03-01T25:00:00Z",
+        "2026-03-01T08:60:00Z",
+        "2026-03-01T08:00:61Z",
+        "2026-03-01T08:00:00+25:00",
+        "2026-03-01T08:00:00+01:99",
+        "2026-03-01x08:00:00",
+        "9999-12-31T24:00:00Z",
+        "2026-03-01 08:00:00 America/New_York",
+        "01.03.2026",
+        "01/02/2026",
+        "2026/03/01",
+        "12312026",
+        "2026-3-1",
+        "Mar 1 2026",
+        "infinity",
+        "0044-03-15 BC",
+        "10:00:00",
+        "P1D",
+        "\u0662\u0660\u0662\u0666-03-01",
+        20261124,
+        1764000000,
+        Decimal("1764000000.5"),
+        True,
+        ["2026-03-01", "2026-03-02"],
+    ],
+    ids=repr,
+)
+def test_unclear_date_is_rejected(value: object) -> None:
+    with pytest.raises(CoercionError):
+        DATE.coerce(value)
+
+
+@given(
+    at=st.datetimes(
+        min_value=datetime(1000, 1, 1),  # noqa: DTZ001 - the zone is another argument
+        timezones=st.sampled_from(
+            [None, UTC, timezone(timedelta(hours=-7, minutes=-30))]
+        ),
+    ),
+    form=st.sampled_from(
+        ["{0:%Y-%m-%dT%H:%M:%S.%f%z}", "{0:%Y%m%dT%H%M%S.%f%z}", "{0}", "{0:%G-W%V-%u}"]
+    ),
+)
+def test_any_form_of_a_date_is_the_same_value(at: datetime, form: str) -> None:
+    text = form.format(at)
+
+    sent = DATE.coerce(text)
+
+    read = datetime.fromisoformat(sent)
+    expected = at.date() if form.endswith("%u}") else at
+    assert (read if isinstance(expected, datetime) else read.date()) == expected
+    assert DATE.is_same(text, sent)
 
 
 # Comparison.

@@ -33,20 +33,43 @@ def test_constant_needs_no_field() -> None:
 # Nulls, absent and blank values.
 
 
-@pytest.mark.parametrize("value", ["", [], None])
+EMPTY_VALUES = [
+    "",
+    " ",
+    " \t\r\n",
+    "\u00a0",
+    [],
+    [""],
+    [None, "  "],
+    {},
+    "0001-01-01T00:00:00Z",
+]
+
+
+@pytest.mark.parametrize("value", [None, *EMPTY_VALUES])
 def test_empty_value_is_not_written(value: object) -> None:
     record = {"x": value}
 
     assert fields_of(record, {"from": "x", "to": "company"}) == {}
     assert attributes_of(record, {"from": "x", "to": "Tier"}) == {}
+    assert attributes_of(record, {"from": "x", "to": "At", "type": "date"}) == {}
 
 
-@pytest.mark.parametrize("value", ["", []])
-def test_empty_text_or_list_clears_nothing(value: object) -> None:
+@pytest.mark.parametrize("value", EMPTY_VALUES)
+def test_empty_value_clears_nothing(value: object) -> None:
     record = {"x": value}
 
     assert fields_of(record, {"from": "x", "to": "notes"}, clears_nulls=True) == {}
     assert attributes_of(record, {"from": "x", "to": "T"}, clears_nulls=True) == {}
+
+
+@pytest.mark.parametrize("value", [None, *EMPTY_VALUES])
+def test_table_default_is_not_for_empty_values(value: object) -> None:
+    table = {"from": "x", "values": {"gold": 7, "": 3}, "default": 0}
+
+    assert fields_of({"x": value}, {**table, "to": "customer_group_id"}) == {}
+    assert attributes_of({"x": value}, {**table, "to": "Tier"}) == {}
+    assert fields_of({}, {**table, "to": "customer_group_id"}) == {}
 
 
 @pytest.mark.parametrize("name", ["company", "phone", "notes", "tax_exempt_category"])
@@ -166,16 +189,28 @@ def test_keys_may_contain_dots(keys: list[str], value: int) -> None:
         ({"id": 17}, "id", 17),
         ({"id": "17"}, "id", 17),
         ({"id": " 17 "}, "id", 17),
+        ({"id": "17\r"}, "id", 17),
+        ({"id": 17.0}, "id", 17),
+        ({"id": Decimal("17.000")}, "id", 17),
+        ({"id": Decimal("1E+3")}, "id", 1000),
+        ({"id": "17.0"}, "id", 17),
+        ({"id": " 17.00 "}, "id", 17),
         ({"id": "9" * 18}, "id", int("9" * 18)),
         ({"store": {"id": "17"}}, "store.id", 17),
         ({"id": None}, "id", None),
         ({"id": ""}, "id", None),
         ({"id": "  "}, "id", None),
+        ({"id": "\u00a0"}, "id", None),
+        ({"id": 0}, "id", None),
+        ({"id": 0.0}, "id", None),
+        ({"id": Decimal("-0.0")}, "id", None),
+        ({"id": "0"}, "id", None),
+        ({"id": " 0.0"}, "id", None),
         ({}, "id", None),
     ],
     ids=repr,
 )
-def test_id_is_an_integer_or_digits(
+def test_id_is_a_whole_number_and_0_is_none(
     record: Record, id_field: str, number: int | None
 ) -> None:
     assert read_id(record, id_field) == number
@@ -186,18 +221,25 @@ def test_id_is_an_integer_or_digits(
     [
         True,
         False,
-        0,
         -1,
+        1.5,
+        1e300,
         10**18,
-        "0",
-        "017",
+        Decimal("1E+999999999"),
+        Decimal("1E-999999999"),
+        "007",
+        "00",
         "1_000",
-        "1.0",
+        "1.5",
+        "17.",
+        "1e3",
+        "1,001",
         "+17",
+        "-0",
         "\u0661\u0667",
         "abc",
-        Decimal("17.0"),
-        17.0,
+        "\uff11\uff10\uff10\uff11",
+        [],
         [17],
         {"id": 17},
     ],
@@ -255,6 +297,17 @@ def test_long_attribute_value_is_rejected() -> None:
 
     assert fits == {"Tier": "\u00e9" * 255}
     assert caught.value.code is RejectCode.TOO_LONG
+
+
+@pytest.mark.parametrize(
+    "email", ["m1@example.com ", "\tm1@example.com\r\n", "\u00a0m1@example.com"]
+)
+def test_blanks_around_an_email_are_removed(email: str) -> None:
+    record = {"email": email}
+
+    assert fields_of(record, {"from": "email", "to": "email"}) == {
+        "email": "m1@example.com"
+    }
 
 
 @pytest.mark.parametrize(
