@@ -232,6 +232,14 @@ class MapDefinition:
         filtered = self.options.get(FILTER)
         return {**found, FILTER: filtered} if isinstance(filtered, str) else found
 
+    def uses(self, field: str) -> bool:
+        """Whether another property is made from a field."""
+        return any(
+            field in names_in(text)
+            for name, text in self.properties.items()
+            if text and name != field
+        )
+
     def applies_to(self, stream: str) -> bool:
         """Whether it applies to a stream."""
         return stream == self.source or fnmatch.fnmatch(stream, self.source)

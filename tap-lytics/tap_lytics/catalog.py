@@ -7,15 +7,18 @@ with a catalog needs no discovery.
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from singer_sdk.singerlib.catalog import CatalogEntry
 
 from singer_kit.errors import ConfigError
 from singer_kit.shutdown import call_interruptibly
 
 from .errors import AudienceError
-from .records import DELETED_AT, KEY, Field, identity_names
+from .records import DELETED_AT, KEY, KEY_SCHEMA, TIME, Field, identity_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,9 +28,16 @@ if TYPE_CHECKING:
     from .client import Audience, AudienceSnapshot, LyticsClient
 
 TYPE = "lytics-type"
-IDENTITY = "lytics-identity"  # Its position among the identity fields, from 1.
+IDENTITIES = "lytics-identities"  # Of the stream, in the order that makes the key.
 AUDIENCE_ID = "lytics-audience-id"
-LAST = 1_000_000  # Sorts after every identity.
+ROOT_METADATA = (
+    "inclusion",
+    "selected",
+    "selected-by-default",
+    IDENTITIES,
+    AUDIENCE_ID,
+)
+SELECTED_WORDS = {"true": True, "false": False}
 MAX_DISCOVERED = 20  # A catalog of 500 audiences would take 216 MB.
 MAX_NAMED = 100  # Slugs in one error message.
 DISCOVER_AGAIN = "run discovery again, and move or remove the stream's state"
@@ -35,21 +45,24 @@ DISCOVER_AGAIN = "run discovery again, and move or remove the stream's state"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudienceEntry:
-    """A stream of the catalog: an audience and the fields of its members."""
+    """A stream of the catalog: an audience and the fields of its members.
+
+    `identities` are the names of the identity fields in the order in which they make
+    the member's key, None if the catalog does not say. `absent` are fields of the
+    account that the catalog lacks, as far as they are known.
+    """
 
     slug: str
     audience_id: str | None
     fields: tuple[Field, ...]
+    identities: tuple[str, ...] | None
+    absent: tuple[Field, ...] = ()
 
-    @property
-    def identities(self) -> tuple[str, ...]:
-        """The names of the identity fields, in the order in which they make the key."""
-        return identity_names(self.fields)
-
-    @property
-    def is_typed(self) -> bool:
-        """Whether the Lytics type of any field is known."""
-        return any(field.type for field in self.fields)
+    def is_complete(self, required: Iterable[str]) -> bool:
+        """Whether a sync with these required fields needs nothing from the account."""
+        names = {field.name for field in self.fields}
+        is_typed = any(field.type for field in self.fields)
+        return is_typed and self.identities is not None and names.issuperset(required)
 
 
 # Discovery.
@@ -76,7 +89,12 @@ def discover(
             )
     fields = call_interruptibly(client.fields, shutdown)
     return tuple(
-        AudienceEntry(slug=each.slug, audience_id=each.id, fields=fields)
+        AudienceEntry(
+            slug=each.slug,
+            audience_id=each.id,
+            fields=fields,
+            identities=identity_names(fields),
+        )
         for each in audiences
     )
 
@@ -128,19 +146,32 @@ def annotate(
     return catalog
 
 
-def read_entries(catalog: Mapping[str, Any]) -> tuple[AudienceEntry, ...]:
-    """Read the streams of a catalog. A type that its metadata lacks is empty.
+def clean_catalog(catalog: object) -> tuple[dict[str, Any], list[str]]:
+    """Return a catalog in the form that the SDK expects, and warnings.
+
+    The key, the stream's name and the schema of the tap's own properties are not the
+    catalog's to decide; a missing part is filled in.
 
     Raises:
-        ConfigError: when it is not a Singer catalog.
+        ConfigError: when it is not a Singer catalog, or a part cannot be read.
     """
-    try:
-        return tuple(_read_entry(stream) for stream in catalog["streams"])
-    except (AttributeError, KeyError, TypeError, ValueError):
+    streams = catalog.get("streams") if isinstance(catalog, dict) else None
+    if not isinstance(streams, list):
+        raise _not_a_catalog()
+    names = [_stream_name(each) for each in streams]
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
+    if twice:
         raise ConfigError(
-            "The catalog is not a Singer catalog. Create one with tap-lytics"
-            " --discover."
-        ) from None
+            f"The catalog has several streams with the tap_stream_id {twice[0]}. Remove"
+            " all but one."
+        )
+    warnings = [line for each in streams for line in _ignored_parts(each)]
+    return {"streams": [_clean_stream(each) for each in streams]}, warnings
+
+
+def read_entries(catalog: Mapping[str, Any]) -> tuple[AudienceEntry, ...]:
+    """Read the streams of a clean catalog. A type that its metadata lacks is empty."""
+    return tuple(_read_entry(stream) for stream in catalog["streams"])
 
 
 def select_entries(
@@ -163,38 +194,169 @@ def select_entries(
     return tuple({known[name].slug: known[name] for name in audiences}.values())
 
 
-def add_types(entry: AudienceEntry, fields: Iterable[Field]) -> AudienceEntry:
-    """Complete an entry of a catalog without types from the account's fields."""
+def complete_entry(entry: AudienceEntry, fields: Sequence[Field]) -> AudienceEntry:
+    """Complete an entry of a trimmed catalog from the account's fields.
+
+    The identities come from the account, because a member's key must not depend on the
+    fields in the catalog.
+    """
     known = {field.name: field for field in fields}
-    own = [known.get(field.name, field) for field in entry.fields]
-    identities = [f for f in known.values() if f.is_identity and f not in own]
-    return replace(entry, fields=(*identities, *own))
+    names = {field.name for field in entry.fields}
+    own = [
+        field
+        if field.type or field.name not in known
+        else replace(known[field.name], schema=field.schema)
+        for field in entry.fields
+    ]
+    return replace(
+        entry,
+        fields=tuple(own),
+        identities=identity_names(fields),
+        absent=tuple(field for field in fields if field.name not in names),
+    )
 
 
 def _metadata(
     entry: AudienceEntry,
 ) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
-    yield (), {AUDIENCE_ID: entry.audience_id}
+    yield (), {AUDIENCE_ID: entry.audience_id, IDENTITIES: list(entry.identities or ())}
     for field in entry.fields:
-        metadata: dict[str, Any] = {TYPE: field.type}
-        if field.is_identity:
-            metadata[IDENTITY] = entry.identities.index(field.name) + 1
-        yield ("properties", field.name), metadata
+        yield ("properties", field.name), {TYPE: field.type}
 
 
 def _read_entry(stream: Mapping[str, Any]) -> AudienceEntry:
-    rows = stream.get("metadata") or []
-    metadata = {tuple(row["breadcrumb"]): row["metadata"] for row in rows}
-    names = [n for n in stream["schema"]["properties"] if n not in {KEY, DELETED_AT}]
-    fields = [(name, metadata.get(("properties", name), {})) for name in names]
-    fields.sort(key=lambda field: int(field[1].get(IDENTITY) or LAST))
+    metadata = {tuple(row["breadcrumb"]): row["metadata"] for row in stream["metadata"]}
+    root = metadata.get((), {})
+    identities = root.get(IDENTITIES)
+    is_known = isinstance(identities, list) and all(map(_is_text, identities))
+    audience_id = root.get(AUDIENCE_ID)
     return AudienceEntry(
-        slug=str(stream["tap_stream_id"]),
-        audience_id=metadata.get((), {}).get(AUDIENCE_ID),
+        slug=stream["tap_stream_id"],
+        audience_id=audience_id if _is_text(audience_id) else None,
         fields=tuple(
-            Field(name=name, type=str(own.get(TYPE) or ""), is_identity=IDENTITY in own)
-            for name, own in fields
+            Field(
+                name=name,
+                type=str(metadata.get(("properties", name), {}).get(TYPE) or ""),
+                is_identity=name in identities if is_known else False,
+                schema=schema,
+            )
+            for name, schema in stream["schema"]["properties"].items()
+            if name not in {KEY, DELETED_AT}
         ),
+        identities=tuple(identities) if is_known else None,
+    )
+
+
+# Cleaning a catalog.
+
+
+def _stream_name(stream: object) -> str:
+    parts = stream if isinstance(stream, dict) else {}
+    name = parts.get("tap_stream_id") or parts.get("stream")
+    if not isinstance(name, str) or not name:
+        raise _not_a_catalog()
+    return name
+
+
+def _clean_stream(stream: Mapping[str, Any]) -> dict[str, Any]:
+    name = _stream_name(stream)
+    properties = _mapping(_mapping(stream.get("schema")).get("properties"))
+    schemas = {each: _clean_schema(name, each, properties[each]) for each in properties}
+    own = schemas | {KEY: dict(KEY_SCHEMA)}
+    if DELETED_AT in own:
+        own[DELETED_AT] = dict(TIME.schema)
+    return {
+        "tap_stream_id": name,
+        "stream": name,
+        "key_properties": [KEY],
+        "schema": {"type": "object", "properties": own},
+        "metadata": _clean_metadata(name, stream.get("metadata") or []),
+    }
+
+
+def _clean_schema(stream: str, field: str, schema: object) -> dict[str, Any]:
+    found = {} if schema is None or schema is True else schema
+    try:
+        entry = {"tap_stream_id": stream, "schema": {"properties": {field: found}}}
+        CatalogEntry.from_dict(entry).to_dict()
+        return dict(found)  # type: ignore[call-overload, no-any-return]  # checked by the SDK
+    except (AttributeError, TypeError, ValueError, RecursionError):
+        raise ConfigError(
+            f"The schema of field {field} of stream {stream} in the catalog cannot be"
+            " read. Correct it, or create the catalog again with tap-lytics --discover."
+        ) from None
+
+
+def _clean_metadata(stream: str, rows: object) -> list[dict[str, Any]]:
+    if not isinstance(rows, list):
+        raise _unreadable_metadata(stream)
+    found = [_clean_row(stream, row) for row in rows]
+    if found and not any(row["breadcrumb"] == [] for row in found):
+        found.append({"breadcrumb": [], "metadata": {"selected": True}})
+    return found
+
+
+def _clean_row(stream: str, row: object) -> dict[str, Any]:
+    parts = row if isinstance(row, dict) else {}
+    breadcrumb, metadata = parts.get("breadcrumb"), _mapping(parts.get("metadata"))
+    if not isinstance(breadcrumb, list) or not all(map(_is_text, breadcrumb)):
+        raise _unreadable_metadata(stream)
+    if not breadcrumb:
+        metadata = {name: metadata[name] for name in ROOT_METADATA if name in metadata}
+    for name in ("selected", "selected-by-default"):
+        value = metadata.get(name)
+        if isinstance(value, str):
+            value = SELECTED_WORDS.get(value.lower(), value)
+        if value is not None and not isinstance(value, bool):
+            where = ".".join(breadcrumb) or "the stream"
+            raise ConfigError(
+                f"In the catalog, {name} of {where} in stream {stream} is neither true"
+                " nor false. Correct it."
+            )
+        metadata = {**metadata, name: value} if value is not None else metadata
+    return {"breadcrumb": breadcrumb, "metadata": metadata}
+
+
+def _ignored_parts(stream: Mapping[str, Any]) -> Iterator[str]:
+    name, other = _stream_name(stream), stream.get("stream")
+    if other not in {None, name}:
+        yield (
+            f"The catalog names the stream {name} {other!r} as well, which is ignored."
+            f' To rename it, use stream_maps: {{"{name}": {{"__alias__": …}}}}.'
+        )
+    if stream.get("key_properties") not in (None, [], [KEY]):
+        yield (
+            f"key_properties of stream {name} in the catalog are ignored: the key is"
+            f" {KEY}. To send another key, use __key_properties__ in stream_maps."
+        )
+    required = _mapping(stream.get("schema")).get("required")
+    if required not in (None, [], [KEY]):
+        yield (
+            f"required in the schema of stream {name} in the catalog is ignored: a"
+            " member may lack any field. To filter members, use require_fields."
+        )
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    if value is not None and not isinstance(value, dict):
+        raise _not_a_catalog()
+    return value or {}
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _unreadable_metadata(stream: str) -> ConfigError:
+    return ConfigError(
+        f"The metadata of stream {stream} in the catalog is not a list of breadcrumbs"
+        " with metadata. Create the catalog again with tap-lytics --discover."
+    )
+
+
+def _not_a_catalog() -> ConfigError:
+    return ConfigError(
+        "The catalog is not a Singer catalog. Create one with tap-lytics --discover."
     )
 
 

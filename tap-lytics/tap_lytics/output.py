@@ -11,18 +11,22 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from singer_sdk.contrib.msgspec import MsgSpecWriter, encoder
-from singer_sdk.mapper import SameRecordTransform
+from singer_sdk.mapper import RemoveRecordTransform, SameRecordTransform
 from singer_sdk.singerlib import ActivateVersionMessage
 from typing_extensions import override
 
 from singer_kit.errors import OutputError
-from singer_kit.stream_maps import apply_stream_map, kept_stream_maps
+from singer_kit.stream_maps import apply_stream_map, apply_to_exit
+
+from .records import DELETED_AT, TIME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from singer_sdk.mapper import StreamMap
     from singer_sdk.singerlib import Message
+
+    from singer_kit.stream_maps import MapDefinition
 
     from .records import Record
     from .state import StreamState
@@ -71,12 +75,68 @@ class LineWriter(MsgSpecWriter):
             ) from None
 
 
+class OutputMap:
+    """One stream map of a stream, for records of members and of those who left.
+
+    Args:
+        stream_map: the map.
+        definition: its entry in `stream_maps`; None without one.
+    """
+
+    def __init__(self, stream_map: StreamMap, definition: MapDefinition | None) -> None:
+        self._map = stream_map
+        self._definition = definition
+        self.stream = stream_map.stream_alias
+
+    @property
+    def is_removed(self) -> bool:
+        """Whether the map removes its stream."""
+        return isinstance(self._map, RemoveRecordTransform)
+
+    @property
+    def keeps_records(self) -> bool:
+        """Whether every record stays as it is."""
+        is_same = isinstance(self._map, SameRecordTransform)
+        return is_same and not self._map.flattening_enabled
+
+    @property
+    def drops_exits(self) -> bool:
+        """Whether the map removes the mark, so that exits would look like members."""
+        given = self._definition
+        if given is None or given.uses(DELETED_AT):
+            return False
+        return given.properties.get(DELETED_AT, DELETED_AT) is None
+
+    def add_mark_to_schema(self) -> None:
+        """Add `_sdc_deleted_at` to the schema if only `__else__` excludes it."""
+        if self._keeps_mark_itself:
+            properties = self._map.transformed_schema.setdefault("properties", {})
+            properties.setdefault(DELETED_AT, dict(TIME.schema))
+
+    def apply(self, record: Record) -> Record | None:
+        """Map a record; None if it is not written."""
+        if not record.get(DELETED_AT):
+            return apply_stream_map(self._map, record)
+        mapped = apply_to_exit(self._map, record)
+        if mapped is not None and self._keeps_mark_itself:
+            mapped[DELETED_AT] = record[DELETED_AT]
+        return None if self.drops_exits else mapped
+
+    @property
+    def _keeps_mark_itself(self) -> bool:
+        # Like the key, which the SDK keeps.
+        given = self._definition
+        if given is None or given.keeps_others or given.uses(DELETED_AT):
+            return False
+        return DELETED_AT not in given.properties
+
+
 class StreamOutput:
     """Writes one stream's records through its stream maps.
 
     Args:
         writer: writes the lines.
-        stream_maps: the stream's.
+        maps: the stream's maps.
         write_state: writes the stream's state.
         count: gets the number of records written.
     """
@@ -84,14 +144,14 @@ class StreamOutput:
     def __init__(
         self,
         writer: LineWriter,
-        stream_maps: Sequence[StreamMap],
+        maps: Iterable[OutputMap],
         *,
         write_state: Callable[[StreamState], None],
         count: Callable[[int], None],
     ) -> None:
         self._writer = writer
-        self._maps = kept_stream_maps(stream_maps)
-        self._is_unmapped = len(self._maps) == 1 and _keeps_records(self._maps[0])
+        self._maps = [each for each in maps if not each.is_removed]
+        self._is_unmapped = len(self._maps) == 1 and self._maps[0].keeps_records
         self._write_state = write_state
         self._count = count
 
@@ -111,23 +171,17 @@ class StreamOutput:
     def activate_version(self, version: int) -> None:
         """Activate a version in every stream that the maps derive from this one."""
         for each in self._maps:
-            message = ActivateVersionMessage(stream=each.stream_alias, version=version)
+            message = ActivateVersionMessage(stream=each.stream, version=version)
             self._writer.write_message(message)
 
     def _messages(self, records: Iterable[Record], common: Record) -> Iterator[Record]:
         if self._is_unmapped:
-            [stream_map] = self._maps
-            head: Record = {"type": "RECORD", "stream": stream_map.stream_alias}
+            head: Record = {"type": "RECORD", "stream": self._maps[0].stream}
             yield from ({**head, "record": record, **common} for record in records)
             return
         for record in records:
-            for stream_map in self._maps:
-                mapped = apply_stream_map(stream_map, record)
+            for each in self._maps:
+                mapped = each.apply(record)
                 if mapped is not None:
-                    head = {"type": "RECORD", "stream": stream_map.stream_alias}
+                    head = {"type": "RECORD", "stream": each.stream}
                     yield {**head, "record": mapped, **common}
-
-
-def _keeps_records(stream_map: StreamMap) -> bool:
-    is_same = isinstance(stream_map, SameRecordTransform)
-    return is_same and not stream_map.flattening_enabled

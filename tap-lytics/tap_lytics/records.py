@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -30,6 +31,7 @@ MODIFIED = "_modified"
 LYTICS_ID = "_id"
 
 KEY_DIGITS = 32
+KEY_SCHEMA = MappingProxyType({"type": ["string"]})
 MAX_FIELDS_LENGTH = 6000  # Characters of `fields`: servers refuse URLs over 8 KB.
 INTEGER_TEXT = re.compile(r"[+-]?[0-9]{1,19}")
 NUMBER_TEXT = re.compile(r"[+-]?[0-9]{1,400}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,3})?")
@@ -236,24 +238,30 @@ def format_timestamp(time: datetime) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """A field of the account's user table, with its Lytics type."""
+    """A field of the account's user table, with its Lytics type.
+
+    `schema` is its JSON Schema in the catalog, if there is one.
+    """
 
     name: str
     type: str
     label: str = ""
     is_identity: bool = False
+    schema: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldType:
     """A type of record values: its JSON Schema, and the conversion of Lytics' values.
 
-    A value of the Python type `exact` needs no conversion.
+    A value of the Python type `exact` needs no conversion. If it is not nullable, a
+    field without a value is omitted from the record.
     """
 
     schema: dict[str, Any]
     convert: Convert
     exact: type | None = None
+    is_nullable: bool = True
 
 
 TEXT = FieldType(schema={"type": ["string", "null"]}, convert=to_text, exact=str)
@@ -300,7 +308,7 @@ def stream_schema(fields: Iterable[Field], *, with_exits: bool) -> dict[str, Any
         fields: the account's fields.
         with_exits: whether a record can report an exit (`_sdc_deleted_at`).
     """
-    properties: dict[str, Any] = {KEY: {"type": ["string"]}}
+    properties: dict[str, Any] = {KEY: dict(KEY_SCHEMA)}
     for each in fields:
         properties.setdefault(each.name, _property_schema(each))
     if with_exits:
@@ -424,6 +432,7 @@ class RecordBuilder:
         mismatches: counts the values that do not fit their types.
         with_exits: whether a record can report an exit.
         required: the fields of require_fields.
+        overrides: the types that the catalog gives to fields instead of Lytics' types.
     """
 
     def __init__(
@@ -434,10 +443,14 @@ class RecordBuilder:
         mismatches: MismatchCounter,
         with_exits: bool,
         required: Sequence[Field] = (),
+        overrides: Mapping[str, FieldType] | None = None,
     ) -> None:
         selected = [f for f in fields if f.name not in {KEY, DELETED_AT}]
-        types = [(f.name, field_type(f.type)) for f in selected]
+        own = overrides or {}
+        types = [(f.name, own.get(f.name) or field_type(f.type)) for f in selected]
         self._plan = [(name, each.exact, each.convert) for name, each in types]
+        self._never_null = frozenset(n for n, each in types if not each.is_nullable)
+        self._overrides = own
         self._types = {f.name: f.type for f in selected}
         self._mismatches = mismatches
         self._blank: Record = {DELETED_AT: None} if with_exits else {}
@@ -486,7 +499,10 @@ class RecordBuilder:
         get = profile.get
         for name, exact, convert in self._plan:
             value = get(name)
-            if value is not None and type(value) is not exact:
+            if value is None:
+                if name in self._never_null:
+                    continue
+            elif type(value) is not exact:
                 try:
                     value = convert(value)
                 except TypeMismatchError:
@@ -505,11 +521,23 @@ class RecordBuilder:
             at: when the exit was found.
         """
         values = zip(self._required, msgspec.json.decode(required), strict=True)
-        selected = {name: v for (name, _), v in values if name in self._types}
-        return {KEY: key, **selected, DELETED_AT: format_timestamp(at)}
+        record: Record = {KEY: key}
+        for (name, _), value in values:
+            own = self._overrides.get(name)
+            fitting = value if own is None else _convert_or_null(own.convert, value)
+            if name in self._types and (fitting is not None or self._allows_null(name)):
+                record[name] = fitting
+        return record | {DELETED_AT: format_timestamp(at)}
+
+    def _allows_null(self, name: str) -> bool:
+        return name not in self._never_null
 
     def required(self, profile: Mapping[str, Any]) -> list[Any]:
-        """Return the values of require_fields; one that does not fit is null."""
+        """Return the values of require_fields; one that does not fit is null.
+
+        They have Lytics' types, whatever the catalog says, because the ledger compares
+        them with those of earlier runs.
+        """
         return [
             _convert_or_null(convert, profile.get(name))
             for name, convert in self._required

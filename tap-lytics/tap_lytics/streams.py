@@ -19,10 +19,11 @@ from singer_sdk.singerlib.catalog import Metadata
 from typing_extensions import override
 
 from singer_kit.errors import ConfigError, ShutdownRequestedError
-from singer_kit.stream_maps import apply_stream_map
+from singer_kit.stream_maps import apply_stream_map, definitions_for
 
 from .ledger import ledger_errors
-from .output import StreamOutput
+from .output import OutputMap, StreamOutput
+from .overrides import OverrideError, overridden_type
 from .records import (
     DELETED_AT,
     KEY,
@@ -35,7 +36,7 @@ from .state import StreamState, absent_streams, add_streams
 from .sync import build_sync
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     from singer_sdk import Tap
     from singer_sdk.helpers.types import Context
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from .catalog import AudienceEntry
     from .ledger import Ledger
     from .output import LineWriter
-    from .records import Record
+    from .records import Field, FieldType, Record
     from .sync import AudienceSync, RunContext
 
 AUTOMATIC = Metadata.InclusionType.AUTOMATIC
@@ -103,6 +104,51 @@ class AudienceStream(Stream):
         for name in (KEY, DELETED_AT) if self._with_exits else (KEY,):
             metadata[("properties", name)].inclusion = AUTOMATIC
         return metadata
+
+    @property
+    def field_names(self) -> list[str]:
+        """All fields of the stream, whether selected or not."""
+        return list(self._whole_schema["properties"])
+
+    @property
+    def deselected_fields(self) -> list[str]:
+        """The fields that the catalog deselects."""
+        return [n for n in self.field_names if not self.mask["properties", n]]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no field of the members is selected."""
+        own = {KEY, DELETED_AT, *self.deselected_fields}
+        return own.issuperset(self.field_names)
+
+    @property
+    def sent_schema(self) -> dict[str, Any]:
+        """The schema of the selected fields; of all if the stream is deselected."""
+        hidden = self.deselected_fields if self.selected else []
+        properties = self._whole_schema["properties"].items()
+        sent = {name: schema for name, schema in properties if name not in hidden}
+        return {"type": "object", "properties": sent}
+
+    @property
+    def output_maps(self) -> list[OutputMap]:
+        """The stream's maps."""
+        found = definitions_for(self.config.get("stream_maps") or {}, self.name)
+        pairs = zip(self.stream_maps, found, strict=True)
+        return [OutputMap(stream_map, definition) for stream_map, definition in pairs]
+
+    def prepare(self) -> None:
+        """Check what the catalog and the settings say about the stream.
+
+        Raises:
+            ConfigError: for an unusable type or required field.
+        """
+        _ = self._builder
+
+    @property
+    def _whole_schema(self) -> dict[str, Any]:
+        catalog = self._plugin.input_catalog
+        entry = catalog.get_stream(self.name) if catalog else None
+        return entry.schema.to_dict() if entry else self.schema
 
     @property
     @override
@@ -183,7 +229,7 @@ class AudienceStream(Stream):
             ),
             output=StreamOutput(
                 cast("LineWriter", self._plugin.message_writer),
-                self.stream_maps,
+                self.output_maps,
                 write_state=self._write_state,
                 count=self._count,
             ),
@@ -192,7 +238,8 @@ class AudienceStream(Stream):
 
     @cached_property
     def _builder(self) -> RecordBuilder:
-        fields = {field.name: field for field in self._entry.fields}
+        entry = self._entry
+        fields = {field.name: field for field in (*entry.absent, *entry.fields)}
         names = self._run.settings.require_fields
         missing = [name for name in names if name not in fields]
         if missing:
@@ -200,13 +247,29 @@ class AudienceStream(Stream):
                 f"require_fields names {', '.join(missing)}, which the Lytics account"
                 " does not have, so no member would be sent. Correct or remove it."
             )
+        selected = [f for f in entry.fields if self.mask[("properties", f.name)]]
         return RecordBuilder(
-            [f for f in fields.values() if self.mask[("properties", f.name)]],
-            identities=self._entry.identities,
+            selected,
+            identities=entry.identities or (),
             mismatches=self._mismatches,
             with_exits=self._with_exits,
             required=[fields[name] for name in names],
+            overrides=self._overrides(selected),
         )
+
+    def _overrides(self, fields: Iterable[Field]) -> dict[str, FieldType]:
+        found = {}
+        for field in fields:
+            try:
+                own = overridden_type(field)
+            except OverrideError as error:
+                raise ConfigError(
+                    f"Field {field.name} of stream {self.name} cannot be sent as the"
+                    f" catalog says: it has {error}. Correct or deselect it."
+                ) from None
+            if own:
+                found[field.name] = own
+        return found
 
     @cached_property
     def _mismatches(self) -> MismatchCounter:

@@ -12,7 +12,7 @@ from copy import deepcopy
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from singer_sdk import Tap
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
@@ -22,12 +22,19 @@ from typing_extensions import override
 from singer_kit.errors import ConfigError, OutputError, ShutdownRequestedError
 from singer_kit.plugin import SingerPlugin
 from singer_kit.shutdown import ShutdownSignal, call_interruptibly
-from singer_kit.stream_maps import checked_stream_maps
+from singer_kit.stream_maps import (
+    checked_stream_maps,
+    definitions_for,
+    names_in,
+    unknown_field_warnings,
+    unknown_stream_warnings,
+)
 from singer_kit.text import decode_text
 
 from .catalog import (
-    add_types,
     annotate,
+    clean_catalog,
+    complete_entry,
     discover,
     list_slugs,
     read_entries,
@@ -35,13 +42,14 @@ from .catalog import (
 )
 from .ledger import open_ledger
 from .output import LineWriter
+from .records import DELETED_AT, KEY
 from .settings import DECLARED, Settings, settings_errors, settings_warnings
 from .state import read_bookmarks, start_pass
 from .streams import AudienceStream, add_exit_property, selected_streams
 from .sync import build_run, utc_now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import IO
 
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
@@ -98,8 +106,13 @@ class TapLytics(SingerPlugin, Tap):
         self._clock = clock
         self._resources = ExitStack()
         content = catalog.to_dict() if isinstance(catalog, Catalog) else catalog
-        self._input_entries = None if content is None else read_entries(content)
-        super().__init__(catalog=catalog, **kwargs)  # type: ignore[arg-type]  # a mapping is enough
+        self._input_entries: tuple[AudienceEntry, ...] | None = None
+        if content is not None:
+            content, warnings = clean_catalog(content)
+            for line in warnings:
+                self.logger.warning("%s", line)
+            self._input_entries = read_entries(content)
+        super().__init__(catalog=content, **kwargs)
 
     # Settings.
 
@@ -135,9 +148,16 @@ class TapLytics(SingerPlugin, Tap):
         settings = self._run_context.settings
         if self.input_catalog is not None and settings.reports_exits_by_record:
             add_exit_property(self.input_catalog)
-        _ = self.catalog  # Calls Lytics, whose errors are not errors of stream_maps.
+        streams = self._audience_streams  # Calls Lytics, whose errors are its own.
         with checked_stream_maps() if self.config.get("stream_maps") else nullcontext():
-            super().setup_mapper()
+            super(Tap, self).setup_mapper()
+            for each in streams:
+                # The SDK would register a deselected stream without its fields.
+                schema = each.sent_schema
+                self.mapper.register_raw_stream_schema(each.name, schema, [KEY])
+        if settings.reports_exits_by_record:
+            for output_map in (m for each in streams for m in each.output_maps):
+                output_map.add_mark_to_schema()
 
     @property
     @override
@@ -158,10 +178,15 @@ class TapLytics(SingerPlugin, Tap):
         if self._input_entries is None:
             return discover(client, self.shutdown, names)
         entries = select_entries(self._input_entries, names)
-        if all(entry.is_typed for entry in entries):
+        required = self._run_context.settings.require_fields
+        if all(entry.is_complete(required) for entry in entries):
             return entries
         fields = call_interruptibly(client.fields, self.shutdown)
-        return tuple(add_types(entry, fields) for entry in entries)
+        return tuple(complete_entry(entry, fields) for entry in entries)
+
+    @property
+    def _audience_streams(self) -> list[AudienceStream]:
+        return cast("list[AudienceStream]", list(self.streams.values()))
 
     @cached_property
     def _ledger(self) -> Ledger | None:
@@ -182,6 +207,7 @@ class TapLytics(SingerPlugin, Tap):
     def run(self) -> None:
         """Sync every audience once, or repeatedly until a signal arrives."""
         self._require_audiences()
+        self._check_selection()
         # Records hold no reference cycles, so frequent collections only cost time.
         gc.freeze()
         gc.set_threshold(GC_THRESHOLD)
@@ -217,6 +243,58 @@ class TapLytics(SingerPlugin, Tap):
                 "Set audiences to those to export. The account has"
                 f" {list_slugs(audiences)}."
             )
+
+    def _check_selection(self) -> None:
+        """Check what the catalog selects, and what the stream maps make of it."""
+        streams = [each for each in self._audience_streams if each.selected]
+        if not streams:
+            raise ConfigError(
+                "No stream is selected, so nothing would be exported. Select one: with"
+                " select in Meltano, else with selected true in the catalog's metadata"
+                " of the stream (the one with an empty breadcrumb)."
+            )
+        for each in streams:
+            each.prepare()
+            if each.is_empty:
+                raise ConfigError(
+                    f"No field of stream {each.name} is selected, so its records would"
+                    " hold only the key. Select fields, or deselect the stream."
+                )
+        for each in self._audience_streams:
+            if not each.selected and self._run_context.settings.audiences:
+                self.logger.warning(
+                    "Audience %s is not exported: audiences names it, but the catalog"
+                    " deselects its stream.",
+                    each.name,
+                )
+        self._check_stream_maps(streams)
+
+    def _check_stream_maps(self, streams: Sequence[AudienceStream]) -> None:
+        maps = self.config.get("stream_maps") or {}
+        for line in self._stream_map_warnings(streams, maps):
+            self.logger.warning("%s", line)
+        for each in streams:
+            _require_selected_sources(each, maps)
+        if all(each.is_removed for stream in streams for each in stream.output_maps):
+            raise ConfigError(
+                "stream_maps removes every stream, so nothing would be exported."
+                " Correct it; __else__ null removes the streams that it does not name."
+            )
+        if self._run_context.settings.reports_exits_by_record:
+            _require_marks(streams)
+
+    def _stream_map_warnings(
+        self, streams: Sequence[AudienceStream], maps: Mapping[str, Any]
+    ) -> Iterator[str]:
+        known = {entry.slug for entry in self._input_entries or ()} | set(self.streams)
+        yield from unknown_stream_warnings(maps, known)
+        for name in sorted((maps.keys() & known) - {each.name for each in streams}):
+            yield (
+                f"stream_maps has an entry for stream {name}, which is not exported, so"
+                " it has no effect."
+            )
+        for each in streams:
+            yield from unknown_field_warnings(maps, each.name, each.field_names)
 
     # The command line.
 
@@ -265,6 +343,33 @@ def _create_folder(path: str) -> None:
             f"The folder of ledger_path cannot be created: {why}. Name a file in a"
             " folder that this user may write to."
         ) from None
+
+
+def _require_selected_sources(
+    stream: AudienceStream, stream_maps: Mapping[str, Any]
+) -> None:
+    """Refuse maps that use a deselected field, which would fail on every record."""
+    hidden = set(stream.deselected_fields)
+    for each in filter(None, definitions_for(stream_maps, stream.name)):
+        for target, expression in each.expressions.items():
+            for name in sorted(hidden & names_in(expression)):
+                raise ConfigError(
+                    f"stream_maps uses field {name} for {target} of stream"
+                    f" {stream.name}, but the catalog deselects it. Select it, and"
+                    f' remove it in stream_maps ("{name}": null) if it is not to be'
+                    " sent."
+                )
+
+
+def _require_marks(streams: Iterable[AudienceStream]) -> None:
+    for stream in streams:
+        kept = [each for each in stream.output_maps if not each.is_removed]
+        if kept and all(each.drops_exits for each in kept):
+            raise ConfigError(
+                f"stream_maps removes {DELETED_AT} from stream {stream.name}, but"
+                " emit_exits is true: members who left would look like members. Keep"
+                " the field, or set emit_exits to false."
+            )
 
 
 def _read_json(file: IO[str] | None, option: str) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,7 +24,22 @@ if TYPE_CHECKING:
 EMAIL = Field(name="email", type="string", is_identity=True)
 USER = Field(name="user_id", type="string", is_identity=True)
 AGE = Field(name="age", type="int")
-ENTRY = AudienceEntry(slug="vip", audience_id="abc", fields=(USER, EMAIL, AGE))
+ENTRY = AudienceEntry(
+    slug="vip",
+    audience_id="abc",
+    fields=(AGE, EMAIL, USER),
+    identities=("user_id", "email"),
+)
+
+
+def read(catalog: object) -> tuple[AudienceEntry, ...]:
+    cleaned, _ = catalogs.clean_catalog(catalog)
+    return catalogs.read_entries(cleaned)
+
+
+def without_schemas(entry: AudienceEntry) -> AudienceEntry:
+    fields = tuple(replace(field, schema=None) for field in entry.fields)
+    return replace(entry, fields=fields)
 
 
 def plain_catalog() -> dict[str, Any]:
@@ -42,11 +58,11 @@ def plain_catalog() -> dict[str, Any]:
 
 
 def test_annotated_entry_round_trips() -> None:
-    [entry] = catalogs.read_entries(catalogs.annotate(plain_catalog(), [ENTRY]))
+    [entry] = read(catalogs.annotate(plain_catalog(), [ENTRY]))
 
-    assert entry == ENTRY
-    assert entry.identities == ("user_id", "email")
-    assert entry.is_typed
+    assert without_schemas(entry) == ENTRY
+    assert entry.is_complete(["age"])
+    assert not entry.is_complete(["age", "company"])
 
 
 def test_annotating_keeps_other_metadata() -> None:
@@ -56,22 +72,49 @@ def test_annotating_keeps_other_metadata() -> None:
 
 
 def test_missing_types_come_from_account() -> None:
-    [bare] = catalogs.read_entries(plain_catalog())
+    [bare] = read(plain_catalog())
 
-    entry = catalogs.add_types(bare, [USER, EMAIL, AGE, Field(name="new", type="int")])
+    new = Field(name="new", type="int")
+    entry = catalogs.complete_entry(bare, [USER, EMAIL, AGE, new])
 
-    assert not bare.is_typed
+    assert not bare.is_complete([])
     assert {f.name: f.type for f in entry.fields} == {
         "user_id": "string",
         "email": "string",
         "age": "int",
     }
-    assert entry.identities == ("email", "user_id")
+    assert entry.identities == ("user_id", "email")
+    assert entry.absent == (new,)
+
+
+@pytest.mark.parametrize("kept", [["age"], ["age", "email"], []])
+def test_trimmed_catalog_keeps_identities(kept: list[str]) -> None:
+    catalog = catalogs.annotate(plain_catalog(), [ENTRY])
+    [stream] = catalog["streams"]
+    stream["schema"]["properties"] = {name: {} for name in kept}
+
+    [entry] = read(catalog)
+
+    assert entry.identities == ("user_id", "email")
+
+
+@pytest.mark.parametrize("identities", [None, "email", [1], {"email": 1}], ids=str)
+def test_identities_of_incomplete_catalog_come_from_account(identities: object) -> None:
+    catalog = catalogs.annotate(plain_catalog(), [ENTRY])
+    catalog["streams"][0]["metadata"][0]["metadata"]["lytics-identities"] = identities
+    catalog["streams"][0]["schema"]["properties"].pop("email")
+
+    [trimmed] = read(catalog)
+    entry = catalogs.complete_entry(trimmed, [USER, EMAIL, AGE])
+
+    assert not trimmed.is_complete([])
+    assert entry.identities == ("user_id", "email")
+    assert [field.name for field in entry.fields] == ["age", "user_id"]
 
 
 @pytest.mark.parametrize("name", ["vip", "abc"])
 def test_audiences_select_streams(name: str) -> None:
-    other = AudienceEntry(slug="other", audience_id="def", fields=())
+    other = replace(ENTRY, slug="other", audience_id="def", fields=())
 
     assert catalogs.select_entries([other, ENTRY], [name, name]) == (ENTRY,)
     assert catalogs.select_entries([other, ENTRY], []) == (other, ENTRY)
@@ -83,11 +126,112 @@ def test_audience_without_stream_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "catalog", [{}, {"streams": None}, {"streams": [1]}, {"streams": [{"schema": {}}]}]
+    "catalog",
+    [
+        *({}, [], None, {"streams": None}, {"streams": {"a": 1}}, {"streams": [1]}),
+        *({"streams": [{"schema": {}}]}, {"streams": [{"tap_stream_id": 7}]}),
+        {"streams": [{"tap_stream_id": "vip", "schema": []}]},
+        {"streams": [{"tap_stream_id": "vip", "schema": {"properties": ["age"]}}]},
+    ],
+    ids=str,
 )
-def test_invalid_catalog_is_refused(catalog: dict[str, Any]) -> None:
+def test_invalid_catalog_is_refused(catalog: object) -> None:
     with pytest.raises(ConfigError, match="--discover"):
-        catalogs.read_entries(catalog)
+        catalogs.clean_catalog(catalog)
+
+
+@pytest.mark.parametrize(
+    ("part", "named"),
+    [
+        ({"metadata": {"selected": True}}, "metadata of stream vip"),
+        ({"metadata": ["selected"]}, "metadata of stream vip"),
+        ({"metadata": [{"metadata": {}}]}, "metadata of stream vip"),
+        ({"metadata": [{"breadcrumb": "age"}]}, "metadata of stream vip"),
+        ({"metadata": [{"breadcrumb": [1]}]}, "metadata of stream vip"),
+        ({"metadata": [{"breadcrumb": [], "metadata": {"selected": 1}}]}, "selected"),
+        ({"schema": {"properties": {"age": "integer"}}}, "field age of stream vip"),
+        ({"schema": {"properties": {"age": [1]}}}, "field age of stream vip"),
+        ({"schema": {"properties": {"age": {"items": [{}]}}}}, "field age of stream"),
+        ({"schema": {"properties": {"age": False}}}, "field age of stream vip"),
+    ],
+    ids=str,
+)
+def test_unreadable_part_of_catalog_is_named(part: dict[str, Any], named: str) -> None:
+    with pytest.raises(ConfigError, match=named):
+        catalogs.clean_catalog({"streams": [{"tap_stream_id": "vip", **part}]})
+
+
+def test_duplicate_stream_is_refused() -> None:
+    with pytest.raises(ConfigError, match="several streams with the tap_stream_id vip"):
+        catalogs.clean_catalog({"streams": [{"tap_stream_id": "vip"}] * 2})
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        {"tap_stream_id": "vip"},
+        {"stream": "vip"},
+        {"tap_stream_id": "vip", "schema": None, "metadata": None},
+        {"tap_stream_id": "vip", "schema": {}, "metadata": []},
+        {"tap_stream_id": "vip", "stream": "vip", "schema": {"properties": {}}},
+        {"tap_stream_id": "vip", "key_properties": None, "replication_key": "age"},
+        {"tap_stream_id": "vip", "metadata": [{"breadcrumb": [], "metadata": None}]},
+    ],
+    ids=str,
+)
+def test_missing_parts_of_catalog_are_filled_in(stream: dict[str, Any]) -> None:
+    cleaned, warnings = catalogs.clean_catalog({"streams": [stream]})
+
+    [found] = cleaned["streams"]
+    assert found["tap_stream_id"] == found["stream"] == "vip"
+    assert found["key_properties"] == ["_member_id"]
+    assert found["schema"]["properties"] == {"_member_id": {"type": ["string"]}}
+    assert not warnings
+
+
+@pytest.mark.parametrize(
+    ("part", "expected"),
+    [
+        ({"stream": "VIPs"}, "names the stream vip 'VIPs'"),
+        ({"stream": 7}, "names the stream vip 7"),
+        ({"key_properties": ["email"]}, "key_properties of stream vip"),
+        ({"schema": {"required": ["email"]}}, "required in the schema of stream vip"),
+    ],
+    ids=str,
+)
+def test_ignored_parts_of_catalog_are_warned_about(
+    part: dict[str, Any], expected: str
+) -> None:
+    _, [warning] = catalogs.clean_catalog(
+        {"streams": [{"tap_stream_id": "vip", **part}]}
+    )
+
+    assert expected in warning
+
+
+def test_own_properties_are_not_the_catalogs_to_decide() -> None:
+    own = {"_member_id": {"type": "integer"}, "_sdc_deleted_at": {"type": "boolean"}}
+    stream = {"tap_stream_id": "vip", "schema": {"properties": own}}
+
+    cleaned, _ = catalogs.clean_catalog({"streams": [stream]})
+
+    assert cleaned["streams"][0]["schema"]["properties"] == {
+        "_member_id": {"type": ["string"]},
+        "_sdc_deleted_at": {"type": ["string", "null"], "format": "date-time"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "read_as"), [("true", True), ("False", False), (True, True)], ids=repr
+)
+def test_selected_may_be_text(given: object, read_as: bool) -> None:  # noqa: FBT001 - a parameter
+    row = {"breadcrumb": [], "metadata": {"selected": given}}
+
+    cleaned, _ = catalogs.clean_catalog(
+        {"streams": [{"tap_stream_id": "vip", "metadata": [row]}]}
+    )
+
+    assert cleaned["streams"][0]["metadata"][0]["metadata"] == {"selected": read_as}
 
 
 def test_unknown_audience_error_suggests_nearest() -> None:
