@@ -154,3 +154,8 @@ def _escape(character: str) -> str:
     if character.isprintable():
         return character
     return character.encode("unicode_escape").decode("ascii")
+
+
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """Return a number with its noun: `1 record`, `1,002 records`."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

@@ -1,9 +1,14 @@
-"""A dry run: a store that is never written, and a table of the changes."""
+"""A dry run: a store that is never written, and totals of what would change."""
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Any, TypeVar
+import logging
+from collections import Counter
+from typing import TYPE_CHECKING, TypeVar
+
+from pyroaring import BitMap64
+
+from singer_kit.logs import counted
 
 from .api.client import MAX_IDS_PER_CALL, MAX_ROWS_PER_CALL
 from .api.models import AttributeDefinition, WriteResult
@@ -20,8 +25,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MAX_LINES = 500
-MAX_WIDTH = 40
+FIRST_CUSTOMERS = 10
+
+logger = logging.getLogger("target-bigcommerce")
 
 
 class DryRun:
@@ -43,22 +49,24 @@ class DryRun:
         share: float,
     ) -> None:
         self.store = DryRunStore(client)
-        self.table = DryRunTable()
+        self.changes = DryRunChanges()
         self._stats = stats
         self._throttle = throttle
         self._share = share
 
-    def report(self) -> None:
-        """Print the end of the table: the numbers of changes and calls."""
+    def report(self, *, is_finished: bool) -> None:
+        """Log what would change, and the number of calls if that is known."""
+        logger.info("%s", self.changes.describe(is_finished=is_finished))
+        if not is_finished:
+            return
         quota, window = self._throttle.quota, self._throttle.window_seconds
         per_minute = 60 * quota * self._share / window if quota and window else None
-        self.table.finish(
-            describe_calls(
-                reads=self._stats.calls.total(),
-                writes=self.store.writes,
-                per_minute=per_minute,
-            )
+        calls = describe_calls(
+            reads=self._stats.calls.total(),
+            writes=self.store.writes,
+            per_minute=per_minute,
         )
+        logger.info("%s", calls)
 
 
 def describe_calls(*, reads: int, writes: int, per_minute: float | None) -> str:
@@ -69,7 +77,7 @@ def describe_calls(*, reads: int, writes: int, per_minute: float | None) -> str:
         writes: calls that a real run makes in addition.
         per_minute: calls per minute that the store's quota allows; None if unknown.
     """
-    text = f"Calls: {reads:,} reads and {writes:,} writes"
+    text = f"Calls: {counted(reads, 'read')} and {counted(writes, 'write')}"
     if not per_minute:
         return f"{text}."
     return f"{text}, {(reads + writes) / per_minute:.1f} minutes of the store's quota."
@@ -164,26 +172,25 @@ class DryRunStore:
         self.writes += -(-rows // per_call)
 
 
-class DryRunTable:
-    """Prints the changes: customer, field, old and new value, with emails masked."""
+class DryRunChanges:
+    """Counts the changes by field. Their values may be personal: they are not kept."""
 
-    def __init__(self, write: Callable[[str], Any] | None = None) -> None:
-        self._write = write or sys.stderr.write
-        self._lines = 0
+    def __init__(self) -> None:
+        self._fields: Counter[str] = Counter()
+        self._customers = BitMap64()
+        self._first: list[int] = []
 
     def add(
         self, stream: str, customer_id: int | None, changes: Sequence[Change]
     ) -> None:
-        """Print one customer's changes."""
+        """Count one customer's changes."""
         del stream
-        if not self._lines:
-            self._print_row(("customer", "field", "old", "new"))
-        for change in changes:
-            self._lines += 1
-            if self._lines <= MAX_LINES:
-                who = "new" if (customer_id or 0) <= 0 else str(customer_id)
-                old, new = format_cell(change.old), format_cell(change.new)
-                self._print_row((who, change.name, old, new))
+        self._fields.update(change.name for change in changes)
+        if not changes or customer_id is None:
+            return
+        if customer_id > 0 and len(self._first) < FIRST_CUSTOMERS:
+            self._first += [customer_id] if customer_id not in self._first else []
+        self._customers.add(customer_id % 2**64)  # New customers have negative ids.
 
     def sync(self) -> None:
         """Do nothing."""
@@ -191,30 +198,18 @@ class DryRunTable:
     def close(self) -> None:
         """Do nothing."""
 
-    def finish(self, cost: str) -> None:
-        """Print the number of lines omitted, the number of changes and the cost."""
-        if self._lines > MAX_LINES:
-            self._write(f"… and {self._lines - MAX_LINES:,} more.\n")
-        self._write(f"Dry run: {self._lines:,} values would change. {cost}\n")
-
-    def _print_row(self, cells: Sequence[str]) -> None:
-        customer, name, old, new = cells
-        self._write(f"{customer:>12}  {name:<30}  {old:<{MAX_WIDTH}}  {new}\n")
-
-
-def format_cell(value: Any) -> str:  # noqa: ANN401 - any JSON
-    """Format a value for the table: short, on one line, emails masked."""
-    if value is None:
-        return "-"
-    text = " ".join(str(value).split())
-    if "@" in text:
-        text = " ".join(_mask(word) for word in text.split(" "))
-    return text if len(text) <= MAX_WIDTH else text[: MAX_WIDTH - 1] + "…"
-
-
-def _mask(word: str) -> str:
-    local, at, domain = word.rpartition("@")
-    if not at:
-        return word
-    name, dot, top = domain.rpartition(".")
-    return f"{local[:1]}***@{name[:1]}***{dot}{top}"
+    def describe(self, *, is_finished: bool) -> str:
+        """Describe the totals by field and the first customers, without values."""
+        values, customers = self._fields.total(), len(self._customers)
+        if not is_finished and not values:
+            return "The dry run did not finish: what would change is not known."
+        text = "Dry run: " if is_finished else "The dry run did not finish. So far, "
+        text += f"{counted(values, 'value')} would change"
+        if values:
+            fields = (f"{name} {n:,}" for name, n in self._fields.most_common())
+            text += f" for {counted(customers, 'customer')}: {', '.join(fields)}"
+        if self._first:
+            ids = ", ".join(map(str, self._first))
+            more = ", …" if customers > len(self._first) else ""
+            text += f". Customer ids: {ids}{more}"
+        return f"{text}."

@@ -187,7 +187,7 @@ REMEDIES: dict[RejectCode, str] = {
     RejectCode.MISSING_KEY: "The record lacks a key property of its stream. Fix the"
     " tap.",
     RejectCode.FAILED_MAP: "An expression in stream_maps failed on the record. Change"
-    " it so that it accepts every value, including null.",
+    " it so that it accepts every value, including null, and sync the record again.",
     RejectCode.WRONG_TYPE: "A value cannot be converted to the type of the field or"
     " attribute it is mapped to. Map another field, or translate it with values.",
     RejectCode.TOO_LONG: "A value has more characters than BigCommerce accepts. Values"

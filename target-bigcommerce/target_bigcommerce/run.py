@@ -33,6 +33,7 @@ from .files import (
 from .state import Checkpoint, InputTracker
 from .summary import (
     FAILURE,
+    SUCCESS,
     RunEnd,
     RunFacts,
     RunReport,
@@ -233,7 +234,7 @@ class RunContext:
         lacks_exits = self.clears_exits and not self.has_exits
         RunReport(self.settings, summary, lacks_exits=lacks_exits).log()
         if self.dry_run is not None:
-            self.dry_run.report()
+            self.dry_run.report(is_finished=end.exit_status == SUCCESS)
         status: int = summary["exit_status"]
         try:
             self.summary_file.write(summary)
@@ -329,7 +330,7 @@ def build_run(  # noqa: PLR0913 - what differs between a run and a test
         dry_run = DryRun(client, stats=stats, throttle=throttle, share=share)
         rejects = RejectsFile(None)
         destination = Destination(
-            store=dry_run.store, guard=guard, changes=dry_run.table, stats=stats
+            store=dry_run.store, guard=guard, changes=dry_run.changes, stats=stats
         )
     else:
         rejects = RejectsFile(open_file(settings.rejects_path, "rejects_path"))

@@ -210,8 +210,8 @@ DECLARED = th.PropertiesList(
         th.BooleanType,
         default=False,
         title="Dry run",
-        description="Read and plan without writing anything, and report what would be"
-        " written or cleared.",
+        description="Read and plan without writing anything, and log how many values of"
+        " each field would change.",
     ),
     th.Property(
         "limit",
@@ -224,7 +224,8 @@ DECLARED = th.PropertiesList(
         "summary_path",
         th.StringType,
         title="Summary",
-        description="File to which the run's summary is written as a JSON object.",
+        description="File to which the run's summary is written as a JSON object: at"
+        " its start, every 30 seconds and at its end.",
     ),
     *connection_settings(
         api_url="https://api.bigcommerce.com",

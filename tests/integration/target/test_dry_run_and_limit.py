@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from support.singer import activate, companies, left, record, schema, state
 from support.store import (
     AUDIENCE,
@@ -56,21 +58,53 @@ def test_dry_run_writes_nothing(
     assert got.outcomes == {"updated": 1, "rejected": 1, "created": 1, "cleared": 1}
 
 
-def test_dry_run_shows_changes_with_masked_emails(run: RunTarget, box: Sandbox) -> None:
-    box.store.customers[1001]["email"] = "old.address@example.org"
+def test_dry_run_logs_totals_and_no_values(run: RunTarget, box: Sandbox) -> None:
+    names = [f"Ada Lovelace the {n}th" for n in range(30)]
+    for number, customer in box.store.customers.items():
+        customer["company"] = f"Former {number}"
+    lines = [
+        record(1001 + n, company=name, email=f"new{n}@example.com", tier="gold-plated")
+        for n, name in enumerate(names)
+    ]
 
     got = run(
         schema(),
-        record(1001, email="new.address@example.com"),
+        *lines,
         dry_run=True,
-        map_standard_fields=[{"from": "email", "to": "email"}],
+        map_standard_fields=[{"from": n, "to": n} for n in ("company", "email")],
+        map_custom_attributes=[{"from": "tier", "to": "Tier"}],
     )
 
-    rows = [line.split() for line in got.stderr.splitlines() if line.startswith("  ")]
-    assert ["customer", "field", "old", "new"] in rows
-    assert ["1001", "email", "o***@e***.org", "n***@e***.com"] in rows
-    assert ["1001", AUDIENCE, "-", "vip"] in rows
-    assert "Dry run: 2 values would change." in got.stderr
+    [line] = [line for line in got.stderr.splitlines() if "Dry run:" in line]
+    assert "120 values would change for 30 customers" in line
+    for total in ("company 30", "email 30", "Tier 30", f"{AUDIENCE} 30"):
+        assert total in line
+    assert "Customer ids: 1001, 1002" in line
+    assert "1010, …" in line
+    assert "1011" not in line
+    for secret in ("Lovelace", "Former", "gold-plated", "example.com", "***"):
+        assert secret not in got.stderr
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (["not JSON"], "what would change is not known"),
+        ([schema(), "not JSON"], "what would change is not known"),
+        ([schema(), record(1001), activate(1), "not JSON"], "So far, 1 value would"),
+    ],
+    ids=["first line", "second line", "after a drain"],
+)
+def test_failed_dry_run_does_not_say_nothing_changes(
+    lines: list[Any], expected: str, run: RunTarget
+) -> None:
+    got = run(*lines, dry_run=True, on_exit="clear", map_standard_fields=[])
+
+    assert got.status == 1
+    assert "The dry run did not finish" in got.stderr
+    assert expected in got.stderr
+    assert "0 values would change" not in got.stderr
+    assert "Calls:" not in got.stderr
 
 
 def test_dry_run_estimates_the_calls_of_the_run(run: RunTarget, box: Sandbox) -> None:

@@ -14,7 +14,13 @@ from support.meltano import declared_project
 from support.target_settings import validate
 from target_bigcommerce.mapping import map_record
 from target_bigcommerce.settings import DECLARED, ENTRY_KEYS, Settings
-from target_bigcommerce.summary import OUTCOMES, RunStats
+from target_bigcommerce.summary import (
+    OUTCOMES,
+    RunEnd,
+    RunFacts,
+    RunStats,
+    to_summary,
+)
 
 ROOT = Path(__file__).parents[3]
 DOCUMENTS = sorted(
@@ -93,9 +99,7 @@ def test_every_mapping_key_is_described() -> None:
 
 
 def test_every_summary_key_and_outcome_is_described() -> None:
-    summary = RunStats().to_summary(
-        waited_seconds=0, attributes_created=[], dry_run=False, exit_status=0
-    )
+    summary = to_summary(RunEnd(), RunFacts(), RunStats())
 
     assert named_in(TARGET_README, "## The summary") >= {*summary, *OUTCOMES}
 

@@ -1,124 +1,122 @@
-"""A dry run shows its changes without complete email addresses."""
+"""A dry run shows totals and customer ids, and no values."""
 
 from __future__ import annotations
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from target_bigcommerce.dry_run import (
-    MAX_LINES,
-    MAX_WIDTH,
-    DryRunTable,
+    FIRST_CUSTOMERS,
+    DryRunChanges,
     describe_calls,
-    format_cell,
 )
 from target_bigcommerce.plan import Change
 
-PLAIN = st.text(st.characters(categories=["L", "N"]), min_size=2, max_size=12)
-EMAILS = st.builds(
-    lambda local, tag, domain, top: f"{local}{tag}@{domain}.{top}",
-    PLAIN,
-    st.sampled_from(["", "+tag", ".x", "'s"]),
-    PLAIN,
-    st.sampled_from(["org", "example.com", "co.uk"]),
-)
+COMPANY = Change(name="company", old="Before", new="After")
+TIER = Change(name="Tier", is_attribute=True, new="gold")
 
 
-@given(email=EMAILS, before=st.text(max_size=10), after=st.text(max_size=10))
-def test_email_within_text_is_masked(email: str, before: str, after: str) -> None:
-    text = format_cell(f"{before} {email} {after}")
-
-    assert email not in text
-
-
-@given(one=EMAILS, other=EMAILS, between=st.sampled_from([",", ";", "<", "/"]))
-def test_adjacent_emails_are_masked(one: str, other: str, between: str) -> None:
-    text = format_cell(f"{one}{between}{other}")
-
-    assert one not in text
-    assert other not in text
-
-
-@given(email=EMAILS)
-def test_email_within_a_list_is_masked(email: str) -> None:
-    text = format_cell([{"name": "mail", "value": email}])
-
-    assert email not in text
-
-
-@given(text=st.text())
-@example("a\nb\tc")
-@example("x" * 500)
-@example("@" * 500)
-def test_cell_fits_into_a_line(text: str) -> None:
-    line = format_cell(text)
-
-    assert len(line) <= MAX_WIDTH
-    assert "\n" not in line
-    assert "\r" not in line
+def described(*notes: tuple[int | None, list[Change]], is_finished: bool = True) -> str:
+    changes = DryRunChanges()
+    for customer_id, each in notes:
+        changes.add("vip", customer_id, each)
+    return changes.describe(is_finished=is_finished)
 
 
 @pytest.mark.parametrize(
-    ("value", "text"),
+    ("notes", "text"),
     [
-        (None, "-"),
-        ("Ltd", "Ltd"),
-        (7, "7"),
-        (False, "False"),
-        ("ada@example.com", "a***@e***.com"),
-        ("Ada <ada@example.com>", "Ada <***@e***.com>"),
-        ("a@b", "a***@***b"),
-        ("x" * 41, "x" * 39 + "…"),
+        ([], "Dry run: 0 values would change."),
+        ([(1, [])], "Dry run: 0 values would change."),
+        (
+            [(17, [COMPANY])],
+            (
+                "Dry run: 1 value would change for 1 customer: company 1."
+                " Customer ids: 17."
+            ),
+        ),
+        (
+            [(17, [COMPANY, TIER]), (18, [TIER]), (17, [COMPANY])],
+            (
+                "Dry run: 4 values would change for 2 customers: company 2, Tier 2."
+                " Customer ids: 17, 18."
+            ),
+        ),
+        (
+            [(-1, [COMPANY]), (-2, [COMPANY])],
+            "Dry run: 2 values would change for 2 customers: company 2.",
+        ),
+        (
+            [(-1, [COMPANY]), (5, [COMPANY])],
+            (
+                "Dry run: 2 values would change for 2 customers: company 2."
+                " Customer ids: 5, …."
+            ),
+        ),
     ],
 )
-def test_cell_is_short(value: object, text: str) -> None:
-    assert format_cell(value) == text
+def test_totals_are_by_field(
+    notes: list[tuple[int | None, list[Change]]], text: str
+) -> None:
+    assert described(*notes) == text
 
 
-# Table.
+def test_only_the_first_customers_are_named() -> None:
+    text = described(*((number, [COMPANY]) for number in range(1, 1003)))
 
-
-def table_of(*notes: tuple[int | None, list[Change]]) -> str:
-    written: list[str] = []
-    table = DryRunTable(written.append)
-    for customer_id, changes in notes:
-        table.add("vip", customer_id, changes)
-    table.finish(describe_calls(reads=20, writes=100, per_minute=300.0))
-    return "".join(written)
-
-
-def test_table_has_a_line_for_every_value() -> None:
-    changes = [
-        Change(name="email", old="ada@example.com", new="eve@example.com"),
-        Change(name="Tier", is_attribute=True, new="gold"),
-    ]
-
-    lines = table_of((17, changes), (-1, changes[1:])).splitlines()
-
-    assert [line.split() for line in lines[:4]] == [
-        ["customer", "field", "old", "new"],
-        ["17", "email", "a***@e***.com", "e***@e***.com"],
-        ["17", "Tier", "-", "gold"],
-        ["new", "Tier", "-", "gold"],
-    ]
-    assert lines[-1] == (
-        "Dry run: 3 values would change. Calls: 20 reads and 100 writes,"
-        " 0.4 minutes of the store's quota."
+    ids = ", ".join(map(str, range(1, FIRST_CUSTOMERS + 1)))
+    assert text == (
+        "Dry run: 1,002 values would change for 1,002 customers: company 1,002."
+        f" Customer ids: {ids}, …."
     )
 
 
-def test_long_table_is_cut() -> None:
-    change = Change(name="company", new="After")
+@pytest.mark.parametrize(
+    ("notes", "text"),
+    [
+        ([], "The dry run did not finish: what would change is not known."),
+        (
+            [(17, [COMPANY])],
+            (
+                "The dry run did not finish. So far, 1 value would change for 1"
+                " customer: company 1. Customer ids: 17."
+            ),
+        ),
+    ],
+)
+def test_dry_run_that_failed_says_so(
+    notes: list[tuple[int | None, list[Change]]], text: str
+) -> None:
+    assert described(*notes, is_finished=False) == text
 
-    lines = table_of(*((number, [change]) for number in range(1, 1003))).splitlines()
 
-    assert len(lines) == 1 + MAX_LINES + 2
-    assert lines[-2] == f"… and {1002 - MAX_LINES} more."
-    assert lines[-1].startswith("Dry run: 1,002 values would change.")
+@given(old=st.text(min_size=3), new=st.emails(), number=st.integers(1, 50))
+def test_no_value_is_described(old: str, new: str, number: int) -> None:
+    values = [
+        Change(name="company", old=old, new=new),
+        Change(name="Tier", is_attribute=True, old=old, new=[new]),
+    ]
+
+    text = described((number, values))
+
+    assert text == described((number, [COMPANY, TIER]))
 
 
-def test_unknown_quota_has_no_minutes() -> None:
-    text = describe_calls(reads=1, writes=0, per_minute=None)
-
-    assert text == "Calls: 1 reads and 0 writes."
+@pytest.mark.parametrize(
+    ("reads", "writes", "per_minute", "text"),
+    [
+        (1, 0, None, "Calls: 1 read and 0 writes."),
+        (2, 1, 0.0, "Calls: 2 reads and 1 write."),
+        (
+            20,
+            1100,
+            300.0,
+            "Calls: 20 reads and 1,100 writes, 3.7 minutes of the store's quota.",
+        ),
+    ],
+)
+def test_calls_take_minutes_of_the_quota(
+    reads: int, writes: int, per_minute: float | None, text: str
+) -> None:
+    assert describe_calls(reads=reads, writes=writes, per_minute=per_minute) == text
