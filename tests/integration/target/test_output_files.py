@@ -183,15 +183,15 @@ def test_every_value_written_is_a_change(
 @pytest.mark.guarantee("unwritable-file-found-first")
 @pytest.mark.parametrize("setting", ["rejects_path", "changes_path", "summary_path"])
 def test_unwritable_file_is_found_before_any_write(
-    setting: str, run: RunTarget, box: Sandbox, tmp_path: Path
+    setting: str, run: RunTarget, box: Sandbox
 ) -> None:
     lines = [schema(), record(1001, company="New"), state(1)]
 
-    got = run(*lines, **{setting: str(tmp_path / "no" / "folder")})
+    got = run(*lines, **{setting: "/dev/null/file"})
 
     assert got.status == 1
     [error] = got.errors
-    assert f"{setting} cannot be written: No such file or directory" in error
+    assert f"{setting} cannot be written: Not a directory" in error
     assert got.state is None
     assert writes_of(box) == []
 
@@ -232,8 +232,8 @@ def earlier(config: dict[str, Any], run: RunTarget) -> Path:
         ({"batch_size_rows": "many"}, "batch_size_rows"),
         ({"map_standard_fields": [{"from": "x", "to": "y"}]}, "map_standard_fields"),
         ({"stream_maps": "none"}, "stream_maps"),
-        ({"rejects_path": "no/folder/rejects.jsonl"}, "rejects_path cannot be written"),
-        ({"changes_path": "no/folder/changes.jsonl"}, "changes_path cannot be written"),
+        ({"rejects_path": "/dev/null/rejects"}, "rejects_path cannot be written"),
+        ({"changes_path": "/dev/null/changes"}, "changes_path cannot be written"),
         ({"api_url": "http://127.0.0.1:1"}, "127.0.0.1"),
         ({"map_custom_attributes": [{"from": "id", "to": AUDIENCE}]}, AUDIENCE),
         (

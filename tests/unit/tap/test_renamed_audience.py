@@ -52,7 +52,7 @@ def test_rename_does_not_break_full_sync(
 
     job.sender.before = lambda _: None
     if "renamed" in job.box.lytics.audiences:
-        with pytest.raises(AudienceError, match="renamed to renamed. Set audiences"):
+        with pytest.raises(AudienceError, match=r"renamed to renamed\. Set audiences"):
             job.run()
 
 

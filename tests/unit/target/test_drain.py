@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -157,8 +158,9 @@ def test_dry_run_writes_nothing(
     box: Sandbox,
     make_job: MakeJob,
     tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level(logging.DEBUG)
     put_customers(box, 17)
     job = make_job(
         box,
@@ -175,9 +177,8 @@ def test_dry_run_writes_nothing(
     assert outcomes == {"updated": 1, "created": 1, "rejected": 1}
     assert all(entry.method == "GET" for entry in box.journal)
     assert not list(tmp_path.iterdir())
-    shown = capsys.readouterr().err
-    assert "After" in shown
-    assert "m18@example.com" not in shown
+    assert "After" not in caplog.text
+    assert "m18@example.com" not in caplog.text
 
 
 # Failures and limits.

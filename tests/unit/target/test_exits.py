@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from support.customers import NAMES, VIP, Record, leaver, member, put_customers
 from support.target_job import MakeJob, clearing_job
+from target_bigcommerce.summary import RunEnd
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,15 +105,17 @@ def test_exits_create_no_attribute(box: Sandbox, make_job: MakeJob) -> None:
 
 
 def test_dry_run_shows_exits_and_clears_nothing(
-    audience: Sandbox, make_job: MakeJob, capsys: pytest.CaptureFixture[str]
+    audience: Sandbox, make_job: MakeJob, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO)
     job = clearing_job(make_job, audience, dry_run=True)
 
     outcomes = job.write(leaver(1))
 
     assert outcomes == {"cleared": 1}
     assert job.values().keys() == {1, 2, 3}
-    assert VIP in capsys.readouterr().err
+    job.run.report(RunEnd(exit_status=0))
+    assert f"LyticsAudience_{VIP} 1. Customer ids: 1." in caplog.text
 
 
 @pytest.mark.parametrize("by_version", [False, True])
