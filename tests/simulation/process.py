@@ -28,7 +28,7 @@ from .world import DeadError, ViolationError
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from .wire import Wire
     from .world import World
@@ -218,7 +218,7 @@ def run_process(
     errors = ErrorLog()
     printed = Printed(world)
     status: int | None = None
-    with Pipe(world, text) as pipe, _isolated_logs_and_signals(errors):
+    with Pipe(world, text) as pipe, isolated_logs_and_signals(errors, LOGGERS):
         shutdown = VirtualShutdown(world, pipe)
         # A dry run keeps the stderr of its start for its table.
         with contextlib.redirect_stderr(io.StringIO()):
@@ -257,21 +257,26 @@ def run_process(
 
 
 @contextlib.contextmanager
-def _isolated_logs_and_signals(errors: logging.Handler) -> Iterator[None]:
-    """Restore the signal handlers and loggers of the test process."""
+def isolated_logs_and_signals(
+    errors: logging.Handler, loggers: Sequence[logging.Logger]
+) -> Iterator[None]:
+    """Restore the signal handlers and loggers of the test process.
+
+    `errors` handles what the first of the loggers logs.
+    """
     numbers = (signal.SIGTERM, signal.SIGINT)
     handlers = [signal.getsignal(number) for number in numbers]
-    levels = [logger.level for logger in LOGGERS]
-    for logger in LOGGERS:
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
         logger.setLevel(logging.ERROR)
-    LOGGERS[0].addHandler(errors)
-    LOGGERS[0].propagate = False
+    loggers[0].addHandler(errors)
+    loggers[0].propagate = False
     try:
         yield
     finally:
-        LOGGERS[0].propagate = True
-        LOGGERS[0].removeHandler(errors)
-        for logger, level in zip(LOGGERS, levels, strict=True):
+        loggers[0].propagate = True
+        loggers[0].removeHandler(errors)
+        for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
         for number, handler in zip(numbers, handlers, strict=True):
             signal.signal(number, handler)

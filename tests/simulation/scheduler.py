@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from .world import World
 
-START = 1_700_000_000.0
+START = 1_780_000_000.0  # After the changes to the sandbox's people.
 NEVER = math.inf
 # More threads than a run needs. Starting threads is slow, so they are reused.
 POOL = ThreadPoolExecutor(16, thread_name_prefix="virtual")

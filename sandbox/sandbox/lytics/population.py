@@ -125,6 +125,7 @@ class ScanOrder:
         copy = ScanOrder(self._total, self._move, self._seed)
         copy._moved = dict(self._moved)
         copy._places = list(self._places)
+        copy._first, copy._last = self._first, self._last
         return copy
 
     def add(self, index: int) -> None:
@@ -270,6 +271,7 @@ class Population:
 
     def apply_later(self, seconds: float, act: Callable[[], None]) -> None:
         """Call `act` now, or in the first `apply_due` after `seconds` have passed."""
+        self.apply_due()
         if seconds <= 0:
             act()
             return

@@ -160,6 +160,26 @@ def test_scan_can_be_a_snapshot(make_box: MakeBox) -> None:
     assert "New" not in [member.get("company") for member in rest[0]["data"]]
 
 
+@pytest.mark.parametrize("move", ["front", "end", "either", "stay"])
+def test_snapshot_has_members_who_moved(make_box: MakeBox, move: str) -> None:
+    box = make_box(members=50, scan_is_snapshot=True, changed_members_move=move)
+    for index in range(10):
+        box.lytics.change(index, {"company": "New"})
+
+    assert len(set(ids(page(box)))) == 50
+    assert len(changed(box)) == 10
+
+
+def test_changes_apply_in_the_order_of_visibility(box: Sandbox) -> None:
+    box.lytics.change(7, {"company": "First"}, visible_after=30)
+    box.clock.advance(60)
+    box.lytics.change(7, {"company": "Second"})
+
+    page(box)
+
+    assert box.lytics.member(7)["company"] == "Second"
+
+
 def test_changed_member_is_found_by_time(box: Sandbox) -> None:
     box.lytics.change(7, {"company": "New"})
 
