@@ -11,11 +11,13 @@ from __future__ import annotations
 import ast
 import difflib
 import fnmatch
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from singer_sdk.exceptions import StreamMapConfigError
 from singer_sdk.mapper import CustomStreamMap, RemoveRecordTransform
 
 from .errors import ConfigError, PluginError, StreamMapError
@@ -36,6 +38,10 @@ RESERVED = RECORD_NAMES | {
     *("md5", "sha256", "datetime", "bool", "json"),
     *("float", "int", "rand", "randint", "str"),
 }
+# The SDK's messages about a map without the key.
+LOST_KEY = re.compile(
+    "Removing key property '(.+?)' is not|Property '(.+?)' was not detected in schema"
+)
 SIMILAR = 0.8  # The ratio of difflib for `emial` and `email`.
 
 
@@ -56,10 +62,22 @@ def checked_stream_maps(stream: str | None = None) -> Iterator[None]:
     except Exception as error:  # noqa: BLE001 - an expression can raise anything
         where = "" if stream is None else f" for stream {stream}"
         raise ConfigError(
-            f"stream_maps cannot be used{where} ({type(error).__name__}): an entry is"
-            " not a valid expression, or does not have a form that the SDK documents."
-            " Correct it."
+            f"stream_maps cannot be used{where}{_why_unusable(error)}"
         ) from None
+
+
+def _why_unusable(error: Exception) -> str:
+    lost = isinstance(error, StreamMapConfigError) and LOST_KEY.search(str(error))
+    if lost:
+        key = lost[1] or lost[2]
+        return (
+            f': it removes the key {key}. Keep it ("{key}": "{key}"), or name the key'
+            " of the mapped records in __key_properties__."
+        )
+    return (
+        f" ({type(error).__name__}): an entry is not a valid expression, or does not"
+        " have a form that the SDK documents. Correct it."
+    )
 
 
 def apply_stream_map(

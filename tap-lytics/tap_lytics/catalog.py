@@ -291,7 +291,7 @@ def _clean_metadata(stream: str, rows: object) -> list[dict[str, Any]]:
     if not isinstance(rows, list):
         raise _unreadable_metadata(stream)
     found = [_clean_row(stream, row) for row in rows]
-    if found and not any(row["breadcrumb"] == [] for row in found):
+    if not any(row["breadcrumb"] == [] for row in found):
         found.append({"breadcrumb": [], "metadata": {"selected": True}})
     return found
 
@@ -319,7 +319,7 @@ def _clean_row(stream: str, row: object) -> dict[str, Any]:
 
 def _ignored_parts(stream: Mapping[str, Any]) -> Iterator[str]:
     name, other = _stream_name(stream), stream.get("stream")
-    if other not in {None, name}:
+    if other and other != name:
         yield (
             f"The catalog names the stream {name} {other!r} as well, which is ignored."
             f' To rename it, use stream_maps: {{"{name}": {{"__alias__": …}}}}.'

@@ -67,6 +67,23 @@ def test_unusable_maps_are_a_config_error(error: Exception) -> None:
     assert "s3cret" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"email": "email", "__else__": None},
+        {"_member_id": None},
+        {"_member_id": "__NULL__"},
+        {"__key_properties__": ["_member_id"], "__else__": "__NULL__"},
+    ],
+    ids=str,
+)
+def test_map_without_the_key_says_how_to_keep_it(entry: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError) as caught, checked_stream_maps():
+        member_map(entry)
+
+    assert 'Keep it ("_member_id": "_member_id")' in str(caught.value)
+
+
 def test_expected_errors_pass_through() -> None:
     with pytest.raises(OutputError), checked_stream_maps():
         raise OutputError("The pipe is closed.")
