@@ -32,7 +32,7 @@ from .plan import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from singer_kit.errors import PluginError
 
@@ -40,12 +40,14 @@ if TYPE_CHECKING:
     from .api.models import AttributeDefinition, StoredValue, WriteResult
     from .api.reads import Refused
     from .batch import CustomerWrite
+    from .errors import ErrorDetails
     from .exits import ClearGuard, SeenMembers
-    from .files import ChangeLog
-    from .plan import ValuePlan
+    from .plan import Action, RecordedChange, ValuePlan
+    from .recording import ChangeRecorder
     from .summary import RunStats
 
 VALUES_PER_CLEAR = 100
+CLIENT_ERRORS = range(400, 500)  # The row was not written.
 
 logger = logging.getLogger("target-bigcommerce")
 
@@ -85,7 +87,7 @@ class AttributeRegistry:
             AttributeConflictError: when one has another type, or the store has too many
                 attributes.
         """
-        known = self._definitions()
+        known = self.definitions()
         self._names |= dict.fromkeys(types)
         for name, mapped in types.items():
             if name in known and known[name].type != mapped:
@@ -110,7 +112,7 @@ class AttributeRegistry:
 
     def known_ids(self, names: Iterable[str]) -> list[int]:
         """Return the ids of the named attributes that exist in the store."""
-        known = self._definitions()
+        known = self.definitions()
         return [known[name].id for name in names if name in known]
 
     def ensure(
@@ -123,7 +125,7 @@ class AttributeRegistry:
             audience: name of the attribute that holds the slug.
             slug: the slug.
         """
-        known = self._definitions()
+        known = self.definitions()
         for name, mapped in types.items():
             if name not in known:
                 known[name] = self._store.create_attribute(name, mapped)
@@ -137,7 +139,7 @@ class AttributeRegistry:
         Raises:
             AttributeConflictError: when one was deleted during this run.
         """
-        known = self._definitions()
+        known = self.definitions()
         present = {each.id for each in self._store.attributes()}
         for name in names:
             if name in known and known[name].id not in present:
@@ -146,7 +148,8 @@ class AttributeRegistry:
                     " run. Run again to create it."
                 )
 
-    def _definitions(self) -> dict[str, AttributeDefinition]:
+    def definitions(self) -> dict[str, AttributeDefinition]:
+        """Return the store's attribute definitions by name."""
         if self._known is None:
             found = sorted(self._store.attributes(), key=lambda each: -each.id)
             # Names should be unique; if not, the lowest id is used.
@@ -161,27 +164,23 @@ class Destination:
     Args:
         store: the BigCommerce store.
         guard: limits how many audience values are cleared.
-        changes: logs every value written.
-        stats: counts every value written.
+        recorder: records every value written.
+        stats: the run's statistics.
         attributes: the store's attribute definitions.
     """
 
     store: StoreApi
     guard: ClearGuard
-    changes: ChangeLog
+    recorder: ChangeRecorder
     stats: RunStats
     attributes: AttributeRegistry = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "attributes", AttributeRegistry(self.store))
 
-    def log_changes(
-        self, stream: str, customer_id: int | None, changes: Sequence[Change]
-    ) -> None:
-        """Log and count the values written for one customer."""
-        for change in changes:
-            self.stats.changes[change.name] += 1
-        self.changes.add(stream, customer_id, changes)
+    def resolve_ended_runs(self) -> None:
+        """Find out what runs that were killed have written."""
+        self.recorder.resolve_ended_runs(self.store, self.attributes.definitions)
 
 
 class Drain:
@@ -256,12 +255,9 @@ class Drain:
         if not planned:
             return
         rows = [to_update(write.found["id"], changes) for write, changes in planned]
+        recorded = self._begin("update", planned)
         written = self._store.update_customers(rows)
-        for at, (write, changes) in enumerate(planned):
-            if at in written.rejected:
-                write.rejected = to_reject(written.rejected[at])
-            elif at in written.done:
-                self._log(write, changes)
+        self._settle(recorded, written)
         _raise(written.error)
 
     def _create(self, writes: Sequence[CustomerWrite]) -> None:
@@ -269,13 +265,17 @@ class Drain:
             return
         definitions = self._definitions()
         rows = [to_creation(write.desired, definitions) for write in writes]
+        recorded = self._begin(
+            "create",
+            [
+                (write, to_creation_changes(row, definitions))
+                for write, row in zip(writes, rows, strict=True)
+            ],
+        )
         written = self._store.create_customers(rows)
-        self._check_attributes(written)
         existing = []
-        for at, details in written.rejected.items():
-            writes[at].rejected = to_reject(details)
         for at, customer in sorted(written.done.items()):
-            write, row = writes[at], rows[at]
+            write = writes[at]
             if matches := customer.get(AMBIGUOUS):
                 write.reject_as_ambiguous(matches)
                 continue
@@ -283,9 +283,10 @@ class Drain:
             if customer.get(FOUND):
                 # It existed, or the response to its POST was lost: compare it.
                 existing.append(write)
-                continue
-            write.inline = to_inline_values(customer["id"], row)
-            self._log(write, to_creation_changes(row, definitions))
+            else:
+                write.inline = to_inline_values(customer["id"], rows[at])
+        self._settle(recorded, written)
+        self._check_attributes(written)
         _raise(written.error)
         self._update(existing)
 
@@ -308,12 +309,12 @@ class Drain:
         plans = [(write, plan) for write, plan in plans if not write.rejected]
         self._delete([(w, *each) for w, plan in plans for each in plan.deletes])
         clears = [(w, *each) for w, plan in plans for each in plan.clears]
-        if clears:
-            self._admit_clears(len(clears), definitions.audience_id)
-            self._delete(clears)
-            for write, _, _ in clears:
-                write.is_cleared = not write.rejected
-                self._destination.stats.values_cleared += write.is_cleared
+        rejected = self._clear([value for _, value, _ in clears])
+        for at, (write, _, _) in enumerate(clears):
+            if details := rejected.get(at):
+                write.rejected = to_reject(details)
+            else:
+                write.is_changed = write.is_cleared = True
 
     def _clears_nothing(self, writes: Sequence[CustomerWrite]) -> bool:
         # Do not create the audience attribute only to clear it.
@@ -341,13 +342,10 @@ class Drain:
         planned = [(write, *each) for write, plan in plans for each in plan.upserts]
         if not planned:
             return
+        recorded = self._begin("update", [(w, [change]) for w, _, change in planned])
         written = self._store.upsert_values([value for _, value, _ in planned])
+        self._settle(recorded, written)
         self._check_attributes(written)
-        for at, (write, _, change) in enumerate(planned):
-            if at in written.rejected:
-                write.rejected = to_reject(written.rejected[at])
-            elif at in written.done:
-                self._log(write, [change])
         _raise(written.error)
 
     def _check_attributes(self, written: WriteResult) -> None:
@@ -361,12 +359,9 @@ class Drain:
     ) -> None:
         if not planned:
             return
+        recorded = self._begin("delete", [(w, [change]) for w, _, change in planned])
         written = self._store.delete_values([value.id for _, value, _ in planned])
-        for at, (write, _, change) in enumerate(planned):
-            if at in written.rejected:
-                write.rejected = to_reject(written.rejected[at])
-            elif at in written.done:
-                self._log(write, [change])
+        self._settle(recorded, written)
         _raise(written.error)
 
     def _known_ids(self) -> list[int]:
@@ -377,9 +372,48 @@ class Drain:
             self._plan.types, audience=self._plan.audience, slug=self._plan.stream
         )
 
-    def _log(self, write: CustomerWrite, changes: Sequence[Change]) -> None:
-        write.is_changed = True
-        self._destination.log_changes(self._plan.stream, write.customer_id, changes)
+    # Recording.
+
+    def _begin(
+        self, action: Action, planned: Sequence[tuple[CustomerWrite, Sequence[Change]]]
+    ) -> list[tuple[CustomerWrite, list[RecordedChange]]]:
+        """Record changes before the call that writes them."""
+        recorded = self._destination.recorder.begin(
+            self._plan.stream,
+            action,
+            [
+                (write.customer_id, write.desired.email, changes)
+                for write, changes in planned
+            ],
+        )
+        return [
+            (write, each) for (write, _), each in zip(planned, recorded, strict=True)
+        ]
+
+    def _settle(
+        self,
+        recorded: Sequence[tuple[CustomerWrite, Sequence[RecordedChange]]],
+        written: WriteResult,
+    ) -> None:
+        """Record the result of a call for each of its rows, and set the rejects.
+
+        What became of rows without a result stays unknown until the next run.
+        """
+        outcomes = _Outcomes()
+        for at, (write, changes) in enumerate(recorded):
+            if details := written.rejected.get(at):
+                write.rejected = to_reject(details)
+            for each in changes:
+                each.customer = write.customer_id
+            outcomes.add(changes, written, at)
+            if write.rejected is None and at in written.done:
+                write.is_changed = True
+        self._record(outcomes)
+
+    def _record(self, outcomes: _Outcomes) -> None:
+        recorder = self._destination.recorder
+        recorder.settle(outcomes.done, outcomes.dropped)
+        recorder.resolve(outcomes.unknown, self._store, self._attributes.definitions)
 
     # Exits.
 
@@ -407,41 +441,96 @@ class Drain:
                 for value in self._store.values_of(number)
                 if value.value == stream and value.customer_id not in seen.customers
             ]
-            self._admit_clears(len(left), number)
-            self._clear(left)
-            logger.info(
-                "Cleared %s of %d customers who left %s.", attribute, len(left), stream
-            )
-
-    def _clear(self, values: Sequence[StoredValue]) -> None:
-        name = self._plan.audience
-        for at in range(0, len(values), VALUES_PER_CLEAR):
-            part = values[at : at + VALUES_PER_CLEAR]
-            written = self._store.delete_values([value.id for value in part])
-            self._destination.stats.values_cleared += len(written.done)
-            self._destination.stats.cleared_by_version += len(written.done)
-            for done in sorted(written.done):
-                change = Change(name=name, is_attribute=True, old=part[done].value)
-                self._destination.log_changes(
-                    self._plan.stream, part[done].customer_id, [change]
-                )
-            if written.rejected:
+            rejected = self._clear(left, count=self._count_unseen)
+            if rejected:
+                statuses = {str(details.status) for details in rejected.values()}
                 logger.warning(
                     "BigCommerce did not delete %d values of %s (%s).",
-                    len(written.rejected),
-                    name,
-                    ", ".join(
-                        sorted({str(d.status) for d in written.rejected.values()})
-                    ),
+                    len(rejected),
+                    attribute,
+                    ", ".join(sorted(statuses)),
                 )
-            _raise(written.error)
+            logger.info(
+                "Cleared %s of %d customers who left %s.",
+                attribute,
+                len(left) - len(rejected),
+                stream,
+            )
 
-    def _admit_clears(self, count: int, attribute_id: int) -> None:
-        self._destination.guard.admit(
-            count,
-            attribute=self._plan.audience,
-            total=lambda: self._store.count_values(attribute_id),
-        )
+    def _count_unseen(self, cleared: int) -> None:
+        self._destination.stats.cleared_by_version += cleared
+
+    def _clear(
+        self,
+        values: Sequence[StoredValue],
+        *,
+        count: Callable[[int], None] = lambda _count: None,
+    ) -> dict[int, ErrorDetails]:
+        """Delete values of the audience attribute if the guard allows all of them.
+
+        Args:
+            values: the values.
+            count: called with the number of values that each call deleted.
+
+        Returns:
+            The store's errors by the index of the value.
+
+        Raises:
+            TooManyClearsError: when there are too many; nothing is deleted.
+        """
+        rejected: dict[int, ErrorDetails] = {}
+        if not values:
+            return rejected
+        attribute = self._plan.audience
+        recorder = self._destination.recorder
+        planned = [
+            (
+                value.customer_id,
+                None,
+                [Change(name=attribute, is_attribute=True, old=value.value)],
+            )
+            for value in values
+        ]
+        with self._destination.guard.admit(
+            len(values),
+            attribute=attribute,
+            total=lambda: self._store.count_values(values[0].attribute_id),
+        ):
+            recorded = recorder.begin(self._plan.stream, "clear", planned)
+        for start in range(0, len(values), VALUES_PER_CLEAR):
+            part = slice(start, start + VALUES_PER_CLEAR)
+            written = self._store.delete_values([value.id for value in values[part]])
+            outcomes = _Outcomes()
+            for at, changes in enumerate(recorded[part]):
+                outcomes.add(changes, written, at)
+            self._record(outcomes)
+            self._destination.stats.values_cleared += len(written.done)
+            count(len(written.done))
+            rejected |= {start + at: each for at, each in written.rejected.items()}
+            _raise(written.error)
+        return rejected
+
+
+class _Outcomes:
+    """Recorded changes by what became of them."""
+
+    def __init__(self) -> None:
+        self.done: list[RecordedChange] = []
+        self.dropped: list[RecordedChange] = []
+        self.unknown: list[RecordedChange] = []
+
+    def add(
+        self, changes: Sequence[RecordedChange], written: WriteResult, at: int
+    ) -> None:
+        """Add the changes of a row; those of a row without a result stay pending."""
+        details, row = written.rejected.get(at), written.done.get(at)
+        if details is not None:
+            # The store may have written a row and failed to say so.
+            is_certain = details.status in CLIENT_ERRORS
+            (self.dropped if is_certain else self.unknown).extend(changes)
+        elif row is not None:
+            is_written = not {FOUND, AMBIGUOUS} & row.keys()
+            (self.done if is_written else self.unknown).extend(changes)
 
 
 def _raise(error: PluginError | None) -> None:

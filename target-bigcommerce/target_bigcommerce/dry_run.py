@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .api.models import AttributeValue, Row, StoredValue
     from .api.reads import Refused
     from .api.transport import Throttle
-    from .plan import Change
+    from .plan import RecordedChange
     from .summary import RunStats
 
 T = TypeVar("T")
@@ -180,17 +180,19 @@ class DryRunChanges:
         self._customers = BitMap64()
         self._first: list[int] = []
 
-    def add(
-        self, stream: str, customer_id: int | None, changes: Sequence[Change]
-    ) -> None:
-        """Count one customer's changes."""
-        del stream
-        self._fields.update(change.name for change in changes)
-        if not changes or customer_id is None:
-            return
-        if customer_id > 0 and len(self._first) < FIRST_CUSTOMERS:
-            self._first += [customer_id] if customer_id not in self._first else []
-        self._customers.add(customer_id % 2**64)  # New customers have negative ids.
+    def add(self, changes: Sequence[RecordedChange]) -> None:
+        """Count changes."""
+        self._fields.update(each.change.name for each in changes)
+        for customer in (each.customer for each in changes):
+            if customer is None:
+                continue
+            is_new = customer not in self._first
+            if customer > 0 and is_new and len(self._first) < FIRST_CUSTOMERS:
+                self._first.append(customer)
+            self._customers.add(customer % 2**64)  # New customers have negative ids.
+
+    def add_missing(self, changes: Sequence[RecordedChange]) -> None:
+        """Do nothing: a dry run owes no lines."""
 
     def sync(self) -> None:
         """Do nothing."""

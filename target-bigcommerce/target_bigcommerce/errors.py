@@ -14,6 +14,7 @@ PluginError                    (singer_kit) print its lines, exit with status 1
 ├── AttributeConflictError     stop: an attribute does not fit the mapping
 ├── TooManyRejectsError        stop after the drain: max_rejects
 ├── TooManyClearsError         stop and clear nothing: max_clear_percent
+├── HistoryError               stop if on_exit is clear, else continue without
 ├── LimitReachedError          stop with status 0: limit
 ├── RetriableError             (singer_kit) retry
 │   ├── ThrottledError         retry when the throttle allows it
@@ -54,6 +55,10 @@ class TooManyRejectsError(PluginError):
 
 class TooManyClearsError(PluginError):
     """More values would be cleared than `max_clear_percent` allows."""
+
+
+class HistoryError(PluginError):
+    """The history cannot be opened, read or written."""
 
 
 class LimitReachedError(PluginError):

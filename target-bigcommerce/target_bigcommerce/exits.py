@@ -7,21 +7,21 @@ A broken audience must not delete all values, so a guard limits the share.
 
 from __future__ import annotations
 
-import time
-from collections import defaultdict, deque
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from pyroaring import BitMap64
 
 from .errors import TooManyClearsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
 KEPT_VERSIONS = 2  # Per stream: the current and the previous one.
-DAY_SECONDS = 24 * 3600.0
-ALWAYS_ALLOWED = 100  # Values, whatever share of a small audience they are.
+ALWAYS_ALLOWED = 10  # Values, whatever share of a small audience they are.
+PERCENT_STEP = 5  # Of the percentage that an error suggests.
 
 
 @dataclass(slots=True)
@@ -79,49 +79,71 @@ class StreamVersions:
         return self._seen.get(stream, {}).get(version, SeenMembers())
 
 
+class ClearCounter(Protocol):
+    """Counts the values cleared; see `recording.ChangeRecorder`."""
+
+    def cleared(self, attribute: str) -> int:
+        """Count an attribute's values cleared, or about to be, in the last 24 hours."""
+        ...
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Keep other runs from recording changes during a block."""
+        ...
+
+
 class ClearGuard:
     """Limits the share of an attribute's values that is cleared within 24 hours.
 
+    The values that all runs cleared count, and those about to be cleared.
+
     Args:
-        percent: the maximum share, from 0 to 100.
-        clock: returns monotonic seconds.
+        percent: the maximum share, from 0 to 100. 10 values are always allowed.
+        counter: counts the values cleared.
     """
 
-    def __init__(
-        self, percent: int, *, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, percent: int, counter: ClearCounter) -> None:
         self._percent = percent
-        self._clock = clock
-        self._admitted: defaultdict[str, deque[tuple[float, int]]] = defaultdict(deque)
+        self._counter = counter
 
-    def admit(self, count: int, *, attribute: str, total: Callable[[], int]) -> None:
+    @contextmanager
+    def admit(
+        self, count: int, *, attribute: str, total: Callable[[], int]
+    ) -> Iterator[None]:
         """Allow a number of values to be cleared.
 
+        They must be recorded within the block, so that two runs that clear values of
+        the same attribute at the same time cannot both be allowed to.
+
         Args:
-            count: number of values to clear now.
+            count: number of values that wait to be cleared.
             attribute: their attribute; each attribute is counted separately.
             total: counts the attribute's current values; called only if needed.
 
         Raises:
             TooManyClearsError: when that is too many; none of them may be cleared.
         """
-        now, admitted = self._clock(), self._admitted[attribute]
-        while admitted and now - admitted[0][0] >= DAY_SECONDS:
-            admitted.popleft()
-        before = sum(cleared for _, cleared in admitted)
-        if before + count > ALWAYS_ALLOWED:
-            values = total() + before
-            if (before + count) * 100 > self._percent * values:
-                text = self._error_text(before + count, values, attribute)
-                raise TooManyClearsError(text)
-        if count:
-            admitted.append((now, count))
+        values = None
+        if self._counter.cleared(attribute) + count > ALWAYS_ALLOWED:
+            values = total()
+        with self._counter.transaction():
+            cleared = self._counter.cleared(attribute)
+            if count and cleared + count > ALWAYS_ALLOWED:
+                values = max(count, total() if values is None else values)
+                if (cleared + count) * 100 > self._percent * (cleared + values):
+                    text = _explain(self._percent, attribute, count, cleared, values)
+                    raise TooManyClearsError(text)
+            yield
 
-    def _error_text(self, count: int, values: int, attribute: str) -> str:
-        return (
-            f"{count:,} of the {values:,} values of {attribute} would be cleared within"
-            f" 24 hours, more than max_clear_percent {self._percent} allows. None of"
-            " these were cleared, and STATE does not cover them. If the audience really"
-            f" shrank that much, run once with max_clear_percent"
-            f" {min(100, -(-count * 100 // max(values, 1)))}."
-        )
+
+def _explain(
+    percent: int, attribute: str, count: int, cleared: int, values: int
+) -> str:
+    steps = -(-(cleared + count) * 100 // ((values + cleared) * PERCENT_STEP))
+    before = f"{cleared:,} were cleared" if cleared != 1 else "1 was cleared"
+    wait = f"{count:,} of the {values:,} values of {attribute} wait to be cleared"
+    return (
+        f"{wait}, and {before} in the last 24 hours: more than max_clear_percent"
+        f" {percent} allows. None of them was cleared, and STATE does not cover"
+        " them. If the audience really shrank that much, run once with"
+        f" max_clear_percent {min(100, steps * PERCENT_STEP)}."
+    )

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from typing import IO
 
     from .errors import RecordRejectedError
-    from .plan import Change
+    from .plan import RecordedChange
     from .settings import Settings
 
     OpenFile = Callable[[str, str], "LineFile"]
@@ -37,6 +37,7 @@ READ_BYTES = 1 << 20
 DUPLICATE_AGE = timedelta(hours=24)
 MAX_READ_BYTES = 1 << 26  # Of the rejects file, to find duplicates.
 REPLAYED_KEYS = ("type", "stream", "record", "time_extracted")
+HEAD_END = b',"stream"'  # Of a line of `changes_path`.
 REPLACED_FILES = {"summary_path"}  # The other files are appended to.
 
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
@@ -312,10 +313,11 @@ def lines_backwards(path: str, limit: int) -> Iterator[bytes]:
 class ChangeLog(Protocol):
     """Logs every value written, or in a dry run every value to be written."""
 
-    def add(
-        self, stream: str, customer_id: int | None, changes: Sequence[Change]
-    ) -> None:
-        """Log one customer's changes; the id is None before it is created."""
+    def add(self, changes: Sequence[RecordedChange]) -> None:
+        """Log changes."""
+
+    def add_missing(self, changes: Sequence[RecordedChange]) -> None:
+        """Log those of some changes that have not been logged yet."""
 
     def sync(self) -> None:
         """Flush to disk."""
@@ -327,9 +329,10 @@ class ChangeLog(Protocol):
 class NoChangeLog:
     """Logs nothing, as without `changes_path`."""
 
-    def add(
-        self, stream: str, customer_id: int | None, changes: Sequence[Change]
-    ) -> None:
+    def add(self, changes: Sequence[RecordedChange]) -> None:
+        """Log nothing."""
+
+    def add_missing(self, changes: Sequence[RecordedChange]) -> None:
         """Log nothing."""
 
     def sync(self) -> None:
@@ -342,33 +345,61 @@ class NoChangeLog:
 class ChangesFile:
     """Appends a JSON line for every value written.
 
-    Args:
-        file: the file.
-        now: returns the time to write with a change, in RFC 3339.
+    A line begins with the change's id in the history and its run, so that a line is not
+    written twice: the process may be killed before the history records the line.
     """
 
-    def __init__(self, file: LineFile, *, now: Callable[[], str] = utc_now) -> None:
+    def __init__(self, file: LineFile) -> None:
         self._file = file
-        self._now = now
         self.sync = file.sync
         self.close = file.close
 
-    def add(
-        self, stream: str, customer_id: int | None, changes: Sequence[Change]
-    ) -> None:
-        """Append one customer's changes."""
-        at = self._now()
-        self._file.append(
-            {
-                "at": at,
-                "stream": stream,
-                "customer_id": customer_id,
-                "attribute" if change.is_attribute else "field": change.name,
-                "old": change.old,
-                "new": change.new,
-            }
-            for change in changes
-        )
+    def add(self, changes: Sequence[RecordedChange]) -> None:
+        """Append changes."""
+        if changes:
+            self._file.append(map(_to_line, changes))
+
+    def add_missing(self, changes: Sequence[RecordedChange]) -> None:
+        """Append those of some changes, all with an id, that have no line yet."""
+        heads = {_line_head(change): change for change in changes}
+        for head in _line_heads(self._file.path):
+            heads.pop(head, None)
+        self.add([*heads.values()])
+
+
+def _to_line(recorded: RecordedChange) -> dict[str, Any]:
+    change = recorded.change
+    known = {} if recorded.id is None else {"id": recorded.id, "run": recorded.run}
+    return {
+        **known,
+        "at": _to_utc(recorded.at),
+        "stream": recorded.stream,
+        "customer_id": recorded.customer,
+        "attribute" if change.is_attribute else "field": change.name,
+        "old": change.old,
+        "new": change.new,
+    }
+
+
+def _line_head(recorded: RecordedChange) -> bytes:
+    return _encoder.encode(_to_line(recorded)).partition(HEAD_END)[0]
+
+
+def _line_heads(path: str) -> Iterator[bytes]:
+    """Yield the part of each whole line that identifies the change."""
+    try:
+        if not stat.S_ISREG(Path(path).stat().st_mode):
+            return  # Reading a pipe would take what another program waits for.
+        with Path(path).open("rb") as file:
+            for line in file:
+                if line.endswith(b"\n"):  # A partial line is removed.
+                    yield line.partition(HEAD_END)[0]
+    except OSError:
+        return
+
+
+def _to_utc(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
 # Checks before the first message is read.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from .api.models import AttributeValue, StoredValue
 from .fields import ATTRIBUTE_TYPES, CUSTOMER_FIELDS
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from .api.models import Row
     from .fields import ValueRules
     from .mapping import DesiredCustomer, DesiredValue
+
+Action = Literal["update", "create", "delete", "clear"]
 
 MAX_INLINE_ATTRIBUTES = 10  # BigCommerce's limit per row of a POST.
 
@@ -33,6 +35,31 @@ class Change:
     is_attribute: bool = False
     old: Any = None
     new: Any = None
+
+
+@dataclass(slots=True, kw_only=True)
+class RecordedChange:
+    """A change with all that the history and `changes_path` hold about it.
+
+    Args:
+        at: when it was planned, in seconds since 1970.
+        stream: the stream.
+        action: what the call does; only `clear` counts for the guard.
+        change: the change.
+        customer: the customer's id; None until a new customer is created.
+        email: the email of a new customer.
+        id: its id in the history; None without a history.
+        run: the run that made it.
+    """
+
+    at: float
+    stream: str
+    action: Action
+    change: Change
+    customer: int | None = None
+    email: str | None = None
+    id: int | None = None
+    run: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

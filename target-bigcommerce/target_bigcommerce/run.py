@@ -19,7 +19,12 @@ from .api.parallel import ParallelCalls, ThreadPool
 from .api.transport import Throttle, Transport, open_session
 from .drain import Destination
 from .dry_run import DryRun
-from .errors import InputError, LimitReachedError, TooManyRejectsError
+from .errors import (
+    HistoryError,
+    InputError,
+    LimitReachedError,
+    TooManyRejectsError,
+)
 from .exits import ClearGuard, StreamVersions
 from .fields import INCLUDES, has_fields
 from .files import (
@@ -30,9 +35,12 @@ from .files import (
     check_writable,
     utc_now,
 )
+from .history import open_history, open_to_read
+from .recording import ChangeRecorder, needed_history
 from .state import Checkpoint, InputTracker
 from .summary import (
     FAILURE,
+    SIGNAL_BASE,
     SUCCESS,
     RunEnd,
     RunFacts,
@@ -50,6 +58,7 @@ if TYPE_CHECKING:
 
     from .errors import RecordRejectedError
     from .files import ChangeLog
+    from .history import History, RunStatus
     from .settings import Settings
 
 logger = logging.getLogger("target-bigcommerce")
@@ -124,6 +133,9 @@ class RunContext:
         Raises:
             InputError: when another stream has reserved it.
         """
+        if self.settings.job_id is None and attribute not in self._attribute_streams:
+            names = [*self._attribute_streams.values(), stream]
+            self.destination.recorder.name_job(", ".join(names))
         owner = self._attribute_streams.setdefault(attribute, stream)
         if owner != stream:
             raise InputError(
@@ -180,7 +192,7 @@ class RunContext:
     def commit(self) -> None:
         """Sync the files and advance the checkpoint, when all records are written."""
         self.rejects.sync()
-        self.destination.changes.sync()
+        self.destination.recorder.sync()
         self.checkpoint.advance()
         self._buffered_at = None
         self._buffered_customers.clear()
@@ -232,6 +244,12 @@ class RunContext:
         """
         summary = self._summary(end)
         lacks_exits = self.clears_exits and not self.has_exits
+        self.destination.recorder.finish(
+            status=_to_run_status(summary),
+            input=summary["input"],
+            counts=summary,
+            days=self.settings.history_days,
+        )
         RunReport(self.settings, summary, lacks_exits=lacks_exits).log()
         if self.dry_run is not None:
             self.dry_run.report(is_finished=end.exit_status == SUCCESS)
@@ -270,6 +288,7 @@ def build_run(  # noqa: PLR0913 - what differs between a run and a test
     *,
     shutdown: ShutdownSignal,
     clock: Callable[[], float] = time.monotonic,
+    now: Callable[[], float] = time.time,
     random: Callable[[], float] = random.random,
     open_session: Callable[..., HttpSender] = open_session,
     open_threads: Callable[[int], ThreadPool] = ThreadPool,
@@ -281,6 +300,7 @@ def build_run(  # noqa: PLR0913 - what differs between a run and a test
         settings: the typed settings.
         shutdown: ends every wait.
         clock: returns monotonic seconds.
+        now: returns seconds since 1970.
         random: returns a number from 0 to 1, for the jitter of waits.
         open_session: opens the session of a thread; has the signature of
             `api.transport.open_session`.
@@ -289,6 +309,7 @@ def build_run(  # noqa: PLR0913 - what differs between a run and a test
 
     Raises:
         ConfigError: when a file of the run cannot be written.
+        HistoryError: when the history cannot be opened, and `on_exit` is clear.
     """
     check_writable(settings)
     resources = ExitStack()
@@ -324,24 +345,33 @@ def build_run(  # noqa: PLR0913 - what differs between a run and a test
         include=INCLUDES,
     )
     resources.callback(client.close)
-    guard = ClearGuard(settings.max_clear_percent, clock=clock)
+    history = _open_history(settings, now=now, store_time=transport.store_time)
+    log: ChangeLog = NoChangeLog()
     dry_run = None
     if settings.dry_run:
         dry_run = DryRun(client, stats=stats, throttle=throttle, share=share)
         rejects = RejectsFile(None)
-        destination = Destination(
-            store=dry_run.store, guard=guard, changes=dry_run.changes, stats=stats
-        )
+        log = dry_run.changes
     else:
         rejects = RejectsFile(open_file(settings.rejects_path, "rejects_path"))
-        changes: ChangeLog = NoChangeLog()
         if settings.changes_path:
-            changes = ChangesFile(open_file(settings.changes_path, "changes_path"))
-        destination = Destination(
-            store=client, guard=guard, changes=changes, stats=stats
-        )
+            log = ChangesFile(open_file(settings.changes_path, "changes_path"))
+    recorder = ChangeRecorder(
+        log=log,
+        stats=stats,
+        now=now,
+        history=history,
+        is_required=settings.on_exit == "clear",
+        is_dry_run=settings.dry_run,
+    )
+    destination = Destination(
+        store=dry_run.store if dry_run else client,
+        guard=ClearGuard(settings.max_clear_percent, recorder),
+        recorder=recorder,
+        stats=stats,
+    )
     resources.callback(rejects.close)
-    resources.callback(destination.changes.close)
+    resources.callback(recorder.close)
     return RunContext(
         settings,
         clock=clock,
@@ -352,3 +382,36 @@ def build_run(  # noqa: PLR0913 - what differs between a run and a test
         dry_run=dry_run,
         resources=resources,
     )
+
+
+def _open_history(
+    settings: Settings,
+    *,
+    now: Callable[[], float],
+    store_time: Callable[[], float | None],
+) -> History | None:
+    if not settings.history:
+        return None
+    path, store = settings.history_path, settings.store_hash
+    try:
+        if settings.dry_run:
+            return open_to_read(path, store=store, now=now, store_time=store_time)
+        history = open_history(path, store=store, now=now, store_time=store_time)
+        try:
+            history.start_run(settings.job_id or "", changes_path=settings.changes_path)
+        except BaseException:
+            history.close()
+            raise
+    except HistoryError as error:
+        if settings.on_exit == "clear":
+            raise needed_history(error) from None
+        logger.warning("%s This run continues without a history.", error)
+        return None
+    return history
+
+
+def _to_run_status(summary: Mapping[str, Any]) -> RunStatus:
+    status: int = summary["exit_status"]
+    if status == SUCCESS:
+        return "incomplete" if summary["input"] == "cut_off" else "succeeded"
+    return "stopped" if status > SIGNAL_BASE else "failed"

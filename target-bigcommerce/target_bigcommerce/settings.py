@@ -6,6 +6,7 @@ import difflib
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk import typing as th
@@ -155,8 +156,8 @@ DECLARED = th.PropertiesList(
         default=20,
         title="Maximum share of values cleared",
         description="Share of the audience attribute's values that may be cleared"
-        " within 24 hours; 100 values always may. A run that would clear more ends with"
-        " status 1.",
+        " within 24 hours, over all runs; 10 values always may. A run that would clear"
+        " more clears none of them and ends with status 1.",
     ),
     th.Property(
         "on_null",
@@ -196,6 +197,29 @@ DECLARED = th.PropertiesList(
         title="Maximum rejects",
         description="Maximum number of distinct rejected records in a run. One more"
         " stops it after the current drain with status 1.",
+    ),
+    th.Property(
+        "history",
+        th.BooleanType,
+        default=True,
+        title="History",
+        description="Keep a history of runs, changes with old and new value, and"
+        " rejects. on_exit clear needs it.",
+    ),
+    th.Property(
+        "history_path",
+        th.StringType,
+        default="bigcommerce-history.sqlite",
+        title="History path",
+        description="SQLite file of the history, one per store and shared by its jobs,"
+        " on a local disk. It contains personal data.",
+    ),
+    th.Property(
+        "history_days",
+        th.IntegerType(minimum=1, maximum=36_500),
+        default=90,
+        title="History days",
+        description="Days after which the history is deleted.",
     ),
     th.Property(
         "changes_path",
@@ -260,6 +284,9 @@ class Settings:
     quota_share_percent: int
     rejects_path: str
     max_rejects: int
+    history: bool
+    history_path: str
+    history_days: int
     changes_path: str | None
     dry_run: bool
     limit: int | None
@@ -328,6 +355,7 @@ def settings_errors(config: Mapping[str, Any]) -> Iterator[str]:
         yield missing_setting("id_field", ENV_PREFIX)
     if not config["rejects_path"].strip():
         yield "rejects_path must name a file."
+    yield from _history_errors(config)
     yield from connection_errors(config)
     yield from _audience_attribute_errors(config)
     yield from _missing_id_errors(config)
@@ -363,6 +391,24 @@ def _store_hash_errors(text: str) -> Iterator[str]:
             " the prefix store-. In the control panel's address"
             " https://store-abc123.mybigcommerce.com it follows store-."
         )
+
+
+def _history_errors(config: Mapping[str, Any]) -> Iterator[str]:
+    if not config["history"]:
+        if config["on_exit"] == "clear":
+            yield (
+                "on_exit clear needs the history, to limit how many values are cleared"
+                " in 24 hours. Set history to true, or on_exit to keep."
+            )
+        return
+    path = config["history_path"].strip()
+    if not path:
+        yield "history_path must name a file. To keep no history, set history to false."
+        return
+    for name in ("rejects_path", "changes_path", "summary_path"):
+        other = config.get(name)
+        if other and Path(other) == Path(path):
+            yield f"history_path and {name} name the same file. Change one of them."
 
 
 def _audience_attribute_errors(config: Mapping[str, Any]) -> Iterator[str]:

@@ -332,6 +332,7 @@ class TargetBigCommerce(SingerPlugin, Target):
             self.context.start()
             check_not_rejects_file(self.settings.rejects_path, file_input)
             try:
+                self.context.destination.resolve_ended_runs()
                 self.listen(file_input)
             finally:
                 self._print_state()  # Even after an error.

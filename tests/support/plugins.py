@@ -122,6 +122,7 @@ def with_files(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Put the target's files into the folder, unless the configuration has paths."""
     return {
         "rejects_path": str(folder / "rejects.jsonl"),
+        "history_path": str(folder / "history.sqlite"),
         "summary_path": str(folder / "summary.json"),
         **config,
     }

@@ -95,9 +95,13 @@ def _open_target(
     config: Mapping[str, Any], clock: Clock | None
 ) -> Iterator[tuple[TargetBigCommerce, _ErrorLog]]:
     """Create a target and its log; close it and restore the signal handlers."""
+    folder = Path(config["summary_path"]).parent
+    config = {"history_path": str(folder / "history.sqlite"), **config}
     handlers = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
     shutdown = VirtualShutdown(clock) if clock else ShutdownSignal()
-    build = partial(build_run, clock=clock.now) if clock else build_run
+    build = build_run
+    if clock:
+        build = partial(build_run, clock=clock.now, now=clock.now)
     target = TargetBigCommerce(config=dict(config), shutdown=shutdown, build=build)
     log = _ErrorLog()
     LOGGER.addHandler(log)

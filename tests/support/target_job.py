@@ -87,6 +87,7 @@ class Job:
                 **box_config(box),
                 "id_field": "id",
                 "rejects_path": str(folder / "rejects.jsonl"),
+                "history_path": str(folder / "history.sqlite"),
                 **config,
             }
         )
@@ -105,6 +106,7 @@ class Job:
                 build=partial(
                     build_run,
                     clock=self.box.clock.now,
+                    now=self.box.clock.now,
                     open_session=lambda *_, **__: StoreSender(self.box),
                 ),
             )

@@ -30,6 +30,7 @@ from singer_kit.http import (
     call_with_retries,
     exponential_backoff,
     max_attempts,
+    parse_http_date,
 )
 from target_bigcommerce.errors import (
     ErrorDetails,
@@ -257,6 +258,7 @@ class Transport:
         self._jitter = jitter
         self._on_attempt = on_attempt
         self._has_response = False
+        self._store_time: float | None = None
         self._local = threading.local()
         self._lock = threading.Lock()
         self._encoder = msgspec.json.Encoder(decimal_format="number")
@@ -303,6 +305,13 @@ class Transport:
             is_counted=lambda error: not isinstance(error, ThrottledError),
         )
 
+    def store_time(self) -> float | None:
+        """Return the store's time at its last response in seconds since 1970, if known.
+
+        It is the `Date` header of RFC 9110.
+        """
+        return self._store_time
+
     def url_length(self, request: ApiRequest) -> int:
         """Return the length of a request's URL in characters."""
         return len(self._base_url) + len(request.target)
@@ -325,6 +334,8 @@ class Transport:
                 self._count(request, 0)
                 raise
             self._has_response = True
+            if date := parse_http_date(response.headers.get("Date")):
+                self._store_time = date.timestamp()
             slot.record(response.status, response.headers)
         self._count(request, response.status)
         return parse_response(request, response)

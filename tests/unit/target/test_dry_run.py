@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support.history import recorded
 from target_bigcommerce.dry_run import (
     FIRST_CUSTOMERS,
     DryRunChanges,
@@ -20,7 +21,7 @@ TIER = Change(name="Tier", is_attribute=True, new="gold")
 def described(*notes: tuple[int | None, list[Change]], is_finished: bool = True) -> str:
     changes = DryRunChanges()
     for customer_id, each in notes:
-        changes.add("vip", customer_id, each)
+        changes.add(recorded(customer_id, *each))
     return changes.describe(is_finished=is_finished)
 
 

@@ -47,6 +47,8 @@ def test_cleared_value_is_in_the_change_log(
     [line] = [json.loads(line) for line in path.read_text().splitlines()]
     del line["at"]
     assert line == {
+        "id": 4,
+        "run": 2,
         "stream": VIP,
         "customer_id": 3,
         "attribute": f"LyticsAudience_{VIP}",

@@ -7,6 +7,7 @@ import os
 import re
 import select
 import stat
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from singer_kit.errors import ConfigError, OutputError
+from support.history import recorded
 from support.target_settings import settings
 from target_bigcommerce.files import (
     CHUNK_BYTES,
@@ -128,9 +130,10 @@ def test_every_written_value_is_a_line(tmp_path: Path) -> None:
         Change(name="company", old="Before", new="After"),
         Change(name="Tier", is_attribute=True, new="gold"),
     ]
-    file = ChangesFile(LineFile(str(path), "changes_path"), now=lambda: AT)
+    file = ChangesFile(LineFile(str(path), "changes_path"))
+    at = datetime.fromisoformat(AT).timestamp()
 
-    file.add("vip", 17, changes)
+    file.add(recorded(17, *changes, at=at))
     file.sync()
 
     common = {"at": AT, "stream": "vip", "customer_id": 17}

@@ -1,0 +1,355 @@
+"""Records every value that a run writes, in the history and in `changes_path`.
+
+Also finds out what became of changes whose outcome is unknown, such as those of a run
+that was killed, by reading the store.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from .errors import HistoryError
+from .fields import ATTRIBUTE_TYPES, CUSTOMER_FIELDS, INCLUDES
+from .plan import RecordedChange
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from .api.client import StoreApi
+    from .api.models import AttributeDefinition, Row
+    from .errors import RecordRejectedError
+    from .files import ChangeLog
+    from .history import History, RunStatus
+    from .plan import Action, Change
+    from .summary import RunStats
+
+SECRET_FIELDS = frozenset({"authentication"})  # Has a new customer's password.
+NOT_RECORDED = "(not recorded)"
+Planned = tuple[int | None, str | None, "Sequence[Change]"]
+
+logger = logging.getLogger("target-bigcommerce")
+
+
+class ChangeRecorder:
+    """Records the changes of a run: before each call as pending, then with the outcome.
+
+    Args:
+        log: gets a line for every value written.
+        stats: counts every value written.
+        now: returns seconds since 1970.
+        history: the history; None without one.
+        is_required: whether the run ends when the history fails. Otherwise it goes on
+            without, because a history must not keep a job from working.
+        is_dry_run: whether nothing is written; the history is then only read.
+    """
+
+    def __init__(
+        self,
+        *,
+        log: ChangeLog,
+        stats: RunStats,
+        now: Callable[[], float],
+        history: History | None,
+        is_required: bool,
+        is_dry_run: bool = False,
+    ) -> None:
+        self.log = log
+        self._stats = stats
+        self._now = now
+        self._history = history
+        self._is_required = is_required
+        self._is_dry_run = is_dry_run
+        self._cleared: Counter[str] = Counter()  # Of a dry run, by attribute.
+
+    # Before and after a call.
+
+    def begin(
+        self, stream: str, action: Action, planned: Iterable[Planned]
+    ) -> list[list[RecordedChange]]:
+        """Record changes before the call that writes them.
+
+        Args:
+            stream: the stream.
+            action: what the call does.
+            planned: for each customer its id, or None and its email, and the changes.
+
+        Returns:
+            The recorded changes of each customer.
+
+        Raises:
+            HistoryError: when the history fails and is required; do not make the call.
+        """
+        at = self._now()
+        if action == "clear" and self._history is not None:
+            at = self._history.latest_now()
+        recorded = [
+            [
+                RecordedChange(
+                    at=at,
+                    stream=stream,
+                    action=action,
+                    change=_without_secret(change),
+                    customer=customer,
+                    email=email if customer is None else None,
+                )
+                for change in changes
+            ]
+            for customer, email, changes in planned
+        ]
+        every = [each for one in recorded for each in one]
+        if self._is_dry_run:
+            self._cleared.update(e.change.name for e in every if e.action == "clear")
+        else:
+            self._try(lambda history: history.add_pending(every))
+        return recorded
+
+    def settle(
+        self, done: Sequence[RecordedChange], dropped: Sequence[RecordedChange] = ()
+    ) -> None:
+        """Record the outcome of changes.
+
+        Args:
+            done: changes that the store confirmed.
+            dropped: changes that it rejected.
+
+        Raises:
+            HistoryError: when the history fails and is required.
+            OutputError: when `changes_path` cannot be written.
+        """
+        self._stats.changes.update(each.change.name for each in done)
+        # The line comes first: if the process is killed between the two, the next run
+        # finds the line by its id.
+        self.log.add(done)
+        if not self._is_dry_run:
+            self._try(lambda history: history.settle(done, dropped, is_logged=True))
+
+    # The guard.
+
+    def cleared(self, attribute: str) -> int:
+        """Count the values of an attribute cleared, or about to be, in 24 hours."""
+        cleared = self._cleared[attribute]
+        if self._history is not None:
+            with _needed():
+                cleared += self._history.cleared(attribute)
+        return cleared
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Keep other runs from recording changes during a block."""
+        if self._history is None or self._is_dry_run:
+            yield
+            return
+        with _needed(), self._history.transaction():
+            yield
+
+    # Unknown outcomes.
+
+    def resolve_ended_runs(
+        self,
+        store: StoreApi,
+        definitions: Callable[[], Mapping[str, AttributeDefinition]],
+    ) -> None:
+        """Resolve what runs that ended left pending, and write the lines they owe.
+
+        Args:
+            store: is read.
+            definitions: returns the store's attributes by name.
+        """
+        if self._is_dry_run:
+            return
+        pending: list[RecordedChange] = []
+        self._try(lambda history: pending.extend(history.pending(history.ended_runs())))
+        if pending:
+            done, dropped = self._compare(pending, store, definitions)
+            self._try(lambda history: history.settle(done, dropped, is_logged=False))
+            logger.info(
+                "Earlier runs ended before %d of their changes were confirmed. The"
+                " store holds %d of them; the others were not written.",
+                len(pending),
+                len(done),
+            )
+        self._try(self._write_missing_lines)
+
+    def resolve(
+        self,
+        unknown: Sequence[RecordedChange],
+        store: StoreApi,
+        definitions: Callable[[], Mapping[str, AttributeDefinition]],
+    ) -> None:
+        """Record the outcome of changes as the store shows it."""
+        if unknown:
+            self.settle(*self._compare(unknown, store, definitions))
+
+    def _compare(
+        self,
+        unknown: Sequence[RecordedChange],
+        store: StoreApi,
+        definitions: Callable[[], Mapping[str, AttributeDefinition]],
+    ) -> tuple[list[RecordedChange], list[RecordedChange]]:
+        found = _StoreContent(unknown, store, definitions)
+        done: list[RecordedChange] = []
+        dropped: list[RecordedChange] = []
+        for each in unknown:
+            is_done = found.holds(each) or self._was_seen(each)
+            (done if is_done else dropped).append(each)
+        return done, dropped
+
+    def _was_seen(self, recorded: RecordedChange) -> bool:
+        """Whether a later change found the value in the store and replaced it."""
+        if self._history is None or recorded.customer is None or recorded.id is None:
+            return False
+        later = self._history.later_old(recorded)
+        return any(_is_same(recorded.change, old) for old in later)
+
+    def _write_missing_lines(self, history: History) -> None:
+        if missing := history.unlogged():
+            self.log.add_missing(missing)
+            self.log.sync()
+            history.mark_logged(missing)
+
+    # The run.
+
+    def add_reject(
+        self, stream: str, why: RecordRejectedError, customer: int | None
+    ) -> None:
+        """Record a reject, without its record."""
+        self._try(
+            lambda history: history.add_reject(
+                stream,
+                code=why.code.value,
+                reason=why.reason,
+                status=why.status,
+                customer=customer,
+            )
+        )
+
+    def sync(self) -> None:
+        """Flush to disk, before a STATE that covers the changes is printed."""
+        self.log.sync()
+        self._try(lambda history: history.commit_rejects())
+
+    def name_job(self, job: str) -> None:
+        """Change the name of the run's job in the history."""
+        self._try(lambda history: history.name_job(job))
+
+    def finish(
+        self,
+        *,
+        status: RunStatus,
+        input: str,  # noqa: A002 - as in the summary
+        counts: Mapping[str, Any],
+        days: int,
+    ) -> None:
+        """Record the end of the run, and purge what is older than a number of days."""
+
+        def end(history: History) -> None:
+            history.finish_run(status=status, input=input, counts=counts)
+            history.purge(days)
+
+        self._is_required = False  # Every change has been recorded.
+        if not self._is_dry_run:
+            self._try(end)
+
+    def close(self) -> None:
+        """Close the files."""
+        self.log.close()
+        if self._history is not None:
+            self._history.close()
+
+    def _try(self, work: Callable[[History], object]) -> None:
+        if self._history is None or self._is_dry_run:
+            return
+        try:
+            work(self._history)
+        except HistoryError as error:
+            if self._is_required:
+                raise needed_history(error) from None
+            logger.warning("%s This run continues without a history.", error)
+            self._history.close()
+            self._history = None
+
+
+def needed_history(error: HistoryError) -> HistoryError:
+    """Return the error that ends a run which cannot do without the history."""
+    hint = (
+        "on_exit clear needs it, to limit how many values are cleared in 24 hours."
+        " Name a file on a local disk that this user may write, or set on_exit to keep."
+    )
+    return HistoryError(f"{error} {hint}")
+
+
+@contextmanager
+def _needed() -> Iterator[None]:
+    try:
+        yield
+    except HistoryError as error:
+        raise needed_history(error) from None
+
+
+class _StoreContent:
+    """What the store holds of the customers and attributes of some changes.
+
+    Sets the customer of changes that were to create it, if the store has it.
+    """
+
+    def __init__(
+        self,
+        changes: Sequence[RecordedChange],
+        store: StoreApi,
+        definitions: Callable[[], Mapping[str, AttributeDefinition]],
+    ) -> None:
+        _find_created(changes, store)
+        ids = sorted({each.customer for each in changes if each.customer is not None})
+        names = {each.change.name for each in changes if each.change.is_attribute}
+        self._rows: Mapping[int, Row] = {}
+        if any(not each.change.is_attribute for each in changes) and ids:
+            self._rows = store.customers_by_id(ids, INCLUDES)
+        self._definitions = definitions() if names else {}
+        known = [self._definitions[name].id for name in names & {*self._definitions}]
+        values = store.values(ids, known) if ids and known else []
+        self._values = {(v.customer_id, v.attribute_id): v.value for v in values}
+
+    def holds(self, recorded: RecordedChange) -> bool:
+        """Whether the store holds the new value."""
+        change, customer = recorded.change, recorded.customer
+        if customer is None:
+            return False
+        if not change.is_attribute:
+            row = self._rows.get(customer)
+            return row is not None and _is_same(change, row.get(change.name))
+        definition = self._definitions.get(change.name)
+        stored = definition and self._values.get((customer, definition.id))
+        kind = definition.type if definition else "string"
+        return _is_same(change, stored, kind=kind)
+
+
+def _find_created(changes: Sequence[RecordedChange], store: StoreApi) -> None:
+    created = [each for each in changes if each.customer is None and each.email]
+    if not created:
+        return
+    found = store.customers_by_email(sorted({each.email or "" for each in created}))
+    for each in created:
+        rows = found.get((each.email or "").lower(), [])
+        if len(rows) == 1:
+            each.customer = rows[0]["id"]
+
+
+def _is_same(change: Change, stored: Any, *, kind: str = "string") -> bool:  # noqa: ANN401 - any JSON
+    """Whether a value read from the store is the new value of a change."""
+    if change.is_attribute:
+        if change.new is None or stored is None:
+            return stored is change.new
+        return ATTRIBUTE_TYPES[kind].is_same(stored, change.new)
+    rules = CUSTOMER_FIELDS[change.name]
+    # What GET does not return was written with the rest of the new customer.
+    return rules.is_creation_only or rules.is_same(stored, change.new)
+
+
+def _without_secret(change: Change) -> Change:
+    if change.is_attribute or change.name not in SECRET_FIELDS:
+        return change
+    return replace(change, old=None, new=NOT_RECORDED)
