@@ -510,6 +510,7 @@ def open_history(
         HistoryError: when it cannot be opened or is not a history.
     """
     try:
+        Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         is_file = stat.S_ISREG(Path(path).stat().st_mode)
