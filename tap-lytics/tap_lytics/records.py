@@ -228,6 +228,12 @@ def parse_timestamp(text: str) -> datetime:
         raise ValueError("out of the calendar") from None
 
 
+def has_zone(text: str) -> bool:
+    """Whether a timestamp has a time zone, or is a date, which needs none."""
+    found = TIME_TEXT.fullmatch(text.strip())
+    return bool(found is None or found["zone"] or not found["minute"])
+
+
 def format_timestamp(time: datetime) -> str:
     """Write a time in UTC, with microseconds only if there are any."""
     return f"{time.astimezone(UTC).replace(tzinfo=None).isoformat()}Z"

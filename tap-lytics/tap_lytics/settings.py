@@ -15,7 +15,7 @@ from singer_kit.config import (
     typed_values,
 )
 
-from .records import parse_timestamp
+from .records import format_timestamp, has_zone, parse_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -56,7 +56,8 @@ DECLARED = th.PropertiesList(
         th.DateTimeType,
         title="Start date",
         description="Starting point to use instead of the time of the first run if"
-        " existing_users is false. It survives the loss of the state.",
+        " existing_users is false. It survives the loss of the state. Write it with a"
+        " time zone and in quotes, because Meltano drops the zone of an unquoted time.",
     ),
     th.Property(
         "require_fields",
@@ -148,7 +149,16 @@ def settings_errors(config: Mapping[str, Any], env_prefix: str) -> Iterator[str]
 def settings_warnings(config: Mapping[str, Any], now: datetime) -> Iterator[str]:
     """List what is unlikely to be intended in a valid configuration."""
     start = config.get("start_date")
-    if start and parse_timestamp(start) > now and not config["existing_users"]:
+    if not start or config["existing_users"]:
+        return
+    at = parse_timestamp(start)
+    if not has_zone(start):
+        yield (
+            f"start_date has no time zone and is read as {format_timestamp(at)}. Write"
+            " one, in quotes, because YAML drops it otherwise: start_date:"
+            ' "2026-01-31T08:00:00+01:00".'
+        )
+    if at > now:
         yield (
             "start_date is in the future and is ignored: the time of the first run is"
             " the starting point."

@@ -142,3 +142,43 @@ def test_only_token_is_secret() -> None:
     secret = {n for n, s in DECLARED["properties"].items() if s.get("secret")}
 
     assert secret == {"api_token"}
+
+
+@pytest.mark.parametrize(
+    ("start", "read_as"),
+    [
+        ("2026-01-20T08:00:00", "2026-01-20T08:00:00Z"),  # As Meltano passes it on.
+        ("2026-01-20 06:00:00", "2026-01-20T06:00:00Z"),
+        ("2026-01-20T08:00", "2026-01-20T08:00:00Z"),
+        ("2026-01-20T08:00:00.5", "2026-01-20T08:00:00.500000Z"),
+    ],
+)
+def test_start_date_without_zone_is_warned_about(start: str, read_as: str) -> None:
+    config = {"start_date": start, "existing_users": False}
+
+    [line] = settings_warnings(config, NOW)
+
+    assert f"start_date has no time zone and is read as {read_as}" in line
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        *("2026-01-20T08:00:00Z", "2026-01-20T08:00:00+02:00", "2026-01-20"),
+        *(
+            "2026-01-20 08:00:00 +0200",
+            "2026-01-20T08:00-05:00",
+            "2026-01-20t08:00:00z",
+        ),
+    ],
+)
+def test_start_date_with_zone_is_not_warned_about(start: str) -> None:
+    assert not list(
+        settings_warnings({"start_date": start, "existing_users": False}, NOW)
+    )
+
+
+def test_start_date_that_is_not_used_is_not_warned_about() -> None:
+    config = {"start_date": "2026-01-20T08:00:00", "existing_users": True}
+
+    assert not list(settings_warnings(config, NOW))
