@@ -61,15 +61,17 @@ class StreamMapError(PluginError, MapExpressionError):
         stream: the mapped stream.
         kind: the class name of the error that the expression raised. The error's text
             is left out, because it may quote data.
+        fix: what to do, as a sentence.
     """
 
-    def __init__(self, stream: str, kind: str) -> None:
+    def __init__(self, stream: str, kind: str, *, fix: str) -> None:
         super().__init__(
             f"An expression in stream_maps failed on a record of stream {stream}"
-            f" ({kind}). Correct it; remember that a field can be null or absent."
+            f" ({kind}). {fix}"
         )
         self.stream = stream
         self.kind = kind
+        self.fix = fix
 
 
 class ShutdownRequestedError(PluginError):

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from singer_sdk.exceptions import StreamMapConfigError
 from singer_sdk.mapper import CustomStreamMap, RemoveRecordTransform
 
 from .errors import ConfigError, PluginError, StreamMapError
@@ -38,9 +37,70 @@ RESERVED = RECORD_NAMES | {
     *("md5", "sha256", "datetime", "bool", "json"),
     *("float", "int", "rand", "randint", "str"),
 }
-# The SDK's messages about a map without the key.
-LOST_KEY = re.compile(
-    "Removing key property '(.+?)' is not|Property '(.+?)' was not detected in schema"
+# Texts of the SDK's errors about keys. Its other texts quote expressions.
+REMOVED_KEY = re.compile(r"Removing key property '(?P<key>[^']*)' is not permitted")
+LOST_KEY = re.compile(r"Invalid key properties .* Property '(?P<key>[^']*)' was not")
+# Class names of an expression's error, a part of its text (of types, never of data),
+# and what to do.
+EXPRESSION_FIXES = (
+    (
+        {"TypeError", "AttributeError"},
+        "NoneType",
+        (
+            "A field is null there: give it a value for that case, as in (amount or 0)"
+            " or (company or '')."
+        ),
+    ),
+    (
+        {"TypeError"},
+        "decimal.Decimal",
+        (
+            "Numbers with a fraction are decimals: convert one before calculating, as"
+            " in float(ltv) * 1.2."
+        ),
+    ),
+    (
+        {"TypeError"},
+        "'str'",
+        (
+            "A text meets another type there: convert one of them, as in"
+            " float(ltv) * 1.2 or first_name + str(number)."
+        ),
+    ),
+    (
+        {"TypeError"},
+        '"',
+        "A text is joined with another type: convert it, as in company + str(number).",
+    ),
+    (
+        {"FunctionNotDefined"},
+        "",
+        (
+            "It calls a function that stream maps do not have. They have int, float,"
+            " str, bool, md5, sha256, datetime and json."
+        ),
+    ),
+    (
+        {"NameNotDefined", "KeyError", "AttributeDoesNotExist", "IndexError"},
+        "",
+        (
+            "What it uses is absent or null there: use record.get('company') or ''. A"
+            " text needs quotes of its own, as in \"'lytics'\"."
+        ),
+    ),
+    (
+        {"ValueError"},
+        "",
+        (
+            "A text cannot be converted there: test it first, as in int(number) if"
+            " number.isdigit() else None."
+        ),
+    ),
+    (
+        {"ZeroDivisionError", "DivisionByZero", "DivisionUndefined"},
+        "",
+        "It divides by 0 there: test for it, as in total / orders if orders else 0.",
+    ),
 )
 SIMILAR = 0.8  # The ratio of difflib for `emial` and `email`.
 
@@ -62,22 +122,9 @@ def checked_stream_maps(stream: str | None = None) -> Iterator[None]:
     except Exception as error:  # noqa: BLE001 - an expression can raise anything
         where = "" if stream is None else f" for stream {stream}"
         raise ConfigError(
-            f"stream_maps cannot be used{where}{_why_unusable(error)}"
+            f"stream_maps cannot be used{where} ({type(error).__name__}):"
+            f" {_definition_problem(error)}"
         ) from None
-
-
-def _why_unusable(error: Exception) -> str:
-    lost = isinstance(error, StreamMapConfigError) and LOST_KEY.search(str(error))
-    if lost:
-        key = lost[1] or lost[2]
-        return (
-            f': it removes the key {key}. Keep it ("{key}": "{key}"), or name the key'
-            " of the mapped records in __key_properties__."
-        )
-    return (
-        f" ({type(error).__name__}): an entry is not a valid expression, or does not"
-        " have a form that the SDK documents. Correct it."
-    )
 
 
 def apply_stream_map(
@@ -91,8 +138,48 @@ def apply_stream_map(
     try:
         return stream_map.transform(dict(record))
     except Exception as error:  # noqa: BLE001 - an expression can raise anything
-        kind = type(error.__cause__ or error).__name__
-        raise StreamMapError(stream_map.stream_alias, kind) from None
+        cause = error.__cause__ or error
+        kind = type(cause).__name__
+        fix = _expression_fix(cause)
+        raise StreamMapError(stream_map.stream_alias, kind, fix=fix) from None
+
+
+def _definition_problem(error: Exception) -> str:
+    """Say what is wrong in stream_maps, by the SDK's error, and what to do."""
+    text = str(error)
+    if removed := REMOVED_KEY.match(text):
+        key = removed["key"]
+        return (
+            f'it removes the key {key}. Keep it ("{key}": "{key}") or, to rename it,'
+            f' name the new field in "__key_properties__", as in {{"member": "{key}",'
+            f' "{key}": null, "__key_properties__": ["member"]}}.'
+        )
+    if lost := LOST_KEY.match(text):
+        key = lost["key"]
+        return (
+            f'the key {key} is no field of its result. Keep it ("{key}": "{key}"), or'
+            ' name another field in "__key_properties__".'
+        )
+    if isinstance(error.__cause__, SyntaxError | IndexError):
+        return (
+            "an expression is not valid Python. A text needs quotes of its own, as in"
+            ' {"source": "\'lytics\'"}, and a field with a blank or a dot is written'
+            " record['my field']."
+        )
+    return (
+        "an entry is not a valid expression, or does not have a form that the SDK"
+        " documents. A field is mapped by a text with an expression, or removed by"
+        " null; a stream by an object, or removed by null."
+    )
+
+
+def _expression_fix(error: BaseException) -> str:
+    """Say how to correct an expression that raised an error."""
+    names = {each.__name__ for each in type(error).__mro__}
+    for kinds, part, fix in EXPRESSION_FIXES:
+        if names & kinds and part in str(error):
+            return fix
+    return "Correct it; remember that a field can be null or absent."
 
 
 def kept_stream_maps(stream_maps: Iterable[StreamMap]) -> list[StreamMap]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from singer_sdk import typing as th
 
@@ -20,6 +22,7 @@ from .records import format_timestamp, has_zone, parse_timestamp
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+DEFAULT_API_URL = "https://api.lytics.io"
 WEEK_SECONDS = 7 * 24 * 3600
 WEEK_MINUTES = 7 * 24 * 60
 YEAR_HOURS = 366 * 24
@@ -124,7 +127,7 @@ DECLARED = th.PropertiesList(
         description="Members per request, at most 100.",
     ),
     *connection_settings(
-        api_url="https://api.lytics.io",
+        api_url=DEFAULT_API_URL,
         api_url_description="Base URL of the Lytics API. Must be https, except for a"
         " loopback address.",
         user_agent="tap-lytics",
@@ -135,7 +138,7 @@ DECLARED = th.PropertiesList(
 def settings_errors(config: Mapping[str, Any], env_prefix: str) -> Iterator[str]:
     """List what is wrong with a configuration that satisfies the schema."""
     yield from token_errors("api_token", config["api_token"], "Lytics", env_prefix)
-    yield from connection_errors(config)
+    yield from [*connection_errors(config)] or _api_url_errors(config["api_url"])
     try:
         parse_timestamp(config.get("start_date") or "1970-01-01")
     except ValueError:
@@ -144,6 +147,18 @@ def settings_errors(config: Mapping[str, Any], env_prefix: str) -> Iterator[str]
         if not all(config[name]):
             yield f"{name} has an empty entry."
     yield from _combination_errors(config)
+
+
+def _api_url_errors(url: str) -> Iterator[str]:
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if host.endswith(("lytics.com", "lytics.io")) and host.startswith(("app.", "www.")):
+        yield f"api_url is the address of Lytics' pages. Use {DEFAULT_API_URL}."
+    if re.match(r"/(api|v[0-9])(/|$)", parts.path):
+        yield (
+            f"api_url must be without the path {parts.path}, which every call adds."
+            f" Set it to {parts.scheme}://{parts.netloc}."
+        )
 
 
 def settings_warnings(config: Mapping[str, Any], now: datetime) -> Iterator[str]:
@@ -162,6 +177,11 @@ def settings_warnings(config: Mapping[str, Any], now: datetime) -> Iterator[str]
         yield (
             "start_date is in the future and is ignored: the time of the first run is"
             " the starting point."
+        )
+    if path := urlsplit(config["api_url"]).path.strip("/"):
+        yield (
+            f"api_url has the path /{path}, which comes before the path of every"
+            " call. Remove it unless a proxy of yours needs it."
         )
 
 

@@ -71,6 +71,11 @@ class StreamPlan:
     may_create: bool
 
 
+def _folded(name: str) -> str:
+    """Return a name without what people confuse: case and blanks."""
+    return " ".join(name.casefold().split())
+
+
 class AttributeRegistry:
     """The store's attribute definitions by name, cached for the run."""
 
@@ -97,6 +102,15 @@ class AttributeRegistry:
                     f" map it as {known[name].type}, or map to another name."
                 )
         missing = [name for name in types if name not in known]
+        similar = {_folded(name): name for name in known}
+        for name in missing:
+            if found := similar.get(_folded(name)):
+                raise AttributeConflictError(
+                    f"The store's attribute {found!r} differs from {name!r} only in"
+                    " upper and lower case or in blanks, so a second one is not"
+                    f" created. Write {found!r} in map_custom_attributes,"
+                    " audience_attribute or job_id."
+                )
         if len(known) + len(missing) > MAX_ATTRIBUTES:
             raise AttributeConflictError(
                 f"The store has {len(known)} of at most {MAX_ATTRIBUTES} attributes:"

@@ -30,6 +30,17 @@ NO_CUSTOMER = re.compile(r"\s*(0(\.0+)?)?\s*", re.ASCII)  # Guest orders have id
 MAX_ID = 10**18
 NO_ID = "not an id"
 ABSENT: Any = object()
+DELETED_AT = "_sdc_deleted_at"
+# Fields that the SDK adds to records. They are not written.
+METADATA = (
+    "_sdc_extracted_at",
+    "_sdc_received_at",
+    "_sdc_batched_at",
+    DELETED_AT,
+    "_sdc_sequence",
+    "_sdc_table_version",
+    "_sdc_sync_started_at",
+)
 
 
 # Desired values.

@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from singer_sdk import typing as th
 
@@ -29,6 +30,7 @@ from .fields import (
     REQUIRED_TO_CREATE,
 )
 from .mapping import (
+    METADATA,
     MappingEntry,
     RecordMapping,
     attribute_entries,
@@ -46,6 +48,15 @@ AUDIENCE_ATTRIBUTE_PREFIX = "LyticsAudience_"
 STORE_HASH = re.compile(r"[A-Za-z0-9]+")
 DEFAULT_STANDARD_FIELDS = [{"from": "email", "to": "email"}]
 WRITES = ("always", "if_empty")
+DEFAULT_API_URL = "https://api.bigcommerce.com"
+TYPE_SYNONYMS = {
+    **dict.fromkeys(("integer", "int", "float", "decimal", "numeric"), "number"),
+    **dict.fromkeys(("text", "str", "boolean", "bool"), "string"),
+    **dict.fromkeys(("datetime", "date-time", "timestamp"), "date"),
+}
+# Forms of other tools: JSONPath, templates, indexes, pointers.
+NO_PATH = re.compile(r"[][{}]|^\$\.|\.\.|^[./]|\.$")
+EXAMPLE_MAP = '{"STREAM": {"company": "addresses[0][\'company\']"}}'
 
 # Declared.
 
@@ -252,7 +263,7 @@ DECLARED = th.PropertiesList(
         " its start, every 30 seconds and at its end.",
     ),
     *connection_settings(
-        api_url="https://api.bigcommerce.com",
+        api_url=DEFAULT_API_URL,
         api_url_description="Base URL of the API, without /stores/{hash}/v3. It must"
         " use https, except on a loopback address.",
         user_agent="target-bigcommerce",
@@ -356,7 +367,8 @@ def settings_errors(config: Mapping[str, Any]) -> Iterator[str]:
     if not config["rejects_path"].strip():
         yield "rejects_path must name a file."
     yield from _history_errors(config)
-    yield from connection_errors(config)
+    yield from path_errors("id_field", config["id_field"])
+    yield from [*connection_errors(config)] or _api_url_errors(config["api_url"])
     yield from _audience_attribute_errors(config)
     yield from _missing_id_errors(config)
     for name, to_entries in (
@@ -364,6 +376,40 @@ def settings_errors(config: Mapping[str, Any]) -> Iterator[str]:
         ("map_custom_attributes", attribute_entries),
     ):
         yield from _constant_errors(name, to_entries(config[name]))
+
+
+def settings_warnings(config: Mapping[str, Any]) -> Iterator[str]:
+    """List likely mistakes in a valid configuration."""
+    yield from path_warnings("id_field", config["id_field"])
+    for name in ENTRY_KEYS:
+        for at, row in enumerate(config[name]):
+            yield from path_warnings(f'{name}[{at}]: "from"', row.get("from") or "")
+    for at, row in enumerate(config["map_custom_attributes"]):
+        if row["to"] in CUSTOMER_FIELDS:
+            yield (
+                f"map_custom_attributes[{at}] writes an attribute named {row['to']}."
+                " For the customer's field of this name, use map_standard_fields."
+            )
+    if path := urlsplit(config["api_url"]).path.strip("/"):
+        yield (
+            f"api_url has the path /{path}, which comes before the path of every"
+            " call. Remove it unless a proxy of yours needs it."
+        )
+
+
+def _api_url_errors(url: str) -> Iterator[str]:
+    parts = urlsplit(url)
+    if (parts.hostname or "").endswith("mybigcommerce.com"):
+        yield (
+            "api_url is the address of the store's pages. The API is at"
+            f" {DEFAULT_API_URL}; store_hash names the store."
+        )
+    if re.match(r"/(stores|v[0-9])(/|$)", parts.path):
+        base = f"{parts.scheme}://{parts.netloc}"
+        yield (
+            "api_url must be without the path /stores/{hash}/v3, which is added from"
+            f" store_hash. Set it to {base}."
+        )
 
 
 def mapping_errors(name: str, rows: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON
@@ -459,6 +505,8 @@ def _required_key_errors(place: str, row: Mapping[str, Any]) -> Iterator[str]:
     for key in ("from", "to"):
         if key in row and not _is_filled_text(row[key]):
             yield f'{place}: "{key}" must be a string that is not empty.'
+        elif key == "from" and "from" in row:
+            yield from path_errors(f'{place}: "from"', row["from"])
     if "to" not in row:
         yield f'{place} needs "to", where the value is written.'
 
@@ -472,6 +520,33 @@ def _optional_key_errors(place: str, row: Mapping[str, Any]) -> Iterator[str]:
         yield f'{place}: "write" must be always or if_empty.'
 
 
+def path_errors(name: str, path: str) -> Iterator[str]:
+    """List why a dotted path cannot lead to a value of a record.
+
+    Args:
+        name: names the path at the start of a message.
+        path: the path.
+    """
+    if path in METADATA:
+        yield (
+            f"{name} is metadata, which this target does not write. Name a field of"
+            ' the record, or write a constant with "value".'
+        )
+
+
+def path_warnings(name: str, path: str) -> Iterator[str]:
+    """Warn about a path that is none in this target, but may be a field's name."""
+    is_index = any(step.isdecimal() for step in path.split("."))
+    if path != path.strip():
+        yield f"{name} begins or ends with a blank. Remove it if the field has none."
+    elif is_index or NO_PATH.search(path):
+        yield (
+            f"{name} is read as the names of nested objects, separated by dots. To pick"
+            " an item of a list, define a field in stream_maps, as in"
+            f" {EXAMPLE_MAP}, and name that field."
+        )
+
+
 def _is_filled_text(value: Any) -> bool:  # noqa: ANN401 - any JSON
     return isinstance(value, str) and bool(value.strip())
 
@@ -481,8 +556,13 @@ def _field_errors(place: str, row: Mapping[str, Any]) -> Iterator[str]:
     if to in READ_ONLY_FIELDS:
         yield f"{place}: {to} cannot be written through a mapping."
     elif to not in CUSTOMER_FIELDS:
-        close = difflib.get_close_matches(to, CUSTOMER_FIELDS, n=1)
-        hint = f" Did you mean {close[0]}?" if close else ""
+        name = re.sub(r"[\s-]+", "_", to.strip().lower())
+        close = difflib.get_close_matches(name, CUSTOMER_FIELDS, n=1)
+        hint = (
+            f" Did you mean {close[0]}?"
+            if close
+            else " An attribute of your own belongs in map_custom_attributes."
+        )
         yield (
             f"{place}: BigCommerce has no customer field {to!r}.{hint}"
             f" Valid fields: {', '.join(CUSTOMER_FIELDS)}."
@@ -495,8 +575,13 @@ def _attribute_errors(place: str, row: Mapping[str, Any]) -> Iterator[str]:
             f"{place}: an attribute's name has at most {MAX_ATTRIBUTE_NAME_LENGTH}"
             " characters."
         )
-    if row.get("type", "string") not in [*ATTRIBUTE_TYPES]:
-        yield f"{place}: type must be string, number or date."
+    if row["to"] != row["to"].strip():
+        yield f'{place}: "to" begins or ends with a blank. Remove it.'
+    kind = row.get("type", "string")
+    if kind not in [*ATTRIBUTE_TYPES]:
+        meant = TYPE_SYNONYMS.get(kind.lower()) if isinstance(kind, str) else None
+        hint = f" Use {meant}." if meant else ""
+        yield f"{place}: type must be string, number or date.{hint}"
 
 
 _TARGET_ERRORS = {
@@ -511,6 +596,14 @@ def _duplicate_errors(name: str, rows: Sequence[Any]) -> Iterator[str]:
     for to, count in counts.items():
         if count > 1:
             yield f"{name} has {count} entries for {to!r}. Keep one of them."
+    folded: dict[str, str] = {}
+    for to in counts:
+        other = folded.setdefault(to.casefold(), to)
+        if other != to:
+            yield (
+                f"{name} has entries for {other!r} and {to!r}, which differ only in"
+                " upper and lower case. Write both the same way, or keep one."
+            )
 
 
 def _constant_errors(name: str, entries: Iterable[MappingEntry]) -> Iterator[str]:

@@ -17,7 +17,14 @@ from .batch import Batch, BufferedRecord
 from .drain import Drain, StreamPlan
 from .errors import InputError, RecordRejectedError, RejectCode
 from .fields import MAX_ATTRIBUTE_NAME_LENGTH, MAX_ATTRIBUTE_VALUE_LENGTH
-from .mapping import DesiredCustomer, heads_of, map_record, read_id
+from .mapping import (
+    DELETED_AT,
+    METADATA,
+    DesiredCustomer,
+    heads_of,
+    map_record,
+    read_id,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -31,17 +38,6 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 RECORDS_PER_CUSTOMER = 10  # Average in a full batch; bounds its memory.
-DELETED_AT = "_sdc_deleted_at"
-METADATA = (
-    "_sdc_extracted_at",
-    "_sdc_received_at",
-    "_sdc_batched_at",
-    DELETED_AT,
-    "_sdc_sequence",
-    "_sdc_table_version",
-    "_sdc_sync_started_at",
-)
-
 Record = dict[str, Any]
 
 logger = logging.getLogger("target-bigcommerce")
@@ -113,7 +109,9 @@ class CustomerSink(Sink):
         try:
             record = apply_stream_map(stream_map, message["record"])
         except StreamMapError as error:
-            reason = f"an expression in stream_maps failed on it ({error.kind})"
+            reason = (
+                f"an expression in stream_maps failed on it ({error.kind}). {error.fix}"
+            )
             self._reject_unmapped(stream_map, message, reason)
             return
         if record is not None:
@@ -362,11 +360,14 @@ class StreamSchema:
         """
         if self._has(id_field):
             return
-        close = difflib.get_close_matches(id_field, self._properties, n=3, cutoff=0.4)
+        close = self._similar(id_field, cutoff=0.4)
         hint = f" Did you mean {' or '.join(close)}?" if close else ""
         problem = f"Stream {self._stream} has no field {id_field!r}, named by id_field"
         if on_missing_id == "skip" and not self._is_open:
-            raise InputError(f"{problem}.{hint}")
+            raise InputError(
+                f"{problem}.{hint} If the stream is not of customers, deselect it in"
+                f" the tap, or leave it out with stream_maps: {{{self._stream}: null}}."
+            )
         logger.warning(
             "%s, in its SCHEMA. on_missing_id (%s) applies to records without it.%s",
             problem,
@@ -376,14 +377,45 @@ class StreamSchema:
 
     def warn_about_missing(self, sources: Iterable[str]) -> None:
         """Warn about mapped fields that the stream does not have."""
-        missing = [] if self._is_open else [s for s in sources if not self._has(s)]
+        paths = [] if self._is_open else list(sources)
+        missing = [path for path in paths if not self._has(path)]
         if missing:
+            similar = ((path, self._similar(path)) for path in missing)
             logger.warning(
                 "Stream %s has no field %s, named in the mapping: nothing is written"
                 " for it.",
                 self._stream,
-                ", ".join(missing),
+                ", ".join(
+                    f"{path} (did you mean {close[0]}?)" if close else path
+                    for path, close in similar
+                ),
             )
+        for path in set(paths).difference(missing):
+            if head := self._list_in(path):
+                logger.warning(
+                    "%s is a list in stream %s, so the path %s of the mapping leads"
+                    " nowhere, and nothing is written for it. Define a field in"
+                    " stream_maps that picks an item of the list, and name that field.",
+                    head,
+                    self._stream,
+                    path,
+                )
+
+    def _similar(self, path: str, *, cutoff: float = 0.6) -> list[str]:
+        """Return the three fields with the most similar names."""
+        names = {name.lower(): name for name in self._properties}
+        close = difflib.get_close_matches(path.lower(), names, n=3, cutoff=cutoff)
+        return [names[each] for each in close]
+
+    def _list_in(self, path: str) -> str | None:
+        """Return the part of a path that the SCHEMA declares as a list, if any."""
+        heads = (path[:at] for at, letter in enumerate(path) if letter == ".")
+        for head in heads:
+            declared = self._properties.get(head)
+            kinds = declared.get("type") if isinstance(declared, dict) else None
+            if "array" in ([kinds] if isinstance(kinds, str) else kinds or []):
+                return head
+        return None
 
     def _has(self, path: str) -> bool:
         steps = path.split(".")

@@ -40,7 +40,13 @@ from .reader import (
     discard_input,
 )
 from .run import RunContext, build_run
-from .settings import DECLARED, Settings, schema_errors, settings_errors
+from .settings import (
+    DECLARED,
+    Settings,
+    schema_errors,
+    settings_errors,
+    settings_warnings,
+)
 from .sink import CustomerSink
 from .state import print_state
 from .summary import Progress, run_to_end, write_failed_start
@@ -133,6 +139,11 @@ class TargetBigCommerce(SingerPlugin, Target):
     @override
     def settings_errors(cls, config: Mapping[str, Any]) -> Iterable[str]:
         return settings_errors(config)
+
+    @classmethod
+    @override
+    def settings_warnings(cls, config: Mapping[str, Any]) -> Iterable[str]:
+        return settings_warnings(config)
 
     # Messages.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -82,6 +83,80 @@ def test_map_without_the_key_says_how_to_keep_it(entry: dict[str, Any]) -> None:
         member_map(entry)
 
     assert 'Keep it ("_member_id": "_member_id")' in str(caught.value)
+
+
+VALUES = {
+    "id": 1,
+    "ltv": Decimal("1.5"),
+    "orders": None,
+    "email": "o.brien@example.com",
+    "tags": ["a"],
+}
+NULL, DECIMAL = "A field is null there", "float(ltv) * 1.2"
+TYPES, ABSENT = "another type", "absent or null"
+
+
+@pytest.mark.parametrize(
+    ("expression", "fix"),
+    [
+        ("ltv * 1.2", DECIMAL),
+        ("ltv / 0.5", DECIMAL),
+        ("email + ltv", DECIMAL),
+        ("orders + 1", NULL),
+        ("orders * 1.2", NULL),
+        ("orders > 5", NULL),
+        ("int(orders)", NULL),
+        ("email + 1", TYPES),
+        ("email - 1", TYPES),
+        ("email > 5", TYPES),
+        ("orders.strip()", ABSENT),
+        ("tags[3]", ABSENT),
+        ("record['nowhere']", ABSENT),
+        ("nowhere", ABSENT),
+        ("lytics", "A text needs quotes of its own"),
+        ("lower(email)", "function that stream maps do not have"),
+        ("int(email)", "cannot be converted"),
+        ("ltv / 0", "divides by 0"),
+        ("id / 0", "divides by 0"),
+    ],
+)
+def test_failing_expression_names_its_fix(expression: str, fix: str) -> None:
+    [stream_map] = maps_of({"result": expression})
+
+    with pytest.raises(StreamMapError) as caught:
+        apply_stream_map(stream_map, VALUES)
+
+    assert fix in str(caught.value)
+    assert caught.value.fix in str(caught.value)
+    assert "o.brien" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("entry", "fix"),
+    [
+        (
+            {"id": None},
+            '{"member": "id", "id": null, "__key_properties__": ["member"]}',
+        ),
+        ({"member": "id", "id": "__NULL__"}, '"__key_properties__": ["member"]'),
+        ({"__else__": None, "email": "email"}, 'Keep it ("id": "id")'),
+        ({"__key_properties__": ["no"]}, "the key no is no field of its result"),
+        ({"x": "1 +"}, "not valid Python"),
+        ({"x": "my field"}, "record['my field']"),
+        ({"x": 5}, "removed by null"),
+        ({"x": ["email"]}, "removed by null"),
+    ],
+)
+def test_unusable_definition_names_its_fix(entry: dict[str, Any], fix: str) -> None:
+    mapper = PluginMapper(
+        plugin_config={"stream_maps": {"vip": entry}}, logger=logging.getLogger("test")
+    )
+    schema = {"properties": {"id": {}, "email": {}}}
+
+    with pytest.raises(ConfigError) as caught, checked_stream_maps("vip"):
+        mapper.register_raw_stream_schema("vip", schema, ["id"])
+
+    assert fix in str(caught.value)
 
 
 def test_expected_errors_pass_through() -> None:

@@ -182,3 +182,29 @@ def test_start_date_that_is_not_used_is_not_warned_about() -> None:
     config = {"start_date": "2026-01-20T08:00:00", "existing_users": True}
 
     assert not list(settings_warnings(config, NOW))
+
+
+    ("url", "words"),
+    [
+        (
+            "https://api.lytics.io/v2",
+            ["without the path /v2", "https://api.lytics.io."],
+        ),
+        ("https://api.lytics.io/api/", ["without the path /api/"]),
+        ("https://api.lytics.io/api/segment", ["without the path /api/segment"]),
+        ("https://app.lytics.com", ["Lytics' pages", "Use https://api.lytics.io."]),
+    ],
+)
+def test_wrong_api_url_names_the_right_one(url: str, words: list[str]) -> None:
+    [line] = errors_of(api_url=url)
+
+    assert [word for word in words if word not in line] == []
+
+
+def test_api_url_with_a_path_is_a_warning() -> None:
+    config = {"api_token": "t", "api_url": "https://proxy.example.com/lytics"}
+    assert not errors_in(config)
+
+    [line] = settings_warnings(config, NOW)
+
+    assert "path /lytics" in line

@@ -99,12 +99,32 @@ def test_type_conflict_names_both_types() -> None:
     assert "but is mapped as number" in str(caught.value)
 
 
-def test_names_are_case_sensitive() -> None:
-    registry = AttributeRegistry(store_with("tier"))
+@pytest.mark.parametrize(
+    ("mapped", "existing"),
+    [
+        ("loyalty tier", "Loyalty Tier"),
+        ("LOYALTY TIER", "Loyalty tier"),
+        ("Loyalty  tier", "Loyalty tier"),
+        ("Straße", "STRASSE"),
+        ("LyticsAudience_vip", "lyticsaudience_VIP"),
+    ],
+)
+def test_name_that_differs_in_case_is_refused(mapped: str, existing: str) -> None:
+    registry = AttributeRegistry(store_with(existing))
 
-    registry.check({"Tier": "number"})
+    with pytest.raises(AttributeConflictError) as caught:
+        registry.check({mapped: "string"})
 
-    assert registry.known_ids(["Tier"]) == []
+    assert f"attribute {existing!r} differs from {mapped!r} only" in str(caught.value)
+    assert f"Write {existing!r} in map_custom_attributes" in str(caught.value)
+
+
+def test_exact_name_is_used_beside_a_similar_one() -> None:
+    registry = AttributeRegistry(store_with("tier", "Tier"))
+
+    registry.check({"Tier": "string"})
+
+    assert len(registry.known_ids(["Tier"])) == 1
 
 
 def test_too_many_attributes_fail_the_check() -> None:

@@ -19,7 +19,7 @@ from target_bigcommerce.mapping import (
     field_entries,
     map_record,
 )
-from target_bigcommerce.settings import Settings, mapping_errors
+from target_bigcommerce.settings import Settings, mapping_errors, settings_warnings
 
 OK = {"from": "email", "to": "email"}
 FIELDS, ATTRIBUTES = "map_standard_fields", "map_custom_attributes"
@@ -55,6 +55,16 @@ FIELDS, ATTRIBUTES = "map_standard_fields", "map_custom_attributes"
         (FIELDS, [{**OK, "write": "never"}], ['"write" must be always or if_empty']),
         (FIELDS, [{**OK, "write": None}], ['"write" must be always or if_empty']),
         (FIELDS, [{"from": "a", "to": "emial"}], ["Did you mean email?", "first_name"]),
+        (FIELDS, [{"from": "a", "to": "EMAIL"}], ["Did you mean email?"]),
+        (FIELDS, [{"from": "a", "to": "First name"}], ["Did you mean first_name?"]),
+        (FIELDS, [{"from": "a", "to": "Loyalty tier"}], ["in map_custom_attributes"]),
+        (FIELDS, [{"from": "_sdc_extracted_at", "to": "notes"}], ["is metadata"]),
+        (ATTRIBUTES, [{"from": "_sdc_deleted_at", "to": "Left"}], ["is metadata"]),
+        (ATTRIBUTES, [{"from": "_sdc_sequence", "to": "N"}], ["is metadata"]),
+        (ATTRIBUTES, [{"from": "a", "to": "Tier "}], ["ends with a blank"]),
+        (ATTRIBUTES, [{"from": "a", "to": "N", "type": "Integer"}], ["Use number."]),
+        (ATTRIBUTES, [{"from": "a", "to": "N", "type": "boolean"}], ["Use string."]),
+        (ATTRIBUTES, [{"from": "a", "to": "N", "type": "datetime"}], ["Use date."]),
         (
             FIELDS,
             [{"from": "a", "to": "id"}],
@@ -84,6 +94,11 @@ FIELDS, ATTRIBUTES = "map_standard_fields", "map_custom_attributes"
             [{"from": "a", "to": "A"}, {"from": "b", "to": "A"}],
             ["2 entries for 'A'"],
         ),
+        (
+            ATTRIBUTES,
+            [{"from": "a", "to": "Tier"}, {"from": "b", "to": "TIER"}],
+            ["'Tier' and 'TIER', which differ only in"],
+        ),
     ],
     ids=str,
 )
@@ -94,6 +109,72 @@ def test_wrong_mapping_is_named_by_its_place(
 
     assert error.startswith(setting)
     assert all(part in error for part in parts)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "addresses.0.company",
+        "addresses[0].company",
+        "$.company",
+        "{{ company }}",
+        "/profile/company",
+        ".company",
+        "company.",
+        "profile..company",
+    ],
+)
+def test_path_of_another_kind_is_a_warning(path: str) -> None:
+    given_config = config(**{ATTRIBUTES: [{"from": path, "to": "Company"}]})
+    assert not validate(given_config)
+
+    [line] = settings_warnings(given_config)
+
+    assert line.startswith(f'{ATTRIBUTES}[0]: "from" is read as the names of nested')
+    assert "stream_maps" in line
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"id_field": "ids.0"}, ["id_field is read as", "stream_maps"]),
+        ({"id_field": " id"}, ["id_field begins or ends with a blank"]),
+        (
+            {ATTRIBUTES: [{"from": "phone", "to": "phone"}]},
+            ["attribute named phone", "map_standard_fields"],
+        ),
+        ({"api_url": "https://proxy.example.com/bc"}, ["path /bc", "Remove it"]),
+    ],
+)
+def test_likely_mistake_is_a_warning(changes: dict[str, Any], words: list[str]) -> None:
+    given_config = config(**changes)
+    assert not validate(given_config)
+
+    [line] = settings_warnings(given_config)
+
+    assert [word for word in words if word not in line] == []
+
+
+def test_usual_mapping_has_no_warning() -> None:
+    entries = [{"from": name, "to": "company"} for name in ("$name", "a.b", "_x")]
+    for entry in entries:
+        given_config = config(**{FIELDS: [entry]})
+        assert not validate(given_config)
+        assert not list(settings_warnings(given_config))
+
+
+@pytest.mark.parametrize("path", ["/stores/abc123/v3", "/stores/abc123/v3/", "/v3"])
+def test_api_url_with_the_path_of_calls_is_refused(path: str) -> None:
+    [line] = validate(config(api_url=f"https://api.bigcommerce.com{path}"))
+
+    assert "api_url must be without the path" in line
+    assert line.endswith("Set it to https://api.bigcommerce.com.")
+
+
+def test_api_url_of_the_store_pages_is_refused() -> None:
+    [line] = validate(config(api_url="https://store-abc123.mybigcommerce.com"))
+
+    assert "The API is at https://api.bigcommerce.com" in line
 
 
 def test_every_wrong_entry_has_a_line() -> None:

@@ -214,6 +214,58 @@ def test_missing_id_field_suggests_similar_names() -> None:
     assert "bigcommerce_customer_id?" in text
 
 
+@pytest.mark.parametrize("stream", ["orders", "products", "vip_2026"])
+def test_stream_of_no_customers_can_be_left_out(stream: str) -> None:
+    schema = StreamSchema(stream, {"properties": {"total": {}}}, ())
+
+    with pytest.raises(InputError, match=rf"stream_maps: {{{stream}: null}}"):
+        schema.check_id_field("id", on_missing_id="skip")
+
+
+@pytest.mark.parametrize("name", ["Customer_ID", "CUSTOMER_ID", "customerid"])
+def test_field_that_differs_in_case_is_suggested(name: str) -> None:
+    schema = stream_schema(customer_id={})
+
+    with pytest.raises(InputError, match=r"Did you mean customer_id\?"):
+        schema.check_id_field(name, on_missing_id="skip")
+
+
+@pytest.mark.parametrize(
+    ("path", "suggestion"),
+    [
+        ("compny", "compny (did you mean company?)"),
+        ("Company", "Company (did you mean company?)"),
+        ("billing.city", "billing.city (did you mean billing__city?)"),
+    ],
+)
+def test_missing_mapped_field_names_a_similar_one(
+    path: str, suggestion: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    stream_schema(company={}, billing__city={}).warn_about_missing([path])
+
+    [line] = caplog.messages
+    assert suggestion in line
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("addresses.0.company", "array"),
+        ("addresses.company", ["null", "array"]),
+        ("profile.emails.0", ["array", "null"]),
+    ],
+)
+def test_path_into_a_list_is_a_warning(
+    path: str, kind: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    head = path.rpartition(".")[0].removesuffix(".0")
+    stream_schema(**{head: {"type": kind}}).warn_about_missing([path])
+
+    [line] = caplog.messages
+    assert f"{head} is a list" in line
+    assert "stream_maps" in line
+
+
 def test_missing_mapped_fields_are_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     stream_schema(email={}).warn_about_missing(["email", "company", "phone"])
 
