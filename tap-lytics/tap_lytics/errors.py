@@ -3,7 +3,7 @@
 PluginError                       print its lines, exit with status 1
 ├── AudienceError                 stop: the audience is gone, renamed or invalid
 ├── StateError                    stop: the state was not written by this tap
-├── LedgerError                   stop: the ledger belongs to another job or is unusable
+├── LedgerError                   stop: the ledger is in use or unusable
 ├── StaleCursorError              restart the scan at its first page, once
 └── RetriableError                retry
     └── MalformedResponseError    retry; after the last attempt it is
@@ -24,7 +24,7 @@ class StateError(PluginError):
 
 
 class LedgerError(PluginError):
-    """The ledger cannot be used by this job. Nothing is sent."""
+    """The ledger is in use, or cannot be used. Nothing is sent."""
 
 
 class StaleCursorError(PluginError):

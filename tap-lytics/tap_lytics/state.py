@@ -93,10 +93,10 @@ class StreamState:
             is_time = isinstance(value, datetime)
             state[name] = format_timestamp(value) if is_time else value
 
-    def start_full_sync(self, at: datetime) -> None:
-        """Start a full sync at its first page."""
+    def start_full_sync(self, at: datetime, settings: str | None = None) -> None:
+        """Start a full sync, which depends on these settings, at its first page."""
         self._clear_scan()
-        self.scan_started_at, self.scan_read = at, 0
+        self.scan_started_at, self.scan_read, self.scan_settings = at, 0, settings
 
     def end_full_sync(self, *, is_incomplete: bool) -> None:
         """End a full sync. The next sync reads what changed since it started.
@@ -108,6 +108,7 @@ class StreamState:
         self.short_scans = (self.short_scans or 0) + 1 if is_incomplete else None
         if not self.repeats_full_sync:
             self.last_whole_scan = self.scan_started_at
+            self.is_baseline_open = self.resend_before = None
         self._clear_scan()
 
     @property

@@ -157,7 +157,12 @@ class DueSync:
 
 
 def due_sync(
-    state: StreamState, audience: Audience, settings: Settings, at: datetime
+    state: StreamState,
+    audience: Audience,
+    settings: Settings,
+    at: datetime,
+    *,
+    why_full: str = "",
 ) -> DueSync:
     """Decide which sync is due by the audience's state and its current definition.
 
@@ -166,6 +171,7 @@ def due_sync(
         audience: the audience as Lytics describes it now.
         settings: the settings.
         at: the current time.
+        why_full: another reason why a full sync is due.
     """
     if not settings.has_full_syncs:
         if state.bookmark is None and settings.start_date is None:
@@ -178,10 +184,17 @@ def due_sync(
     redefined = is_redefined(state, audience)
     if state.scan_started_at and not redefined:
         return _unfinished(state, settings)
-    reason = _why_full(state, settings.full_sync_interval, at, redefined=redefined)
+    reason = why_full or _why_full(
+        state, settings.full_sync_interval, at, redefined=redefined
+    )
     if reason:
         return DueSync(kind=SyncKind.FULL, reason=reason)
     return DueSync(kind=SyncKind.INCREMENTAL, reason="no full sync is due")
+
+
+def is_new(state: StreamState) -> bool:
+    """Whether no run has got to a first sync of this state's stream."""
+    return not (state.bookmark or state.scan_started_at or state.starting_point)
 
 
 def is_redefined(state: StreamState, audience: Audience) -> bool:
@@ -273,8 +286,10 @@ class AudienceSync:
         at = self._start_time(snapshot)
         audience = snapshot.audience
         state.audience_id, state.pass_status = audience.id, RUNNING
-        self._tracker.open(state)
-        due = due_sync(state, audience, self._settings, at)
+        if is_new(state) and not self._settings.existing_users:
+            state.starting_point = min(self._settings.start_date or at, at)
+        why_full = self._tracker.open(state, at)
+        due = due_sync(state, audience, self._settings, at, why_full=why_full)
         self._logger.info("%s: %s.", due.kind.value, due.reason)
         if due.kind is SyncKind.BASELINE:
             self._log_baseline(audience.size)
@@ -328,10 +343,10 @@ class AudienceSync:
         self, state: StreamState, audience: Audience, at: datetime, *, is_resumed: bool
     ) -> None:
         started_at = (state.scan_started_at if is_resumed else None) or at
-        if not is_resumed:
-            state.start_full_sync(at)
-        state.scan_settings = settings_fingerprint(self._settings)
         state.audience_updated = audience.updated
+        if not is_resumed:
+            state.start_full_sync(at, settings_fingerprint(self._settings))
+            self._checkpoint(state)  # It stays due until it is finished.
         coverage = self._scan(state, audience, started_at, is_resumed=is_resumed)
         if coverage is None:
             # Still unfinished, so the next sync is a full one, from the first page on.
@@ -342,8 +357,13 @@ class AudienceSync:
             coverage.lower_size(self._check.size(audience.id))
         if self._finds_exits:
             self._send_exits(state, audience, started_at, coverage)
-        self._tracker.end_full_sync()
+        self._end_full_sync(state, coverage)
+
+    def _end_full_sync(self, state: StreamState, coverage: ScanCoverage) -> None:
         state.end_full_sync(is_incomplete=is_incomplete(coverage))
+        if self._settings.existing_users and not state.repeats_full_sync:
+            state.starting_point = None  # Everybody was sent.
+        self._tracker.end_full_sync(is_repeated=state.repeats_full_sync)
         if state.short_scans:
             self._log_incomplete(state, coverage)
         self._end_pass(state)

@@ -194,11 +194,9 @@ class TapLytics(SingerPlugin, Tap):
         if path is None:
             return None
         _create_folder(path)
-        ledger = open_ledger(
-            path,
-            self.state.get("bookmarks", {}).values(),
-            [entry.audience_id for entry in self._entries if entry.audience_id],
-        )
+        parts = self.state.get("bookmarks", {}).values()
+        is_known = any(part.get("ledger_id") for part in parts)
+        ledger = open_ledger(path, is_known=is_known)
         self._resources.callback(ledger.close)
         return ledger
 

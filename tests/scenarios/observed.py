@@ -134,7 +134,7 @@ def _tables(connection: sqlite3.Connection) -> dict[str, str]:
     ).fetchall()
     kept = {"layout": digest(to_text(tables))}
     for name, sql in tables:
-        if sql.startswith("CREATE TABLE") and name != "about":
+        if sql.startswith("CREATE TABLE") and name != "lineage":
             rows = connection.execute(f'SELECT * FROM "{name}"').fetchall()  # noqa: S608 - its own name
             texts = sorted(repr(row) for row in rows)
             kept[name] = f"{len(rows)} rows, {digest(to_text(texts))}"

@@ -188,6 +188,15 @@ def run_pipe(
     return Run(status=tap_status, stdout="", stderr=errors[0]), loaded
 
 
+def merge(into: Any, new: Any) -> Any:  # noqa: ANN401 - JSON
+    """Merge states as Meltano does: key by key, without removing any."""
+    if isinstance(into, dict) and isinstance(new, dict):
+        shared = {k: merge(into[k], new[k]) if k in into else new[k] for k in new}
+        return {**into, **shared}
+    assert not isinstance(new, dict), "Meltano fails here"
+    return new
+
+
 def assert_sums(summary: Mapping[str, Any]) -> None:
     """Assert that every record has one outcome, or is left for the next run."""
     assert sum(summary["outcomes"].values()) == summary["records"], summary

@@ -132,7 +132,8 @@ class Job:
         fields = run.client.fields()
         known = {field.name: field for field in fields}
         path = run.settings.ledger_path
-        ledger = None if path is None else open_ledger(path, [self.state], [])
+        is_known = bool(self.state.get("ledger_id"))
+        ledger = None if path is None else open_ledger(path, is_known=is_known)
         sync = build_sync(
             run,
             slug=VIP,

@@ -14,19 +14,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from support.plugins import BIN, run_tap
+from sandbox import Fault
+from support.plugins import BIN, merge, run_tap
 from support.tap_in_process import FinishedRun, run_tap_in_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from sandbox import Sandbox
-    from support.live_tap import StartTap
+    from support.live_tap import LiveTap, StartTap
 
     Config = Callable[..., dict[str, Any]]
 
 VIP = "vip_customers"
 ID = "bigcommerce_customer_id"
+NEWS = "newsletter_readers"
 MEMBERS = 100
 PAGE_BYTES = 4096  # A page of SQLite's, of which a commit writes a few.
 FREE_SPACE = "Free disk space"
@@ -69,7 +71,12 @@ def run_with_full_disk(
 @pytest.fixture
 def box(make_sandbox: Callable[..., Sandbox]) -> Sandbox:
     return make_sandbox(
-        members=MEMBERS, others=50, without_id=0, shared_id=0, latency_ms=2
+        members=MEMBERS,
+        others=50,
+        newsletter=30,
+        without_id=0,
+        shared_id=0,
+        latency_ms=2,
     )
 
 
@@ -137,29 +144,142 @@ def test_killed_tap_repeats_no_covered_record(
     assert covered | resent == audience(box)
 
 
-def test_ledger_is_locked_while_tap_runs(
-    config: dict[str, Any], start_tap: StartTap
-) -> None:
+@pytest.fixture
+def running(config: dict[str, Any], start_tap: StartTap) -> LiveTap:
+    """A tap that polls, and has written the state of its first pass."""
     tap = start_tap({**config, "poll_interval_seconds": 3600})
-    tap.read("STATE")
+    while tap.read("STATE")["value"]["bookmarks"][VIP]["pass_status"] != "complete":
+        pass
+    return tap
 
-    second = run_tap(config)
+
+def test_one_process_uses_a_lineage(config: dict[str, Any], running: LiveTap) -> None:
+    second = run_tap(config, state=running.state)
 
     assert second.status == 1
-    assert "in use by another process" in second.stderr.splitlines()[-1]
-    assert tap.end() == 0
-
-
-def test_two_audiences_share_a_ledger(config: dict[str, Any]) -> None:
-    config["audiences"] = ["vip_customers", "newsletter_readers"]
-    first = run_tap(config)
-
-    second = run_tap(config, state=first.state)
-
-    sent = {m["stream"] for m in first.messages if m["type"] == "RECORD"}
-    assert sent == set(config["audiences"])
-    assert second.status == 0, second.stderr
     assert not second.records
+    [line] = second.errors
+    assert "in use: another process" in line
+    assert config["ledger_path"] in line
+    running.end(signal.SIGKILL)  # A lock ends with its process.
+    assert run_tap(config, state=running.state).status == 0
+
+
+def test_lineages_work_side_by_side(
+    box: Sandbox, config: dict[str, Any], running: LiveTap
+) -> None:
+    second = run_tap(config)
+
+    assert second.status == 0, second.stderr
+    assert applied(second.records) == audience(box)
+    running.end()
+    for state in (running.state, second.state):
+        later = run_tap(config, state=state)
+        assert later.status == 0, later.stderr
+        assert not later.records
+
+
+def test_processes_create_a_ledger_together(
+    box: Sandbox, config: dict[str, Any], start_tap: StartTap
+) -> None:
+    taps = [start_tap(config) for _ in range(4)]
+
+    statuses = [tap.finish() for tap in taps]
+
+    assert statuses == [0] * 4, [tap.stderr[-500:] for tap in taps]
+    assert all(applied(tap.records) == audience(box) for tap in taps)
+
+
+def test_sample_leaves_no_ledger(config: dict[str, Any]) -> None:
+    run = run_tap(config, args=["--test"])
+
+    assert run.status == 0, run.stderr
+    assert not list(Path(config["ledger_path"]).parent.iterdir())
+
+
+# Two audiences.
+
+
+@pytest.fixture
+def both(config: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a job with two audiences, whose first members are not sent."""
+    return {**config, "audiences": [VIP, NEWS], "existing_users": False}
+
+
+def newcomers(box: Sandbox) -> dict[str, int]:
+    """Let somebody enter each audience; return them by stream."""
+    entering = {VIP: MEMBERS + 20, NEWS: MEMBERS + 21}
+    for slug, index in entering.items():
+        box.lytics.enter(index, slug)
+    return entering
+
+
+def test_two_audiences_share_a_ledger(box: Sandbox, both: dict[str, Any]) -> None:
+    first = run_tap(both)
+    entering = newcomers(box)
+
+    second = run_tap(both, state=first.state)
+    third = run_tap(both, state=second.state)
+
+    assert not first.records
+    sent = {m["stream"] for m in second.messages if m["type"] == "RECORD"}
+    assert sent == set(entering)
+    assert third.status == 0, third.stderr
+    assert not third.records
+
+
+@pytest.mark.parametrize("refreshed", [VIP, NEWS])
+def test_full_refresh_of_one_keeps_the_other(
+    box: Sandbox, both: dict[str, Any], refreshed: str
+) -> None:
+    [other] = {VIP, NEWS} - {refreshed}
+    first = run_tap(both)
+    alone = run_tap({**both, "audiences": [refreshed]})
+    state = merge(first.state, alone.state)
+    entering = newcomers(box)
+
+    later = run_tap(both, state=state)
+
+    assert later.status == 0, later.stderr
+    sent = {(m["stream"], m["record"][ID]) for m in later.messages if "record" in m}
+    ids = {slug: str(box.lytics.member(n)[ID]) for slug, n in entering.items()}
+    assert sent == {(refreshed, ids[refreshed]), (other, ids[other])}
+
+
+@pytest.mark.parametrize("fault", ["401", "403"])
+def test_full_refresh_that_fails_between_audiences(
+    box: Sandbox, both: dict[str, Any], fault: str
+) -> None:
+    first = run_tap(both)
+    check = f"GET /v2/segment/{VIP}*"  # The second one, by name.
+    box.faults.queue(
+        Fault(kind="date_ahead", match=check, seconds=0),  # That of the discovery.
+        Fault(kind=fault, match=check),
+    )
+    failed = run_tap(both)
+    entering = newcomers(box)
+
+    later = run_tap(both, state=merge(first.state, failed.state))
+
+    assert failed.status == 1
+    statuses = {k: v["pass_status"] for k, v in failed.state["bookmarks"].items()}
+    assert statuses == {NEWS: "complete", VIP: "running"}
+    assert later.status == 0, later.stderr
+    sent = {(m["stream"], m["record"][ID]) for m in later.messages if "record" in m}
+    assert sent == {(s, str(box.lytics.member(n)[ID])) for s, n in entering.items()}
+
+
+def test_failed_pass_is_running(box: Sandbox, config: dict[str, Any]) -> None:
+    first = run_tap(config)
+    check = f"GET /v2/segment/{VIP}*"
+    box.faults.queue(
+        Fault(kind="date_ahead", match=check, seconds=0), Fault(kind="401", match=check)
+    )
+
+    failed = run_tap(config, state=first.state)
+
+    assert failed.status == 1
+    assert [s["bookmarks"][VIP]["pass_status"] for s in failed.states] == ["running"]
 
 
 @pytest.mark.guarantee("full-disk")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from support.plugins import run_tap
+from support.plugins import merge, run_tap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,15 +99,6 @@ def test_killed_full_refresh_merged_by_meltano(
     assert rest.status == 0, rest.stderr
     assert len({*keys_of(tap.covered), *keys_of(rest.records)}) == 200
     assert merge(merged, rest.state)["bookmarks"][VIP]["scan_cursor"] is None
-
-
-def merge(into: Any, new: Any) -> Any:  # noqa: ANN401 - JSON
-    """Merge states as Meltano does: key by key, without removing any."""
-    if isinstance(into, dict) and isinstance(new, dict):
-        shared = {k: merge(into[k], new[k]) if k in into else new[k] for k in new}
-        return {**into, **shared}
-    assert not isinstance(new, dict), "Meltano fails here"
-    return new
 
 
 def test_closed_pipe_is_reported(

@@ -153,7 +153,7 @@ def test_empty_scan_is_no_baseline(ledger_path: str) -> None:
 def test_resumed_scan_without_members_is_repeated() -> None:
     job = Job(existing_users=True, require_fields=[ID])
     job.sender.corrupt = lambda _, content: content.update(data=[])
-    job.state = job.run_interrupted(at_page=3).states[0]
+    job.state = job.run_interrupted(at_page=3).states[1]
     before, number = job.state, len(job.sender.scans) + 1
     job.sender.corrupt = lambda at, content: (
         content.update(EMPTY_PAGES[0]) if at == number else None
