@@ -178,7 +178,7 @@ def settings_warnings(config: Mapping[str, Any], now: datetime) -> Iterator[str]
             "start_date is in the future and is ignored: the time of the first run is"
             " the starting point."
         )
-    if path := urlsplit(config["api_url"]).path.strip("/"):
+    if path := urlsplit(config.get("api_url") or "").path.strip("/"):
         yield (
             f"api_url has the path /{path}, which comes before the path of every"
             " call. Remove it unless a proxy of yours needs it."

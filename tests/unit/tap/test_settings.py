@@ -184,6 +184,7 @@ def test_start_date_that_is_not_used_is_not_warned_about() -> None:
     assert not list(settings_warnings(config, NOW))
 
 
+@pytest.mark.parametrize(
     ("url", "words"),
     [
         (
