@@ -163,6 +163,11 @@ def _api_url_errors(url: str) -> Iterator[str]:
 
 def settings_warnings(config: Mapping[str, Any], now: datetime) -> Iterator[str]:
     """List what is unlikely to be intended in a valid configuration."""
+    if path := urlsplit(config.get("api_url") or "").path.strip("/"):
+        yield (
+            f"api_url has the path /{path}, which comes before the path of every"
+            " call. Remove it unless a proxy of yours needs it."
+        )
     start = config.get("start_date")
     if not start or config["existing_users"]:
         return
@@ -177,11 +182,6 @@ def settings_warnings(config: Mapping[str, Any], now: datetime) -> Iterator[str]
         yield (
             "start_date is in the future and is ignored: the time of the first run is"
             " the starting point."
-        )
-    if path := urlsplit(config.get("api_url") or "").path.strip("/"):
-        yield (
-            f"api_url has the path /{path}, which comes before the path of every"
-            " call. Remove it unless a proxy of yours needs it."
         )
 
 
