@@ -159,3 +159,8 @@ def _escape(character: str) -> str:
 def counted(number: int, noun: str, plural: str | None = None) -> str:
     """Return a number with its noun: `1 record`, `1,002 records`."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def were(number: int, noun: str) -> str:
+    """Return a number with its noun and verb: `1 record was`, `2 records were`."""
+    return f"{counted(number, noun)} {'was' if number == 1 else 'were'}"

@@ -11,6 +11,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from singer_kit.logs import counted
+
 from .api.writes import AMBIGUOUS, FOUND, MAX_ATTRIBUTES
 from .batch import Batch, look_up
 from .errors import (
@@ -459,15 +461,15 @@ class Drain:
             if rejected:
                 statuses = {str(details.status) for details in rejected.values()}
                 logger.warning(
-                    "BigCommerce did not delete %d values of %s (%s).",
-                    len(rejected),
+                    "BigCommerce did not delete %s of %s (%s).",
+                    counted(len(rejected), "value"),
                     attribute,
                     ", ".join(sorted(statuses)),
                 )
             logger.info(
-                "Cleared %s of %d customers who left %s.",
+                "Cleared %s of %s who left %s.",
                 attribute,
-                len(left) - len(rejected),
+                counted(len(left) - len(rejected), "customer"),
                 stream,
             )
 

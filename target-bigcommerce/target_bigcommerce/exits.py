@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from pyroaring import BitMap64
 
+from singer_kit.logs import counted
+
 from .errors import TooManyClearsError
 
 if TYPE_CHECKING:
@@ -49,8 +51,8 @@ class SeenMembers:
             )
         if self.unidentified:
             return (
-                f"{self.unidentified} records of the activated version had an"
-                " unreadable id, or had none and were rejected"
+                f"{counted(self.unidentified, 'record')} of the activated version had"
+                " an unreadable id, or none and could not be written"
             )
         return ""
 
@@ -140,7 +142,8 @@ def _explain(
 ) -> str:
     steps = -(-(cleared + count) * 100 // ((values + cleared) * PERCENT_STEP))
     before = f"{cleared:,} were cleared" if cleared != 1 else "1 was cleared"
-    wait = f"{count:,} of the {values:,} values of {attribute} wait to be cleared"
+    wait = f"{count:,} of the {counted(values, 'value')} of {attribute}"
+    wait += " waits to be cleared" if count == 1 else " wait to be cleared"
     return (
         f"{wait}, and {before} in the last 24 hours: more than max_clear_percent"
         f" {percent} allows. None of them was cleared, and STATE does not cover"

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from singer_kit.logs import were
+
 from .errors import HistoryError
 from .fields import ATTRIBUTE_TYPES, CUSTOMER_FIELDS, INCLUDES
 from .plan import RecordedChange
@@ -167,10 +169,11 @@ class ChangeRecorder:
             done, dropped = self._compare(pending, store, definitions)
             self._try(lambda history: history.settle(done, dropped, is_logged=False))
             logger.info(
-                "Earlier runs ended before %d of their changes were confirmed. The"
-                " store holds %d of them; the others were not written.",
-                len(pending),
+                "Earlier runs ended before %s confirmed. The store holds %d of %d;"
+                " others were not written.",
+                were(len(pending), "change"),
                 len(done),
+                len(pending),
             )
         self._try(self._write_missing_lines)
 

@@ -13,6 +13,7 @@ from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
 from singer_kit.errors import OutputError
+from singer_kit.logs import were
 
 from .api.client import BigCommerceClient
 from .api.parallel import ParallelCalls, ThreadPool
@@ -40,7 +41,6 @@ from .recording import ChangeRecorder, needed_history
 from .state import Checkpoint, InputTracker
 from .summary import (
     FAILURE,
-    SIGNAL_BASE,
     SUCCESS,
     RunEnd,
     RunFacts,
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 
     from .errors import RecordRejectedError
     from .files import ChangeLog
-    from .history import History, RunStatus
+    from .history import History
     from .settings import Settings
 
 logger = logging.getLogger("target-bigcommerce")
@@ -211,10 +211,10 @@ class RunContext:
         """
         if self.has_too_many_rejects:
             raise TooManyRejectsError(
-                f"{self.rejects.distinct} records were rejected, more than"
-                f" max_rejects {self.settings.max_rejects} allows. They are in"
-                f" {self.settings.rejects_path} with the reasons. The rest was not"
-                " read, and STATE does not cover it."
+                f"{were(self.rejects.distinct, 'record')} rejected, more than"
+                f" max_rejects {self.settings.max_rejects} allows. See the reasons in"
+                f" {self.settings.rejects_path}. The rest was not read, and STATE does"
+                " not cover it."
             )
         limit = self.settings.limit
         if limit is not None and self.stats.customers_changed >= limit:
@@ -245,7 +245,7 @@ class RunContext:
         summary = self._summary(end)
         lacks_exits = self.clears_exits and not self.has_exits
         self.destination.recorder.finish(
-            status=_to_run_status(summary),
+            status=summary["status"],
             input=summary["input"],
             counts=summary,
             days=self.settings.history_days,
@@ -408,10 +408,3 @@ def _open_history(
         logger.warning("%s This run continues without a history.", error)
         return None
     return history
-
-
-def _to_run_status(summary: Mapping[str, Any]) -> RunStatus:
-    status: int = summary["exit_status"]
-    if status == SUCCESS:
-        return "incomplete" if summary["input"] == "cut_off" else "succeeded"
-    return "stopped" if status > SIGNAL_BASE else "failed"

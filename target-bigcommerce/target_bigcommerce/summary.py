@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from pyroaring import BitMap64
 
 from singer_kit.errors import OutputError, PluginError, ShutdownRequestedError
+from singer_kit.logs import counted, were
 
 from .errors import LimitReachedError
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 SUCCESS, FAILURE, SIGNAL_BASE = 0, 1, 128
 PROGRESS_INTERVAL_SECONDS = 30.0
+SHOWN_WAIT_SECONDS = 0.1
 STORE = re.compile(r"[A-Za-z0-9]{1,20}")  # Tokens are longer.
 
 Outcome = Literal[
@@ -45,6 +47,7 @@ Outcome = Literal[
     "skipped",
     "rejected",
 ]
+Status = Literal["running", "succeeded", "incomplete", "failed", "stopped"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 logger = logging.getLogger("target-bigcommerce")
@@ -140,7 +143,8 @@ class Progress:
         self._logged_at, self._logged_read = now, read
         counts = self._stats.outcomes
         parts = [f"{counts[name]:,} {name}" for name in OUTCOMES if counts[name]]
-        logger.info("So far %s records: %s.", f"{read:,}", ", ".join(parts))
+        done = ", ".join(parts) or "none is written yet"
+        logger.info("So far %s: %s.", counted(read, "record"), done)
 
 
 # The end of a run.
@@ -158,13 +162,12 @@ class RunEnd:
     exit_status: int | None = None
     error: str | None = None
 
-    @property
-    def status(self) -> Literal["running", "succeeded", "failed", "stopped"]:
-        """The exit status in words; a signal stops a run."""
+    def status(self, input: Input) -> Status:  # noqa: A002 - as in the summary
+        """Say how it ended; with input that was cut off it is incomplete."""
         if self.exit_status is None:
             return "running"
         if self.exit_status == SUCCESS:
-            return "succeeded"
+            return "incomplete" if input == "cut_off" else "succeeded"
         return "failed" if self.exit_status == FAILURE else "stopped"
 
 
@@ -238,7 +241,7 @@ class RunFacts:
 def to_summary(end: RunEnd, facts: RunFacts, stats: RunStats) -> dict[str, Any]:
     """Return the summary of a run as a JSON object."""
     return {
-        "status": end.status,
+        "status": end.status(facts.input),
         "exit_status": end.exit_status,
         "error": end.error,
         **asdict(facts),
@@ -267,13 +270,14 @@ class RunReport:
         logger.info("%s", to_line(self._summary))
         if rejected := self._summary["outcomes"]["rejected"]:
             path = self._settings.rejects_path
-            kept = "" if self._settings.dry_run else f" They are kept in {path}."
-            logger.warning("%d records were rejected.%s", rejected, kept)
+            they = "It is" if rejected == 1 else "They are"
+            kept = "" if self._settings.dry_run else f" {they} kept in {path}."
+            logger.warning("%s rejected.%s", were(rejected, "record"), kept)
         if shared := self._summary["shared_ids"]:
             logger.warning(
-                "%d records had the same customer id as another member's record; the"
-                " values of the later record apply.",
-                shared,
+                "%s had the same customer id as another member's record; the values of"
+                " the later record apply.",
+                counted(shared, "record"),
             )
         if self._lacks_exits:
             logger.warning(
@@ -355,14 +359,15 @@ def write_failed_start(config: Mapping[str, Any], error: Exception, at: str) -> 
 
 def to_line(summary: dict[str, Any]) -> str:
     """Format the summary as one line for the log."""
-    parts = [f"{summary['records']:,} records"]
-    parts += [f"{n:,} {name}" for name, n in summary["outcomes"].items() if n]
-    line = f"{parts[0]}: {', '.join(parts[1:]) or 'none'}"
+    parts = [f"{n:,} {name}" for name, n in summary["outcomes"].items() if n]
+    line = counted(summary["records"], "record")
+    line += f": {', '.join(parts)}" if parts else ""
     line += f"; rejects {_listed(summary['rejects'])}" if summary["rejects"] else ""
     line += f"; calls {_listed(summary['calls'])}" if summary["calls"] else ""
-    line += f"; waited {summary['quota_wait_seconds']:.1f} s for the store's quota"
-    if summary["left"]:
-        line += f"; {summary['left']:,} more were read and will be read again"
+    if (waited := summary["quota_wait_seconds"]) >= SHOWN_WAIT_SECONDS:
+        line += f"; waited {waited:.1f} s for the store's quota"
+    if left := summary["left"]:
+        line += f"; {left:,} more will be read again"
     return line + "."
 
 

@@ -344,7 +344,9 @@ class TargetBigCommerce(SingerPlugin, Target):
             check_not_rejects_file(self.settings.rejects_path, file_input)
             try:
                 self.context.destination.resolve_ended_runs()
-                self.listen(file_input)
+                # Not `listen`: it logs "1 lines" and the like.
+                self.process_lines(file_input)
+                self.process_endofpipe()
             finally:
                 self._print_state()  # Even after an error.
 

@@ -96,7 +96,7 @@ def test_member_missing_from_version_is_cleared(
         ),
         pytest.param(
             [*seen(1001, "no. 7"), activate(1), state(1)],
-            "1 records of the activated version had an unreadable id",
+            "1 record of the activated version had an unreadable id",
             id="unreadable id",
         ),
     ],

@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from singer_kit.errors import OutputError
 from singer_kit.logs import (
     EscapedLogRecord,
+    counted,
     prepare_stdout,
     read_log_level,
     require_stdout,
+    were,
 )
 
 
@@ -110,3 +112,21 @@ def test_log_level_is_known_or_info(
     variables: dict[str, str], level: str, invalid: str | None
 ) -> None:
     assert read_log_level(variables, "TAP_X_") == (level, invalid)
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [
+        (0, "0 records were"),
+        (1, "1 record was"),
+        (2, "2 records were"),
+        (1002, "1,002 records were"),
+    ],
+)
+def test_noun_and_verb_follow_the_number(number: int, expected: str) -> None:
+    assert were(number, "record") == expected
+    assert expected.startswith(counted(number, "record"))
+
+
+def test_irregular_plural_is_given() -> None:
+    assert [counted(n, "entry", "entries") for n in (1, 3)] == ["1 entry", "3 entries"]

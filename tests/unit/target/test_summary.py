@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from sandbox import Sandbox
     from support.target_job import Job, MakeJob
+    from target_bigcommerce.state import Input
 
 DONE = RunEnd(exit_status=0)
 
@@ -95,11 +96,20 @@ def test_summary_is_json() -> None:
     assert summary["exit_status"] == 0
 
 
+@pytest.mark.parametrize("found", ["complete", "unknown"])
+def test_run_whose_input_is_not_cut_off_succeeds(found: Input) -> None:
+    facts = RunFacts(input=found)
+
+    summary = to_summary(RunEnd(exit_status=0), facts, RunStats())
+
+    assert summary["status"] == "succeeded"
+
+
 @pytest.mark.parametrize(
     ("end", "status"),
     [
         (RunEnd(), "running"),
-        (RunEnd(exit_status=0), "succeeded"),
+        (RunEnd(exit_status=0), "incomplete"),
         (RunEnd(exit_status=1, error="It failed."), "failed"),
         (RunEnd(exit_status=143), "stopped"),
         (RunEnd(exit_status=130), "stopped"),
@@ -107,7 +117,7 @@ def test_summary_is_json() -> None:
     ids=str,
 )
 def test_status_says_how_the_run_ended(end: RunEnd, status: str) -> None:
-    summary = to_summary(end, RunFacts(), RunStats())
+    summary = to_summary(end, RunFacts(input="cut_off"), RunStats())
 
     assert summary["status"] == status
     assert summary["exit_status"] == end.exit_status
@@ -124,15 +134,18 @@ def test_summary_is_one_log_line() -> None:
 
     assert line == (
         "3 records: 2 updated, 1 rejected; rejects too_long 1; calls PUT /customers 1;"
-        " waited 2.0 s for the store's quota; 1,002 more were read and will be"
-        " read again."
+        " waited 2.0 s for the store's quota; 1,002 more will be read again."
     )
 
 
 def test_run_without_records_has_a_summary() -> None:
     line = line_of(RunStats())
 
-    assert line == "0 records: none; waited 0.0 s for the store's quota."
+    assert line == "0 records."
+
+
+def test_one_record_is_singular() -> None:
+    assert line_of(stats_of("updated")) == "1 record: 1 updated."
 
 
 # The summary's file.
@@ -292,19 +305,24 @@ def test_summary_is_logged_and_written(
     assert summary["seconds"] == 1.5
     [line, rejected, exits] = caplog.messages
     assert line.startswith("2 records: 1 skipped, 1 rejected; rejects unreadable_id 1")
-    assert rejected.startswith("1 records were rejected. They are kept in")
+    assert rejected.startswith("1 record was rejected. It is kept in")
     assert exits.startswith("on_exit is clear, but the input reported no exits")
 
 
+@pytest.mark.parametrize(("count", "text"), [(1, "1 record"), (2000, "2,000 records")])
 def test_shared_customer_ids_are_a_warning(
-    box: Sandbox, make_job: MakeJob, caplog: pytest.LogCaptureFixture
+    box: Sandbox,
+    make_job: MakeJob,
+    caplog: pytest.LogCaptureFixture,
+    count: int,
+    text: str,
 ) -> None:
     job = make_job(box)
-    job.run.stats.shared_ids = 2
+    job.run.stats.shared_ids = count
 
     job.run.report(DONE)
 
-    assert "2 records had the same customer id as another member" in caplog.text
+    assert f"{text} had the same customer id as another member" in caplog.text
 
 
 def test_unwritable_summary_fails_the_run(
