@@ -61,6 +61,7 @@ class Job:
             "MELTANO_ENVIRONMENT": "sandbox",
             "MELTANO_SYS_DIR_ROOT": str(self.system),
             "MELTANO_CLI_DISABLE_VERSION_CHECK": "1",
+            "TARGET_BIGCOMMERCE_HISTORY_PATH": str(OUTPUT / "history.sqlite"),
             "TARGET_BIGCOMMERCE_REJECTS_PATH": str(OUTPUT / "rejects.jsonl"),
             "TARGET_BIGCOMMERCE_CHANGES_PATH": str(OUTPUT / "changes.jsonl"),
             "TARGET_BIGCOMMERCE_SUMMARY_PATH": str(self.summary_path),

@@ -59,6 +59,7 @@ def test_production_uses_required_fields_and_a_ledger(
     files = project.folder / "data" / "production"
     written = {each.name for each in (files / "vip-customers").iterdir()}
     assert written >= {"changes.jsonl", "summary.json"}
+    assert (files / "history.sqlite").exists()
     ledger = files / "members.ledger"
     assert stat.S_IMODE(ledger.stat().st_mode) == 0o600
     with sqlite3.connect(ledger) as connection:
