@@ -182,7 +182,7 @@ class ListReader:
             attempts = attempts or attempts_after(error)
             if len(part) == 1:
                 parted.check_collects(error)
-                self._row_errors.record_rejected(request, details)
+                self._row_errors.record_rejected(request, details, part[0])
         else:
             self._row_errors.record_success(request)
             return rows

@@ -58,7 +58,8 @@ class RowErrors:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
         self._has_written = False
-        self._alone: dict[str, tuple[int, int]] = {}  # Status and number, by kind.
+        # Status and the customers of the rows, by kind.
+        self._alone: dict[str, tuple[int, set[object]]] = {}
         self._lock = threading.Lock()
 
     def record_success(self, request: ApiRequest) -> None:
@@ -91,22 +92,32 @@ class RowErrors:
         )
         return details
 
-    def record_rejected(self, request: ApiRequest, details: ErrorDetails) -> None:
+    def record_rejected(
+        self, request: ApiRequest, details: ErrorDetails, customer: object
+    ) -> None:
         """Record that a row failed alone.
 
+        Args:
+            request: the call.
+            details: its error.
+            customer: whose row it is. One customer who comes again and again does not
+                show that the call fails for others.
+
         Raises:
-            EndpointFailedError: for the third one in a row with the same status.
+            EndpointFailedError: for the third customer in a row with the same status.
         """
         kind = _kind(request)
         with self._lock:
-            status, number = self._alone.get(kind, (details.status, 0))
-            number = number + 1 if status == details.status else 1
-            self._alone[kind] = details.status, number
-        if number >= MAX_ROWS_ALONE:
+            status, customers = self._alone.get(kind, (details.status, set()))
+            customers = (
+                {*customers, customer} if status == details.status else {customer}
+            )
+            self._alone[kind] = details.status, customers
+        if len(customers) >= MAX_ROWS_ALONE:
             raise EndpointFailedError(
-                f"{request.endpoint} {_describe(details)}, for the third row in a row"
-                " that was sent alone, although reads succeed: it fails for every row,"
-                f" not for a bad one. {_advice(details.status)} {STOPPED}"
+                f"{request.endpoint} {_describe(details)}, for the third customer in a"
+                " row whose row was sent alone, although reads succeed: it fails for"
+                f" every row, not for a bad one. {_advice(details.status)} {STOPPED}"
             )
 
     def _can_read(self) -> bool:

@@ -269,7 +269,8 @@ class _Bisection:
         if not self._call.is_idempotent or is_unknown:
             found = self._find(part)
         if is_alone and not is_row_error and not found:
-            self._row_errors.record_rejected(self._call.request, details)
+            customer = _customer_of(part[0][1])
+            self._row_errors.record_rejected(self._call.request, details, customer)
         named = set(named_rows(details, [row for _, row in part]))
         for at in sorted(named):
             index = part[at][0]
@@ -309,6 +310,12 @@ class _Bisection:
 
 def _cut(part: list[IndexedRow], size: int) -> list[list[IndexedRow]]:
     return [part[at : at + size] for at in range(0, len(part), size)]
+
+
+def _customer_of(row: Row) -> object:
+    """Return a row's customer: an id, or the email of one to be created."""
+    names = ("customer_id", "id", "email")
+    return next(row[name] for name in names if name in row)
 
 
 def _halves(part: list[IndexedRow]) -> list[list[IndexedRow]]:

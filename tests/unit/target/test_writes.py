@@ -427,7 +427,9 @@ def test_three_rows_alone_in_a_row_end_the_run(status: int) -> None:
     error = exhausted(status) if status == 500 else refused(status)
     result = WriteResult()
 
-    with pytest.raises(EndpointFailedError, match=f"returned {status}.* third row"):
+    with pytest.raises(
+        EndpointFailedError, match=f"returned {status}.* third customer"
+    ):
         write_rows(
             rows_of(10),
             failing(set(range(100, 110)), error),
@@ -441,11 +443,20 @@ def test_three_rows_alone_in_a_row_end_the_run(status: int) -> None:
 
 def test_failing_endpoint_is_found_across_calls() -> None:
     errors, error = row_errors(), refused(400)
-    for _ in range(2):
-        written_by(failing({100}, error), 1, errors=errors)
+    written_by(failing({100, 101}, error), 2, errors=errors)
 
     with pytest.raises(EndpointFailedError):
-        written_by(failing({100}, error), 1, errors=errors)
+        written_by(failing({100, 101, 102}, error), 3, errors=errors)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_customers_who_come_again_do_not_end_the_run(count: int) -> None:
+    errors, error = row_errors(), refused(400)
+
+    for _ in range(5):
+        written = written_by(failing({100, 101}, error), count, errors=errors)
+
+        assert len(written.rejected) == count
 
 
 def test_another_status_or_a_success_starts_again() -> None:
