@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 
 SECONDS_TO_END = 61  # After a signal: request_timeout_seconds of 60, plus one.
 SUGGESTED_PERCENT = re.compile(r"run once with max_clear_percent (\d+)\.$")
-# BigCommerce left the row out of two 200 responses.
-UNAVOIDABLE_CODES = {"unconfirmed"}
+# BigCommerce left the row out of two 200 responses, or two calls with it alone failed
+# for no reason that it named.
+UNCONFIRMED = "unconfirmed"
+EXPLAINED = 422
 
 
 def contents(store: Store) -> dict[str, Any]:
@@ -52,14 +54,19 @@ def codes_by_record(simulation: Simulation) -> dict[int, set[str]]:
     codes: dict[int, set[str]] = defaultdict(set)
     for line in simulation.file.lines():
         if line["type"] == "RECORD":
-            codes[line["record"]["n"]].add(line["reject"]["code"])
+            codes[line["record"]["n"]].add(_code(line["reject"]))
     return codes
+
+
+def _code(reject: Mapping[str, Any]) -> str:
+    is_unexplained = reject["status"] not in {None, EXPLAINED}
+    return UNCONFIRMED if is_unexplained else str(reject["code"])
 
 
 def unconfirmed(simulation: Simulation) -> set[CustomerKey | None]:
     """Return the customers with a write that the store did not confirm."""
     rejected = codes_by_record(simulation)
-    numbers = {n for n, codes in rejected.items() if codes & UNAVOIDABLE_CODES}
+    numbers = {n for n, codes in rejected.items() if UNCONFIRMED in codes}
     return {
         entry.customer for entry in simulation.scenario.entries if entry.n in numbers
     }
@@ -112,7 +119,7 @@ def end(simulation: Simulation, before: Mapping[str, Any]) -> None:
         if must_reject(entry, simulation.scenario) and not codes:
             raise ViolationError(f"record {entry.n} is bad, and was not rejected")
         if (
-            codes - UNAVOIDABLE_CODES
+            codes - {UNCONFIRMED}
             and not entry.is_bad
             and not _is_shared(simulation, entry.customer)
         ):
@@ -239,10 +246,11 @@ def _untouched(simulation: Simulation, before: Mapping[str, Any]) -> None:
         e.customer for e in simulation.scenario.entries if isinstance(e.customer, str)
     }
     emails = Counter(row["email"].lower() for row in found["customers"].values())
-    duplicates = [email for email, count in emails.items() if count > 1]
+    population = simulation.scenario.population
+    shared = {population.fields[number]["email"] for number in population.namesakes}
+    duplicates = {email for email, count in emails.items() if count > 1} - shared
     grown = found["customers"].keys() - before["customers"].keys()
     new = {found["customers"][number]["email"].lower() for number in grown}
-    population = simulation.scenario.population
     # A customer deleted by another app is created again by a record with its email.
     gone = {population.fields[number]["email"] for number in population.shared}
     if duplicates or new - asked - gone - simulation.other_apps.raced:

@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 
 CustomerKey = int | str  # A customer's id, or the email of one to be created.
 ATTRIBUTES = {"tier": "Tier", "score": "Score"}
+POISON = "poison"
 FIELDS = ("company", "phone", "first_name", "last_name")
 NEVER_EMPTY = ("first_name", "last_name")
-UNREADABLE = ("abc", "0", 0, True, -5, 1.5, "\uff11\uff12", "1_000", "12 34")
+UNREADABLE = ("abc", "007", "1e3", True, -5, 1.5, "\uff11\uff12", "1_000", "12 34")
 UNKNOWN = (9001, "9002", 10**17)
-NO_ID = (None, "", "  ")
+NO_ID = (None, "", "  ", 0, "0", "0.0")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +68,10 @@ class Writer:
         if "email" in self._standard:
             self._kinds.append(self._taken)
         self._kinds += [self._exit] * exits
+        if population.bad:
+            self._kinds.append(self._poisoned)
+        if population.namesakes:
+            self._kinds.append(self._ambiguous)
 
     def write(self, n: int) -> Entry:
         """Draw the n-th record."""
@@ -151,11 +156,28 @@ class Writer:
     def _wrong(self, n: int) -> Entry:
         number = self._customer()
         record, _ = self._profile(n)
-        spoiled: dict[str, Any] = {"company": "x" * 256, "phone": 7}
+        spoiled = {"company": "x" * 256, "phone": "7" * 51}
         name = self._rng.choice(list(spoiled))
         record[name] = spoiled[name]
         stream = stream_of(number)
         return self._entry(n, number, record, None, {}, is_bad=True, stream=stream)
+
+    def _poisoned(self, n: int) -> Entry:
+        # The store fails on every write with this text.
+        number = self._rng.choice(self._population.bad)
+        record = {"phone": f"{POISON} {n}"}
+        stream = stream_of(number)
+        return self._entry(n, number, record, None, {}, is_bad=True, stream=stream)
+
+    def _ambiguous(self, n: int) -> Entry:
+        # Several customers have this email.
+        record, _ = self._profile(n)
+        number = self._rng.choice(self._population.namesakes)
+        record["email"] = self._population.fields[number]["email"]
+        is_bad = "email" in self._standard and self._settings["on_missing_id"] != "skip"
+        if "email" not in self._standard:
+            is_bad = self._settings["on_missing_id"] == "create"
+        return self._entry(n, None, record, None, {}, is_bad=is_bad)
 
     def _taken(self, n: int) -> Entry:
         number = self._customer()

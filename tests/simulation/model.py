@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from .entries import NO_ID
 from .population import STREAMS, audience_of
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def _named(entry: Entry) -> set[int]:
 
 
 def _shown(entry: Entry) -> str:
-    return str("" if entry.record["id"] is None else entry.record["id"]).strip()
+    return "" if entry.record["id"] in NO_ID else str(entry.record["id"]).strip()
 
 
 def _incomplete(entries: Iterable[Entry]) -> set[str]:

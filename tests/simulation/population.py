@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 STREAMS = ("vip", "gold")
 FIRST = 2001
 MANY = 130  # If they all leave, more values than ALWAYS_ALLOWED are cleared.
+FIRST_BAD = 4001
 FIRST_UNRELATED = 5001
 UNRELATED = 4
+FIRST_NAMESAKE = 6001
+NAMESAKES = 2
 TYPES = {"Tier": "string", "Score": "number"}
 
 
@@ -26,6 +29,8 @@ class Population:
     Args:
         exclusive: ids of customers that only the target writes.
         shared: ids of customers that other apps write too.
+        bad: ids of customers whose writes fail in the store.
+        namesakes: ids of customers that share one email.
         fields: the fields of all customers, by id.
         values: their attribute values, by customer id and attribute name.
         attributes: names of the attributes that exist.
@@ -33,6 +38,8 @@ class Population:
 
     exclusive: list[int]
     shared: list[int]
+    bad: list[int]
+    namesakes: list[int]
     fields: dict[int, dict[str, Any]]
     values: dict[tuple[int, str], str] = field(default_factory=dict)
     attributes: tuple[str, ...] = ()
@@ -77,25 +84,33 @@ def draw_population(
     numbers = [FIRST + (2 * n + 1 if is_broken else n) for n in range(many)]
     shared = [n for n in numbers if not is_broken and rng.random() < 0.25]
     unrelated = range(FIRST_UNRELATED, FIRST_UNRELATED + UNRELATED)
+    bad = list(range(FIRST_BAD, FIRST_BAD + rng.choice((0, 0, 0, 1, 2))))
+    namesakes = list(range(FIRST_NAMESAKE, FIRST_NAMESAKE + NAMESAKES))
+    if rng.random() < 0.6:
+        namesakes = []
+    everybody = [*numbers, *bad, *unrelated, *namesakes]
     mapped = [each["to"] for each in settings["map_custom_attributes"]]
     names = [*mapped, *map(audience_of, STREAMS)]
     population = Population(
         exclusive=[n for n in numbers if n not in shared],
         shared=shared,
-        fields={n: _fields(rng, n) for n in [*numbers, *unrelated]},
+        bad=bad,
+        namesakes=namesakes,
+        fields={n: _fields(rng, n) for n in everybody},
         attributes=tuple(n for n in names if is_broken or rng.random() < 0.6),
     )
     share = 0.97 if is_broken else 0.5
     for name in population.attributes:
-        for number in population.fields:
+        for number in [*numbers, *unrelated]:
             if rng.random() < share:
                 population.values[number, name] = _value(rng, name, share)
     return population
 
 
 def _fields(rng: random.Random, number: int) -> dict[str, Any]:
+    owner = min(number, FIRST_NAMESAKE)
     return {
-        "email": f"c{number}@shop.example",
+        "email": f"c{owner}@shop.example",
         "first_name": "Ann",
         "last_name": f"Lee {number}",
         "company": rng.choice(("", "Old Ltd")),

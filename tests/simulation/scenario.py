@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sandbox import Options
 
-from .entries import FIELDS, Entry, Writer
+from .entries import FIELDS, POISON, Entry, Writer
 from .population import MANY, STREAMS, Population, draw_population
 from .world import Interruption
 
@@ -29,9 +29,12 @@ FAULTS = (
     *("429", "429_bare", "429_retry_after", "423"),
     *("500", "502", "503", "504", "500_after", "502_after", "503_after", "504_after"),
     *("cut", "cut_after", "truncated", "not_json", "empty_body", "slow"),
-    "row_missing",
+    *("row_missing", "drip"),
 )
-FATAL = ("401", "403", "redirect")  # These end a run, so they must be rare.
+FATAL = ("401", "403", "501", "507", "redirect")  # These end a run, so they are rare.
+# The store does not explain these. Rows that get them repeatedly are rejected.
+UNEXPLAINED = ("400", "404", "405", "409", "415")
+BAD_STATUSES = (400, 404, 409, 415, 500, 503)
 INTERRUPTIONS: tuple[What | None, ...] = (None, "term", "int", "kill", "kill", "power")
 INTERRUPTED_PROCESSES = 5
 HARMLESS = ("lower_quota", "use_quota", "register")  # Change no existing values.
@@ -90,7 +93,7 @@ def draw(seed: int) -> Scenario:
     entries = [writer.write(n) for n in range(rng.randint(least, most))]
     often = rng.choice((0.05, 0.3, 1.0))
     return Scenario(
-        options=_options(rng, seed),
+        options=_options(rng, seed, has_bad_rows=bool(population.bad)),
         settings=settings,
         population=population,
         entries=entries,
@@ -138,14 +141,17 @@ def _settings(rng: random.Random, *, is_broken: bool) -> dict[str, Any]:
     }
 
 
-def _options(rng: random.Random, seed: int) -> Options:
+def _options(rng: random.Random, seed: int, *, has_bad_rows: bool) -> Options:
     pick = rng.choice
     rates: dict[str, float] = {}
     for kind in rng.sample(FAULTS, pick((0, 1, 2, 4))):
         rates[kind] = pick((0.02, 0.1, 0.25))
     if rng.random() < 0.1:
         rates[pick(FATAL)] = 0.01
+    if rng.random() < 0.1:
+        rates[pick(UNEXPLAINED)] = 0.02
     quota = pick((20, 150, 450))
+    normalises = rng.random() < 0.3
     return Options(
         members=0,
         others=0,
@@ -170,6 +176,13 @@ def _options(rng: random.Random, seed: int) -> Options:
         empty_value_removes=pick((False, True)),
         allow_duplicate_attributes=pick((False, True)),
         values_touch_customer=pick((False, True)),
+        partial_207=pick((False, False, True)),
+        error_body=pick(("errors", "errors", "detail", "title")),
+        trims_text=normalises and pick((False, True)),
+        unix_line_ends=normalises and pick((False, True)),
+        plain_numbers=normalises and pick((False, True)),
+        numbers_change_type=normalises and pick((False, True)),
+        bad_rows={POISON: pick(BAD_STATUSES)} if has_bad_rows else {},
         fault_rates=rates,
         fault_seconds=pick((1.0, 20.0, 100.0)),
     )

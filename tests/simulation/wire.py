@@ -61,8 +61,9 @@ class Wire:
         self._world.step()
         with self._one_more():
             response = self._respond(request)
-            self._world.advance(min(response.delay, TIMEOUT_SECONDS))
-        if response.delay > TIMEOUT_SECONDS:
+            seconds = response.delay + response.byte_seconds * len(response.body)
+            self._world.advance(min(seconds, TIMEOUT_SECONDS))
+        if seconds > TIMEOUT_SECONDS:
             raise NoResponseError("ReadTimeout")
         if response.ending != "whole":
             raise NoResponseError(response.ending)
