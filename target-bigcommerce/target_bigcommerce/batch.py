@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Self
 
+from .api.writes import AMBIGUOUS, FOUND, email_of
 from .errors import RecordRejectedError, RejectCode, to_reject
 from .mapping import DesiredCustomer, merge
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from .api.client import StoreApi
     from .api.models import Row, StoredValue
     from .api.reads import Refused
+    from .errors import ErrorDetails
     from .summary import Outcome
 
 MAX_LISTED = 10  # Customers in a reason.
@@ -84,6 +86,8 @@ class CustomerWrite:
         is_changed: whether a value was written.
         is_created: whether this drain created or matched it by a POST.
         is_cleared: whether its audience value was deleted.
+        open_rows: number of rows to write for it whose outcome is not known yet.
+        is_settled: whether everything was written that it needs.
         rejected: why nothing more is written for it.
         inline: attribute values that its POST contained.
         matches: ids of the customers that have its email, if there are several.
@@ -96,6 +100,8 @@ class CustomerWrite:
     is_changed: bool = False
     is_created: bool = False
     is_cleared: bool = False
+    open_rows: int = 0
+    is_settled: bool = False
     rejected: RecordRejectedError | None = None
     inline: list[StoredValue] = field(default_factory=list)
     matches: Sequence[int] = ()
@@ -124,20 +130,30 @@ class CustomerWrite:
         return self.row
 
     @property
+    def has_outcome(self) -> bool:
+        """Whether its records have an outcome; otherwise the next run reads them."""
+        return self.is_settled or self.rejected is not None
+
+    @property
     def is_new(self) -> bool:
         """Whether it is to be created."""
         return self.row is None and self.customer_id is None and not self.rejected
 
     @property
-    def takes_values(self) -> bool:
-        """Whether attribute values can be written for it."""
-        return self.row is not None and not self.rejected
+    def is_writable(self) -> bool:
+        """Whether more can be written for it."""
+        return self.row is not None and not self.rejected and not self.open_rows
 
     @property
     def lacks_values(self) -> bool:
         """Whether its attribute values still have to be read: it was found by email."""
         has_id = any(each.desired.customer_id is not None for each in self.records)
         return not has_id and not self.inline
+
+    def reject(self, details: ErrorDetails) -> None:
+        """Reject it with the store's error for one of its rows."""
+        self.open_rows -= 1
+        self.rejected = to_reject(details)
 
     def reject_refused(self, refused: Refused) -> None:
         """Reject it if the store refuses to look up its id or its email."""
@@ -153,8 +169,16 @@ class CustomerWrite:
         self.rejected = RecordRejectedError(RejectCode.AMBIGUOUS_EMAIL, reason)
 
     def created(self, row: Row) -> None:
-        """Set the customer that a POST returned."""
-        self.row, self.customer_id, self.is_created = row, row["id"], True
+        """Set the customer that a POST returned or that was found after it."""
+        if matches := row.get(AMBIGUOUS):
+            self.reject_as_ambiguous(matches)
+        else:
+            self.row, self.customer_id, self.is_created = row, row["id"], True
+
+    def confirm(self, row: Row) -> None:
+        """Note that the store has one of its rows."""
+        self.open_rows -= 1
+        self.is_changed |= FOUND not in row
 
     @property
     def outcome(self) -> Outcome:
@@ -166,13 +190,29 @@ class CustomerWrite:
         return "updated" if self.is_changed else "unchanged"
 
 
+@dataclass(slots=True, kw_only=True)
+class LookedUp:
+    """A batch whose customers were looked up.
+
+    Args:
+        writes: one write per customer.
+        values: the attribute values of customers given by id.
+        deferred: records to look up again once the rest is written, because another
+            record of the batch changes who has their email.
+    """
+
+    writes: list[CustomerWrite]
+    values: list[StoredValue]
+    deferred: Batch
+
+
 def look_up(
     batch: Batch,
     store: StoreApi,
     *,
     include: Sequence[str],
     attribute_ids: Sequence[int],
-) -> tuple[list[CustomerWrite], list[StoredValue]]:
+) -> LookedUp:
     """Find a batch's customers by id or email, with calls in parallel.
 
     Args:
@@ -180,9 +220,6 @@ def look_up(
         store: where to look them up.
         include: the `include` values for customers.
         attribute_ids: attributes whose values are read for customers given by id.
-
-    Returns:
-        One write per customer, and the attribute values of customers given by id.
     """
     ids = [key for key in batch.by_key if isinstance(key, int)]
     emails = [key for key in batch.by_key if isinstance(key, str)]
@@ -200,14 +237,15 @@ def look_up(
             lambda: by_email.update(store.customers_by_email(emails, include, refused))
         )
     store.run_parallel(tasks)
+    grouping = _Grouping(batch, rows, by_email)
     rows |= {row["id"]: row for found in by_email.values() for row in found}
     writes = [
         _to_write(key, records, rows, by_email)
-        for key, records in _by_customer(batch, rows, by_email).items()
+        for key, records in grouping.records.items()
     ]
     for write in writes:
         write.reject_refused(refused)
-    return writes, values
+    return LookedUp(writes=writes, values=values, deferred=grouping.deferred)
 
 
 def _to_write(
@@ -224,21 +262,63 @@ def _to_write(
     return write
 
 
-def _by_customer(
-    batch: Batch, rows: Mapping[int, Row], by_email: Mapping[str, Sequence[Row]]
-) -> dict[Key, list[BufferedRecord]]:
-    """Group records matched by email with those that have the customer's id."""
-    # An email that a record with an id is about to write matches that customer too.
-    owners: dict[Key, Key] = {
-        record.desired.email: key
-        for key, records in batch.by_key.items()
-        if key in rows
-        for record in records
-        if record.desired.email
-    }
-    for email, found in by_email.items():
-        owners[email] = found[0]["id"] if len(found) == 1 else email
-    grouped: dict[Key, list[BufferedRecord]] = defaultdict(list)
-    for key, records in batch.by_key.items():
-        grouped[owners.get(key, key)] += records
-    return grouped
+class _Grouping:
+    """Groups records that are matched by email with those that have the customer's id.
+
+    Records with an id can change who has an email: they give one up, or take one.
+
+    Args:
+        batch: the buffered records.
+        rows: the customers found by id.
+        by_email: the customers found by email.
+    """
+
+    def __init__(
+        self,
+        batch: Batch,
+        rows: Mapping[int, Row],
+        by_email: Mapping[str, Sequence[Row]],
+    ) -> None:
+        self.records: dict[Key, list[BufferedRecord]] = defaultdict(list)
+        self.deferred = Batch()
+        self._by_email = by_email
+        self._takers: dict[str, set[int]] = defaultdict(set)
+        self._given_up: dict[int, int] = {}  # Position of the record, by customer.
+        for key, records in batch.by_key.items():
+            if isinstance(key, int) and key in rows:
+                self._note_emails(key, records, email_of(rows[key]))
+        for key, records in batch.by_key.items():
+            for record in records:
+                self._add(key, record)
+
+    def _note_emails(
+        self, key: int, records: Sequence[BufferedRecord], stored: str
+    ) -> None:
+        changes = [
+            record
+            for record in records
+            if record.desired.email and record.desired.email != stored
+        ]
+        for record in changes:
+            self._takers[record.desired.email or ""].add(key)
+        if changes:
+            self._given_up[key] = changes[0].order
+
+    def _add(self, key: Key, record: BufferedRecord) -> None:
+        owner = key if isinstance(key, int) else self._owner(key, record)
+        if owner is None:
+            self.deferred.add(record)
+        else:
+            self.records[owner].append(record)
+
+    def _owner(self, email: str, record: BufferedRecord) -> Key | None:
+        """Return the key of an email's customer; None if that is still to be seen."""
+        found = self._by_email.get(email, ())
+        takers = self._takers.get(email, set())
+        if len(found) > 1 or not (found or takers):
+            return email
+        if found:
+            owner: int = found[0]["id"]
+            is_given_up = record.order > self._given_up.get(owner, record.order)
+            return None if is_given_up else owner
+        return next(iter(takers)) if len(takers) == 1 else None

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from singer_kit.errors import PluginError
 from singer_kit.logs import counted
 
-from .api.writes import AMBIGUOUS, FOUND, MAX_ATTRIBUTES
+from .api.models import WriteResult
+from .api.writes import AMBIGUOUS, FOUND, MAX_ATTRIBUTES, email_of
 from .batch import Batch, look_up
 from .errors import (
     AttributeConflictError,
+    EndpointFailedError,
     RecordRejectedError,
     RejectCode,
-    to_reject,
 )
 from .fields import REQUIRED_TO_CREATE
 from .plan import (
@@ -34,15 +37,12 @@ from .plan import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-
-    from singer_kit.errors import PluginError
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from .api.client import StoreApi
-    from .api.models import AttributeDefinition, StoredValue, WriteResult
+    from .api.models import AttributeDefinition, StoredValue
     from .api.reads import Refused
-    from .batch import CustomerWrite
-    from .errors import ErrorDetails
+    from .batch import BufferedRecord, CustomerWrite
     from .exits import ClearGuard, SeenMembers
     from .plan import Action, RecordedChange, ValuePlan
     from .recording import ChangeRecorder
@@ -199,11 +199,40 @@ class Destination:
         self.recorder.resolve_ended_runs(self.store, self.attributes.definitions)
 
 
+@dataclass(slots=True, kw_only=True)
+class DrainResult:
+    """The result of a drain.
+
+    Args:
+        writes: one per customer, or per record; one without an outcome is not settled.
+        error: the error that must end the run.
+    """
+
+    writes: list[CustomerWrite] = field(default_factory=list)
+    error: PluginError | None = None
+
+    @contextmanager
+    def collecting(self) -> Iterator[None]:
+        """Keep the error of a failing endpoint for later, so that others are used."""
+        try:
+            yield
+        except EndpointFailedError as error:
+            self.error = self.error or error
+
+    def withdraw(
+        self, condition: Callable[[CustomerWrite], bool]
+    ) -> list[BufferedRecord]:
+        """Remove the customers for which a condition holds; return their records."""
+        withdrawn = [write for write in self.writes if condition(write)]
+        self.writes = [write for write in self.writes if not condition(write)]
+        return [record for write in withdrawn for record in write.records]
+
+
 class Drain:
     """Writes the batches of one stream.
 
-    Each step skips the customers that an earlier step rejected. A failed drain can be
-    repeated from the start, because it looks up before it writes.
+    Customers that exist are written before new ones are created. Each step skips the
+    customers that an earlier step rejected or could not write.
 
     Raises:
         AttributeConflictError: when an attribute has another type or cannot be created.
@@ -215,37 +244,51 @@ class Drain:
         self._store = destination.store
         self._attributes = destination.attributes
         self._attributes.check(plan.types)
+        self._result = DrainResult()
 
-    def write(self, batch: Batch) -> list[CustomerWrite]:
-        """Write a batch; return the result for each of its customers.
+    def write(self, batch: Batch) -> DrainResult:
+        """Write a batch.
 
-        Raises:
-            PluginError: when the run must stop.
+        Rows refused because another customer has their email are written once more at
+        the end, as that customer may have given it up in the same batch. Then the
+        records of a rejected customer are written one by one, so that only the bad ones
+        are rejected.
         """
-        return [one for write in self._write(batch) for one in self._retry(write)]
+        result = self._result = DrainResult()
+        try:
+            again = self._write(batch)
+            for record in result.withdraw(_has_taken_email):
+                again.add(record)
+            while again.records:
+                again = self._write(again)
+            for record in result.withdraw(_may_have_good_records):
+                self._write(Batch.of(record))
+        except PluginError as error:
+            result.error = result.error or error
+        return result
 
-    def _retry(self, write: CustomerWrite) -> list[CustomerWrite]:
-        """Write a rejected customer's records one by one; reject only the bad ones."""
-        is_by_store = write.rejected is not None and write.rejected.status is not None
-        if not is_by_store or len(write.records) == 1:
-            return [write]
-        batches = [Batch.of(record) for record in write.records]
-        return [one for batch in batches for one in self._write(batch)]
-
-    def _write(self, batch: Batch) -> list[CustomerWrite]:
-        writes, values = look_up(
+    def _write(self, batch: Batch) -> Batch:
+        """Write a batch; return the records that must be looked up again."""
+        looked_up = look_up(
             batch,
             self._store,
             include=self._plan.includes,
             attribute_ids=self._known_ids(),
         )
+        writes = looked_up.writes
+        self._result.writes += writes
         for write in writes:
             write.rejected = write.rejected or self._reject_missing(write)
-        self._update([write for write in writes if write.takes_values])
-        if self._plan.may_create:
-            self._create([write for write in writes if write.is_new])
-        self._write_values([write for write in writes if write.takes_values], values)
-        return writes
+            write.is_settled = write.is_new and not self._plan.may_create
+        known = [write for write in writes if write.row is not None]
+        new = [write for write in writes if write.is_new and self._plan.may_create]
+        with self._result.collecting():
+            self._update(known)
+        self._write_values(known, looked_up.values)
+        with self._result.collecting():
+            self._create(new)
+        self._write_values(new, ())
+        return looked_up.deferred
 
     # Customers.
 
@@ -266,21 +309,23 @@ class Drain:
         planned = [
             (write, changes)
             for write in writes
-            if (changes := plan_fields(write.desired, write.found))
+            if write.is_writable
+            and (changes := plan_fields(write.desired, write.found))
         ]
-        if not planned:
-            return
-        rows = [to_update(write.found["id"], changes) for write, changes in planned]
-        recorded = self._begin("update", planned)
-        written = self._store.update_customers(rows)
-        self._settle(recorded, written)
-        _raise(written.error)
+        for write, _ in planned:
+            write.open_rows += 1
+        for part in in_email_order(planned):
+            rows = [to_update(write.found["id"], changes) for write, changes in part]
+            recorded = self._begin("update", part)
+            self._settle(recorded, self._store.update_customers(rows))
 
     def _create(self, writes: Sequence[CustomerWrite]) -> None:
         if not writes:
             return
         definitions = self._definitions()
         rows = [to_creation(write.desired, definitions) for write in writes]
+        for write in writes:
+            write.open_rows += 1
         recorded = self._begin(
             "create",
             [
@@ -289,30 +334,32 @@ class Drain:
             ],
         )
         written = self._store.create_customers(rows)
-        existing = []
-        for at, customer in sorted(written.done.items()):
-            write = writes[at]
-            if matches := customer.get(AMBIGUOUS):
-                write.reject_as_ambiguous(matches)
-                continue
-            write.created(customer)
-            if customer.get(FOUND):
-                # It existed, or the response to its POST was lost: compare it.
-                existing.append(write)
-            else:
-                write.inline = to_inline_values(customer["id"], rows[at])
-        self._settle(recorded, written)
-        self._check_attributes(written)
-        _raise(written.error)
-        self._update(existing)
+        for at, customer in written.done.items():
+            writes[at].created(customer)
+            if not customer.get(FOUND):
+                writes[at].inline = to_inline_values(customer["id"], rows[at])
+        with self._result.collecting():
+            self._settle(recorded, written, names_attributes=True)
+        # These existed, or the responses to their POSTs were lost: compare them.
+        found = (at for at in written.done if written.done[at].get(FOUND))
+        self._update([writes[at] for at in found])
 
     # Attribute values.
 
     def _write_values(
         self, writes: Sequence[CustomerWrite], looked_up: Sequence[StoredValue]
     ) -> None:
-        if not writes or self._clears_nothing(writes):
-            return
+        """Write the values of those customers that exist, which settles them."""
+        writes = [write for write in writes if write.is_writable]
+        with self._result.collecting():
+            if writes and not self._clears_nothing(writes):
+                self._write_planned(writes, looked_up)
+            for write in writes:
+                write.is_settled = not write.open_rows
+
+    def _write_planned(
+        self, writes: Sequence[CustomerWrite], looked_up: Sequence[StoredValue]
+    ) -> None:
         stored = self._stored(writes, looked_up)
         definitions = self._definitions()
         plans = [
@@ -321,16 +368,22 @@ class Drain:
             if not write.rejected
             for number in [write.found["id"]]
         ]
-        self._upsert(plans)
+        for write, plan in plans:
+            write.open_rows = plan.rows
+        with self._result.collecting():
+            self._upsert(plans)
         plans = [(write, plan) for write, plan in plans if not write.rejected]
-        self._delete([(w, *each) for w, plan in plans for each in plan.deletes])
+        with self._result.collecting():
+            self._delete([(w, *each) for w, plan in plans for each in plan.deletes])
         clears = [(w, *each) for w, plan in plans for each in plan.clears]
-        rejected = self._clear([value for _, value, _ in clears])
+        cleared = self._clear([value for _, value, _ in clears])
         for at, (write, _, _) in enumerate(clears):
-            if details := rejected.get(at):
-                write.rejected = to_reject(details)
-            else:
-                write.is_changed = write.is_cleared = True
+            if at in cleared.rejected:
+                write.reject(cleared.rejected[at])
+            elif at in cleared.done:
+                write.confirm(cleared.done[at])
+                write.is_cleared = True
+        _raise(cleared.error)
 
     def _clears_nothing(self, writes: Sequence[CustomerWrite]) -> bool:
         # Do not create the audience attribute only to clear it.
@@ -360,15 +413,7 @@ class Drain:
             return
         recorded = self._begin("update", [(w, [change]) for w, _, change in planned])
         written = self._store.upsert_values([value for _, value, _ in planned])
-        self._settle(recorded, written)
-        self._check_attributes(written)
-        _raise(written.error)
-
-    def _check_attributes(self, written: WriteResult) -> None:
-        # The store also rejects rows of a deleted attribute, with an error that may not
-        # say so. No record may be rejected for that.
-        if written.rejected:
-            self._attributes.check_still_there(self._plan.types)
+        self._settle(recorded, written, names_attributes=True)
 
     def _delete(
         self, planned: Sequence[tuple[CustomerWrite, StoredValue, Change]]
@@ -376,9 +421,10 @@ class Drain:
         if not planned:
             return
         recorded = self._begin("delete", [(w, [change]) for w, _, change in planned])
-        written = self._store.delete_values([value.id for _, value, _ in planned])
-        self._settle(recorded, written)
-        _raise(written.error)
+        self._settle(
+            recorded,
+            self._store.delete_values([value.id for _, value, _ in planned]),
+        )
 
     def _known_ids(self) -> list[int]:
         return self._attributes.known_ids(self._plan.types)
@@ -410,21 +456,37 @@ class Drain:
         self,
         recorded: Sequence[tuple[CustomerWrite, Sequence[RecordedChange]]],
         written: WriteResult,
+        *,
+        names_attributes: bool = False,
     ) -> None:
-        """Record the result of a call for each of its rows, and set the rejects.
+        """Record the result of a call for each of its rows.
 
         What became of rows without a result stays unknown until the next run.
+
+        Args:
+            recorded: the customers and changes of the rows.
+            written: the result.
+            names_attributes: whether the rows name attributes.
+
+        Raises:
+            PluginError: what ended the call early.
+            AttributeConflictError: when an attribute was deleted meanwhile.
         """
         outcomes = _Outcomes()
         for at, (write, changes) in enumerate(recorded):
-            if details := written.rejected.get(at):
-                write.rejected = to_reject(details)
             for each in changes:
                 each.customer = write.customer_id
             outcomes.add(changes, written, at)
-            if write.rejected is None and at in written.done:
-                write.is_changed = True
+            if at in written.done:
+                write.confirm(written.done[at])
         self._record(outcomes)
+        if names_attributes and written.rejected:
+            # The store also rejects rows of a deleted attribute, with an error that may
+            # not say so. No record may be rejected for that.
+            self._attributes.check_still_there(self._plan.types)
+        for at, details in written.rejected.items():
+            recorded[at][0].reject(details)
+        _raise(written.error)
 
     def _record(self, outcomes: _Outcomes) -> None:
         recorder = self._destination.recorder
@@ -457,21 +519,22 @@ class Drain:
                 for value in self._store.values_of(number)
                 if value.value == stream and value.customer_id not in seen.customers
             ]
-            rejected = self._clear(left, count=self._count_unseen)
-            if rejected:
-                statuses = {str(details.status) for details in rejected.values()}
+            cleared = self._clear(left, count=self._count_unseen)
+            if cleared.rejected:
+                statuses = {str(each.status) for each in cleared.rejected.values()}
                 logger.warning(
                     "BigCommerce did not delete %s of %s (%s).",
-                    counted(len(rejected), "value"),
+                    counted(len(cleared.rejected), "value"),
                     attribute,
                     ", ".join(sorted(statuses)),
                 )
             logger.info(
                 "Cleared %s of %s who left %s.",
                 attribute,
-                counted(len(left) - len(rejected), "customer"),
+                counted(len(cleared.done), "customer"),
                 stream,
             )
+            _raise(cleared.error)
 
     def _count_unseen(self, cleared: int) -> None:
         self._destination.stats.cleared_by_version += cleared
@@ -481,22 +544,19 @@ class Drain:
         values: Sequence[StoredValue],
         *,
         count: Callable[[int], None] = lambda _count: None,
-    ) -> dict[int, ErrorDetails]:
+    ) -> WriteResult:
         """Delete values of the audience attribute if the guard allows all of them.
 
         Args:
             values: the values.
             count: called with the number of values that each call deleted.
 
-        Returns:
-            The store's errors by the index of the value.
-
         Raises:
             TooManyClearsError: when there are too many; nothing is deleted.
         """
-        rejected: dict[int, ErrorDetails] = {}
+        result = WriteResult()
         if not values:
-            return rejected
+            return result
         attribute = self._plan.audience
         recorder = self._destination.recorder
         planned = [
@@ -522,9 +582,14 @@ class Drain:
             self._record(outcomes)
             self._destination.stats.values_cleared += len(written.done)
             count(len(written.done))
-            rejected |= {start + at: each for at, each in written.rejected.items()}
-            _raise(written.error)
-        return rejected
+            result.done |= {start + at: each for at, each in written.done.items()}
+            result.rejected |= {
+                start + at: each for at, each in written.rejected.items()
+            }
+            result.error = written.error
+            if result.error is not None:
+                break
+        return result
 
 
 class _Outcomes:
@@ -552,3 +617,52 @@ class _Outcomes:
 def _raise(error: PluginError | None) -> None:
     if error is not None:
         raise error
+
+
+def _has_taken_email(write: CustomerWrite) -> bool:
+    why = write.rejected
+    return why is not None and why.code is RejectCode.EMAIL_TAKEN
+
+
+def _may_have_good_records(write: CustomerWrite) -> bool:
+    """Whether the store rejected one of several records."""
+    is_by_store = write.rejected is not None and write.rejected.status is not None
+    return is_by_store and len(write.records) > 1
+
+
+# The order of updates.
+
+
+def in_email_order(
+    planned: Sequence[tuple[CustomerWrite, list[Change]]],
+) -> list[list[tuple[CustomerWrite, list[Change]]]]:
+    """Split updates so that an email is given up before another customer takes it.
+
+    Customers that swap their emails stay in the first part; the store refuses them.
+    """
+    holders = {
+        email_of(write.found): at
+        for at, (write, changes) in enumerate(planned)
+        if any(change.name == "email" for change in changes)
+    }
+    parts: dict[int, list[tuple[CustomerWrite, list[Change]]]] = defaultdict(list)
+    for at in range(len(planned)):
+        parts[_depth(at, planned, holders)].append(planned[at])
+    return [parts[depth] for depth in sorted(parts)]
+
+
+def _depth(
+    at: int,
+    planned: Sequence[tuple[CustomerWrite, list[Change]]],
+    holders: Mapping[str, int],
+) -> int:
+    """Return how many customers must give up their email before this one takes it."""
+    seen = [at]
+    while True:
+        taken = [str(c.new).lower() for c in planned[seen[-1]][1] if c.name == "email"]
+        holder = holders.get(taken[0]) if taken else None
+        if holder is None:
+            return len(seen) - 1
+        if holder in seen:
+            return 0
+        seen.append(holder)

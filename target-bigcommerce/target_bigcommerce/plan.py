@@ -98,6 +98,11 @@ class ValuePlan:
     deletes: list[tuple[StoredValue, Change]] = field(default_factory=list)
     clears: list[tuple[StoredValue, Change]] = field(default_factory=list)
 
+    @property
+    def rows(self) -> int:
+        """Number of values to write or delete."""
+        return len(self.upserts) + len(self.deletes) + len(self.clears)
+
 
 def needs_write(rules: ValueRules, stored: Any, new: Any, *, if_empty: bool) -> bool:  # noqa: ANN401 - any JSON
     """Whether a new value must replace the stored one."""

@@ -153,10 +153,12 @@ class CustomerSink(Sink):
 
     @override
     def process_batch(self, context: dict[str, Any]) -> None:
-        writes = self._drain.write(self._batch)
+        result = self._drain.write(self._batch)
         self._batch = Batch()
-        for write in writes:
+        for write in result.writes:
             self._count(write)
+        if result.error is not None:
+            raise result.error
 
     @override
     def activate_version(self, new_version: int) -> None:
@@ -267,11 +269,19 @@ class CustomerSink(Sink):
     # Outcomes.
 
     def _count(self, write: CustomerWrite) -> None:
-        """Count one outcome for each record of a customer."""
+        """Count a customer, and one outcome for each of its records if it is settled.
+
+        The next run reads the other records again.
+        """
+        if write.customer_id is not None and (write.is_changed or write.is_created):
+            self._run.stats.count_customer(write.customer_id)
+        if write.has_outcome:
+            self._count_outcomes(write)
+            self._count_seen(write)
+
+    def _count_outcomes(self, write: CustomerWrite) -> None:
         stats = self._run.stats
         stats.shared_ids += len({record.member for record in write.records}) - 1
-        if write.customer_id is not None and (write.is_changed or write.is_created):
-            stats.count_customer(write.customer_id)
         if write.rejected:
             self._reject(write, write.rejected)
         elif write.row is None:
@@ -281,7 +291,6 @@ class CustomerSink(Sink):
             for _ in write.records[:-1]:
                 stats.count("merged")
             stats.count(write.outcome)
-        self._count_seen(write)
 
     def _reject(self, write: CustomerWrite, why: RecordRejectedError) -> None:
         for record in write.records:
@@ -295,9 +304,15 @@ class CustomerSink(Sink):
         """Mark a customer that was matched or created as seen under the version."""
         for record in write.records:
             version = record.message.get("version")
-            if version is not None and write.customer_id and record.desired.is_member:
-                seen = self._run.versions.members(self.stream_name, version)
+            if version is None or not record.desired.is_member:
+                continue
+            seen = self._run.versions.members(self.stream_name, version)
+            if write.customer_id:
                 seen.customers.add(write.customer_id)
+            elif write.matches:
+                seen.customers.update(write.matches)
+            elif write.rejected and write.rejected.status is not None:
+                seen.unidentified += 1  # The store refused to look up its email.
 
 
 class StreamSchema:

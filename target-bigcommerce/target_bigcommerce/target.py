@@ -29,7 +29,7 @@ from singer_kit.plugin import SingerPlugin
 from singer_kit.shutdown import ShutdownSignal
 from singer_kit.stream_maps import checked_stream_maps, kept_stream_maps
 
-from .errors import InputError
+from .errors import EndpointFailedError, InputError
 from .files import check_not_rejects_file, utc_now
 from .reader import (
     TimedReader,
@@ -284,8 +284,15 @@ class TargetBigCommerce(SingerPlugin, Target):
         return self.context.seconds_to_drain()
 
     def _write_buffered(self) -> None:
+        """Drain every stream, even if an endpoint fails that another does not need."""
+        errors: list[EndpointFailedError] = []
         for sink in self._sinks.values():
-            self.drain_one(sink)
+            try:
+                self.drain_one(sink)
+            except EndpointFailedError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
 
     def _end_drain(self) -> None:
         self.context.commit()

@@ -93,10 +93,15 @@ class _PartedCall:
         if rejected > 1 and details.status in LIST_TOO_LONG:
             self.size.lower(rejected)
 
-    def check_collects(self, error: PluginError) -> None:
-        """Raise an error that must not pass unnoticed."""
+    def withdrawal(self, value: str, error: PluginError) -> Callable[[], object]:
+        """Return a call that takes back that the store refuses a value.
+
+        Raises:
+            PluginError: the error itself, if nothing collects what is refused.
+        """
         if self.refused is None:
             raise error
+        return partial(self.refused.pop, value, None)
 
     def refuse(self, value: str, details: ErrorDetails) -> list[Row]:
         """Note that the store refuses a value of the list; it matches nothing."""
@@ -181,8 +186,8 @@ class ListReader:
             is_bisecting = True
             attempts = attempts or attempts_after(error)
             if len(part) == 1:
-                parted.check_collects(error)
-                self._row_errors.record_rejected(request, details, part[0])
+                withdraw = parted.withdrawal(part[0], error)
+                self._row_errors.record_rejected(request, details, part[0], withdraw)
         else:
             self._row_errors.record_success(request)
             return rows

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
 
@@ -48,6 +49,15 @@ CONTROL_READ = ApiRequest(
 logger = logging.getLogger("target-bigcommerce")
 
 
+@dataclass(slots=True, kw_only=True)
+class _Streak:
+    """Rows in a row that failed alone with the same status."""
+
+    status: int
+    customers: set[object] = field(default_factory=set)
+    rejections: list[Callable[[], object]] = field(default_factory=list)
+
+
 class RowErrors:
     """Tells bad rows from failing endpoints. Shared by all threads of a run.
 
@@ -58,8 +68,7 @@ class RowErrors:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
         self._has_written = False
-        # Status and the customers of the rows, by kind.
-        self._alone: dict[str, tuple[int, set[object]]] = {}
+        self._alone: dict[str, _Streak] = {}  # By kind of request.
         self._lock = threading.Lock()
 
     def record_success(self, request: ApiRequest) -> None:
@@ -93,32 +102,39 @@ class RowErrors:
         return details
 
     def record_rejected(
-        self, request: ApiRequest, details: ErrorDetails, customer: object
+        self,
+        request: ApiRequest,
+        details: ErrorDetails,
+        customer: object,
+        withdraw: Callable[[], object],
     ) -> None:
         """Record that a row failed alone.
 
         Args:
-            request: the call.
-            details: its error.
+            request: the call with the row.
+            details: the error.
             customer: whose row it is. One customer who comes again and again does not
                 show that the call fails for others.
+            withdraw: takes the rejection back, if the call turns out to be at fault.
 
         Raises:
             EndpointFailedError: for the third customer in a row with the same status.
         """
-        kind = _kind(request)
         with self._lock:
-            status, customers = self._alone.get(kind, (details.status, set()))
-            customers = (
-                {*customers, customer} if status == details.status else {customer}
-            )
-            self._alone[kind] = details.status, customers
-        if len(customers) >= MAX_ROWS_ALONE:
-            raise EndpointFailedError(
-                f"{request.endpoint} {_describe(details)}, for the third customer in a"
-                " row whose row was sent alone, although reads succeed: it fails for"
-                f" every row, not for a bad one. {_advice(details.status)} {STOPPED}"
-            )
+            streak = self._alone.get(_kind(request))
+            if streak is None or streak.status != details.status:
+                streak = self._alone[_kind(request)] = _Streak(status=details.status)
+            streak.customers.add(customer)
+            streak.rejections.append(withdraw)
+            if len(streak.customers) < MAX_ROWS_ALONE:
+                return
+            for each in streak.rejections:
+                each()
+        raise EndpointFailedError(
+            f"{request.endpoint} {_describe(details)}, for the third customer in a row"
+            " whose row was sent alone, although reads succeed: it fails for every row,"
+            f" not for a bad one. {_advice(details.status)} {STOPPED}"
+        )
 
     def _can_read(self) -> bool:
         try:

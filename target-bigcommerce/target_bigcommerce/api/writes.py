@@ -269,8 +269,13 @@ class _Bisection:
         if not self._call.is_idempotent or is_unknown:
             found = self._find(part)
         if is_alone and not is_row_error and not found:
-            customer = _customer_of(part[0][1])
-            self._row_errors.record_rejected(self._call.request, details, customer)
+            index, row = part[0]
+            self._row_errors.record_rejected(
+                self._call.request,
+                details,
+                _customer_of(row),
+                lambda: self._result.rejected.pop(index, None),
+            )
         named = set(named_rows(details, [row for _, row in part]))
         for at in sorted(named):
             index = part[at][0]
@@ -375,7 +380,8 @@ def _renumbered(key: str, indices: Sequence[int]) -> str:
 def _quoted_rows(text: str, rows: Sequence[Row]) -> list[int]:
     """Find the rows whose email a text quotes.
 
-    A text with `joann@example.com` does not quote `ann@example.com`.
+    A text with `joann@example.com` does not quote `ann@example.com`. An email that
+    several rows have names none of them: one of them can have it.
     """
     lowered = text.lower()
     emails = [email_of(row) for row in rows]
@@ -385,7 +391,11 @@ def _quoted_rows(text: str, rows: Sequence[Row]) -> list[int]:
         for email in quoted
         if not any(email != other and email in other for other in quoted)
     }
-    return [index for index, email in enumerate(emails) if email in longest]
+    return [
+        index
+        for index, email in enumerate(emails)
+        if email in longest and emails.count(email) == 1
+    ]
 
 
 def _contains_email(text: str, email: str) -> bool:
