@@ -150,11 +150,20 @@ class RunContext:
         why: RecordRejectedError,
         *,
         identity: Mapping[str, Any] | None = None,
+        customer: int | None = None,
     ) -> None:
-        """Write a record to the rejects and count it, as `RejectsFile.add` does."""
+        """Write a record to the rejects and count it, as `RejectsFile.add` does.
+
+        Args:
+            message: the record to write.
+            why: the reason.
+            identity: what counts as the same record, if not the record.
+            customer: its customer, if known.
+        """
         self.rejects.add(message, why, identity=identity)
         self.stats.count("rejected")
         self.stats.rejects[why.code] += 1
+        self.destination.recorder.add_reject(message["stream"], why, customer)
 
     # Buffered records.
 

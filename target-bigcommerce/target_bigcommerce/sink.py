@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
@@ -145,7 +146,7 @@ class CustomerSink(Sink):
             else:
                 self._add_exit(record, message)
         except RecordRejectedError as why:
-            self._run.reject(message, why)
+            self._run.reject(message, why, customer=self._known_id(record))
 
     @override
     def process_record(self, record: Record, context: dict[str, Any]) -> None:
@@ -229,6 +230,11 @@ class CustomerSink(Sink):
 
     # Rejects.
 
+    def _known_id(self, record: Record) -> int | None:
+        with suppress(RecordRejectedError):
+            return read_id(record, self._settings.id_field)
+        return None
+
     def _to_message(
         self, message: Mapping[str, Any], record: Record
     ) -> Mapping[str, Any]:
@@ -298,7 +304,7 @@ class CustomerSink(Sink):
             if is_unknown and not record.desired.is_member:
                 self._run.stats.count("unchanged")  # There was nothing to clear.
             else:
-                self._run.reject(record.message, why)
+                self._run.reject(record.message, why, customer=write.customer_id)
 
     def _count_seen(self, write: CustomerWrite) -> None:
         """Mark a customer that was matched or created as seen under the version."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from itertools import count
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
@@ -93,8 +94,11 @@ def trust_empty_versions() -> AbstractContextManager[object]:
 def clear_any_share() -> AbstractContextManager[object]:
     """Allow any share of an audience to be cleared."""
 
-    def admit(self: ClearGuard, count: int, **_: object) -> None:
+    def admit(
+        self: ClearGuard, count: int, **_: object
+    ) -> AbstractContextManager[None]:
         del self, count
+        return nullcontext()
 
     return patch.object(ClearGuard, "admit", admit)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     MayClear = Callable[[int, str], bool]
 
 
-ALWAYS_ALLOWED = 100  # Values, whatever share of all values they are.
+DAY_SECONDS = 24 * 3600.0
+ALWAYS_ALLOWED = 10  # Values, whatever share of all values they are.
 
 
 class StoreMonitor:
@@ -38,7 +39,7 @@ class StoreMonitor:
         self._store = store
         self._may_clear = may_clear
         self._most_percent = 0
-        self._cleared: Counter[int] = Counter()
+        self._cleared: defaultdict[int, list[float]] = defaultdict(list)
         self._created: set[str] = set()
         self._new: list[str] = []
         self._had: list[tuple[int, int]] = []
@@ -46,7 +47,6 @@ class StoreMonitor:
     def begin(self, most_percent: int) -> None:
         """Start a process with a `max_clear_percent`."""
         self._most_percent = most_percent
-        self._cleared.clear()
 
     def before(self, request: Request) -> None:
         """Record the state before a call."""
@@ -82,13 +82,15 @@ class StoreMonitor:
         if not self._may_clear(customer_id, name):
             self._world.violate(f"{name} of {customer_id}, a member, is cleared")
         if name not in TYPES:
-            self._cleared[number] += 1
+            self._cleared[number].append(self._world.now())
 
     def _see_share(self) -> None:
-        for number, cleared in self._cleared.items():
+        since = self._world.now() - DAY_SECONDS
+        for number, times in self._cleared.items():
+            cleared = sum(at > since for at in times)
             if cleared > ALWAYS_ALLOWED:
                 left = sum(1 for _, each in self._store.values if each == number)
                 if cleared * 100 > self._most_percent * (left + cleared):
                     self._world.violate(
-                        f"{cleared} values are cleared, {left} are left"
+                        f"{cleared} values are cleared in a day, {left} are left"
                     )

@@ -228,6 +228,7 @@ def run_process(
                 build=partial(
                     build_run,
                     clock=world.now,
+                    now=world.now,
                     random=world.rng.random,
                     open_session=wire.open,
                     open_threads=partial(VirtualThreadPool, world=world),

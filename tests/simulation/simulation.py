@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from sandbox.bigcommerce.store import Store
@@ -33,9 +35,9 @@ def simulate(seed: int) -> list[str]:
     Raises:
         ViolationError: when a check fails; it names the seed.
     """
-    with MemoryFile() as file:
+    with MemoryFile() as file, TemporaryDirectory(prefix="simulation-") as folder:
         try:
-            simulation = Simulation(seed, file)
+            simulation = Simulation(seed, file, Path(folder))
             simulation.run()
         except ViolationError as found:
             raise AssertionError(
@@ -48,9 +50,10 @@ def simulate(seed: int) -> list[str]:
 class Simulation:
     """The simulation of one seed."""
 
-    def __init__(self, seed: int, file: MemoryFile) -> None:
+    def __init__(self, seed: int, file: MemoryFile, folder: Path) -> None:
         self.scenario = draw(seed)
         self.file = file
+        self.history_path = folder / "history.sqlite"
         self._world = World(random.Random(seed + 1))  # noqa: S311 - repeatable
         options = self.scenario.options
         faults = Faults(options.fault_rates, seed=seed, seconds=options.fault_seconds)
@@ -155,6 +158,7 @@ class Simulation:
             "api_url": "https://store.example",
             "id_field": "id",
             "rejects_path": "/dev/full" if full else self.file.path,
+            "history_path": str(self.history_path),
             **self.scenario.settings,
             "max_clear_percent": self._most_cleared,
         }
