@@ -23,6 +23,15 @@ if TYPE_CHECKING:
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 SYNONYMS = {"WARN": "WARNING", "FATAL": "CRITICAL", "NOTSET": "DEBUG"}
 LOG_CONFIG = "SINGER_SDK_LOG_CONFIG"  # Meltano sets it to a file of its own.
+# Lines of the SDK that tell a user nothing, or quote an expression, which can hold
+# personal data.
+DROPPED = frozenset(
+    {
+        "Parsing env var for settings config...",
+        "Skipping parse of env var settings...",
+        "Found '%s' filter rule: %s",
+    }
+)
 MAX_MESSAGE_LENGTH = 8000  # Characters; enough for a list of a hundred names.
 
 
@@ -56,6 +65,7 @@ def set_up_logging(prefix: str, logger: logging.Logger) -> None:
         logger: logs the warnings.
     """
     escape_log_records()
+    drop_sdk_lines(logger)
     level, invalid = read_log_level(os.environ, prefix)
     # The SDK reads the variable again when it creates the plugin.
     os.environ[f"{prefix}LOGLEVEL"] = level
@@ -78,6 +88,16 @@ def set_up_logging(prefix: str, logger: logging.Logger) -> None:
             LOG_CONFIG,
             problem,
         )
+
+
+def drop_sdk_lines(logger: logging.Logger) -> None:
+    """Keep lines of the SDK out of the log that are of no use in it."""
+    for each in (logger, logging.getLogger("singer_sdk.mapper")):
+        each.addFilter(_is_kept)
+
+
+def _is_kept(record: logging.LogRecord) -> bool:
+    return record.msg not in DROPPED
 
 
 def _open_log(level: str) -> str | None:

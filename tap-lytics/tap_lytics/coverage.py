@@ -10,6 +10,8 @@ from array import array
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from singer_kit.logs import counted
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -156,12 +158,13 @@ def _why_count_differs(
 ) -> str:
     seen = coverage.seen.count()
     if seen < total:
-        return f"Lytics counts {total:,} members, the scan saw {seen:,}"
+        return f"Lytics counts {counted(total, 'member')}, the scan saw {seen:,}"
     if coverage.count_dropped:
         change = f"from {coverage.highest:,} to {total:,}"
         return f"the count that Lytics reports fell {change} during the scan"
     if seen < (coverage.size or 0):
-        return f"the audience has {coverage.size:,} members, the scan saw {seen:,}"
+        size = counted(coverage.size or 0, "member")
+        return f"the audience has {size}, the scan saw {seen:,}"
     if not seen and size_after != 0:
         return "the scan saw no member, and Lytics does not report a size of 0"
     return ""

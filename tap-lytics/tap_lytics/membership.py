@@ -13,6 +13,8 @@ from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+from singer_kit.logs import counted
+
 from .coverage import BUCKETS, number_of
 from .ledger import (
     BASELINE,
@@ -332,9 +334,9 @@ class LedgerTracker:
             self._lineage.end_full_sync()
         if self._baseline_count:
             logger.info(
-                "Baseline: %s members of %s are recorded but not sent, because"
+                "Baseline: recorded %s of %s without sending any, because"
                 " existing_users is false.",
-                f"{self._baseline_count:,}",
+                counted(self._baseline_count, "member"),
                 self._slug,
             )
             self._baseline_count = 0

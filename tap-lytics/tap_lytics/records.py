@@ -362,18 +362,18 @@ class Member(NamedTuple):
 class MismatchCounter:
     """Counts omitted values by field and reports the first of each field.
 
-    `report` receives the field, its Lytics type and the Python type of the value,
+    `report` receives the field, its type in words and the Python type of the value,
     never the value itself.
     """
 
     report: Callable[[str, str, str], None]
     counts: Counter[str] = field(default_factory=Counter)
 
-    def add(self, name: str, lytics_type: str, value: object) -> None:
+    def add(self, name: str, described: str, value: object) -> None:
         """Count one omitted value."""
         self.counts[name] += 1
         if self.counts[name] == 1:
-            self.report(name, lytics_type, type(value).__name__)
+            self.report(name, described, type(value).__name__)
 
 
 def identity_names(fields: Iterable[Field]) -> tuple[str, ...]:
@@ -457,7 +457,12 @@ class RecordBuilder:
         self._plan = [(name, each.exact, each.convert) for name, each in types]
         self._never_null = frozenset(n for n, each in types if not each.is_nullable)
         self._overrides = own
-        self._types = {f.name: f.type for f in selected}
+        self._types = {
+            f.name: "the type in the catalog"
+            if f.name in own
+            else f"the Lytics type {f.type}"
+            for f in selected
+        }
         self._mismatches = mismatches
         self._blank: Record = {DELETED_AT: None} if with_exits else {}
         self._identities = tuple(identities)

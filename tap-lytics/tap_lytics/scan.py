@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from singer_kit.errors import UnexpectedResponseError
+from singer_kit.logs import counted
 from singer_kit.shutdown import BackgroundCall
 
 from .client import (
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 MAX_IDLE_PAGES = 10  # In a row, while there is still a cursor.
+MIN_RATED = 100  # Members; of fewer, a rate says nothing.
 PROGRESS_SECONDS = 10.0  # Minimum time between two lines in the log.
 
 logger = logging.getLogger("tap-lytics.scan")
@@ -112,7 +114,8 @@ class AudienceReader:
     ) -> Iterator[MemberPage]:
         """Read the members whose profile changed at or after `since`."""
         text = changed_members_filter(audience, since, required=self._required)
-        yield from self._pages(self._scan(audience, text))
+        pages = self._pages(self._scan(audience, text), noun="changed member")
+        yield from pages
 
     def changed_non_members(
         self, audience: Audience, since: datetime
@@ -139,10 +142,15 @@ class AudienceReader:
         )
 
     def _pages(
-        self, scan: Scan, *, cursor: str = "", size: int | None = None
+        self,
+        scan: Scan,
+        *,
+        cursor: str = "",
+        size: int | None = None,
+        noun: str = "member",
     ) -> Iterator[MemberPage]:
         pages = ScanPages(self._client, scan, self._shutdown, cursor=cursor)
-        progress = Progress(self._logger, size=size)
+        progress = Progress(self._logger, size=size, noun=noun)
         for page in pages:
             yield MemberPage(
                 members=self._builder.members(page.members),
@@ -282,9 +290,12 @@ def _fingerprint(member: Mapping[str, object]) -> int:
 class Progress:
     """Counts members and logs how far a scan is, at most every 10 seconds."""
 
-    def __init__(self, logger: logging.Logger, *, size: int | None) -> None:
+    def __init__(
+        self, logger: logging.Logger, *, size: int | None, noun: str = "member"
+    ) -> None:
         self._logger = logger
         self._size = size
+        self._noun = noun
         self._read = 0
         self._started_at = self._logged_at = time.monotonic()
 
@@ -298,9 +309,18 @@ class Progress:
             self._logger.info("%s.", self)
 
     def __str__(self) -> str:
-        seconds = max(time.monotonic() - self._started_at, 1e-9)
-        rate = f"{self._read / seconds:,.0f} per second"
         if not self._size:
-            return f"Read {self._read:,} members, {rate}"
+            read = (
+                counted(self._read, self._noun) if self._read else f"no {self._noun}s"
+            )
+            return f"Read {read}{self._rate}"
         percent = min(100 * self._read / self._size, 100)
-        return f"Read {self._read:,} of {self._size:,} members, {percent:.0f} %, {rate}"
+        size = counted(self._size, self._noun)
+        return f"Read {self._read:,} of {size}, {percent:.0f} %{self._rate}"
+
+    @property
+    def _rate(self) -> str:
+        if self._read < MIN_RATED:
+            return ""
+        seconds = max(time.monotonic() - self._started_at, 1e-9)
+        return f", {self._read / seconds:,.0f} per second"

@@ -169,13 +169,21 @@ def settings_warnings(config: Mapping[str, Any], now: datetime) -> Iterator[str]
             " call. Remove it unless a proxy of yours needs it."
         )
     start = config.get("start_date")
-    if not start or config["existing_users"]:
-        return
+    if start and not config["existing_users"]:
+        yield from _start_warnings(start, now)
+    if path := urlsplit(config.get("api_url") or "").path.strip("/"):
+        yield (
+            f"api_url has the path /{path}, which comes before the path of every"
+            " call. Remove it unless a proxy of yours needs it."
+        )
+
+
+def _start_warnings(start: str, now: datetime) -> Iterator[str]:
     at = parse_timestamp(start)
     if not has_zone(start):
         yield (
             f"start_date has no time zone and is read as {format_timestamp(at)}. Write"
-            " one, in quotes, because YAML drops it otherwise: start_date:"
+            " one, in quotes, because Meltano drops it otherwise: start_date:"
             ' "2026-01-31T08:00:00+01:00".'
         )
     if at > now:

@@ -159,8 +159,9 @@ class AudienceStream(Stream):
     def log(
         self, message: str, *args: Any, level: int = logging.INFO, **kwargs: Any
     ) -> None:
-        # The SDK's only error line announces an error that is logged anyway.
-        if level < logging.ERROR:
+        # The SDK's only error line announces an error that is logged anyway, and the
+        # mode that it names at the start of a sync is not the one of this sync.
+        if level < logging.ERROR and not message.startswith("Beginning sync"):
             super().log(message, *args, level=level, **kwargs)
 
     @override
@@ -275,12 +276,12 @@ class AudienceStream(Stream):
     def _mismatches(self) -> MismatchCounter:
         return MismatchCounter(report=self._log_mismatch)
 
-    def _log_mismatch(self, name: str, lytics_type: str, python_type: str) -> None:
+    def _log_mismatch(self, name: str, described: str, python_type: str) -> None:
         self.logger.warning(
-            "Field %s has the Lytics type %s, but a member has a value of another type"
-            " (%s). Such values are omitted from the records and counted.",
+            "Field %s has %s, but a member has a value that does not fit it (%s). Such"
+            " values are omitted from the records and counted.",
             name,
-            lytics_type,
+            described,
             python_type,
         )
 

@@ -536,10 +536,10 @@ class AudienceSync:
 
     def _log_baseline(self, size: int | None) -> None:
         self._logger.info(
-            "The %s members of the audience are not sent, because existing_users is"
-            " false. From now on, members whose profile changes are sent; members who"
-            " enter only because time passed are not found without ledger_path.",
-            "unknown number of" if size is None else f"{size:,}",
+            "The audience's present members (%s) are not sent, because existing_users"
+            " is false. From now on, members whose profile changes are sent; members"
+            " who enter only because time passed are not found without ledger_path.",
+            "number unknown" if size is None else f"{size:,}",
         )
 
 

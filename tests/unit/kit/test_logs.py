@@ -14,6 +14,7 @@ from singer_kit.errors import OutputError
 from singer_kit.logs import (
     EscapedLogRecord,
     counted,
+    drop_sdk_lines,
     prepare_stdout,
     read_log_level,
     require_stdout,
@@ -130,3 +131,20 @@ def test_noun_and_verb_follow_the_number(number: int, expected: str) -> None:
 
 def test_irregular_plural_is_given() -> None:
     assert [counted(n, "entry", "entries") for n in (1, 3)] == ["1 entry", "3 entries"]
+
+
+def test_useless_lines_of_the_sdk_are_dropped(caplog: pytest.LogCaptureFixture) -> None:
+    logger = logging.getLogger("test-plugin")
+    drop_sdk_lines(logger)
+    caplog.set_level(logging.INFO)
+
+    logger.info("Skipping parse of env var settings...")
+    logger.info("Reading settings.")
+    mapper = logging.getLogger("singer_sdk.mapper")
+    mapper.info("Found '%s' filter rule: %s", "vip", "email != 'ann@example.com'")
+    mapper.info("Set null transform as default for '%s'", "vip")
+
+    assert caplog.messages == [
+        "Reading settings.",
+        "Set null transform as default for 'vip'",
+    ]

@@ -103,7 +103,7 @@ def test_baseline_scan_logs_unsent_count(
 
     job.run()
 
-    assert "25 members of vip_customers are recorded but not sent" in caplog.text
+    assert "recorded 25 members of vip_customers without sending any" in caplog.text
 
 
 # States that do not match the ledger: never kept, never written, interrupted.

@@ -141,3 +141,32 @@ def test_progress_is_logged_every_ten_seconds(
         "Read 1,000 of 5,000 members, 20 %, 100 per second.",
         "Read 2,000 of 5,000 members, 40 %, 100 per second.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("read", "size", "noun", "expected"),
+    [
+        (0, None, "member", "Read no members"),
+        (0, 0, "changed member", "Read no changed members"),
+        (0, 30, "member", "Read 0 of 30 members, 0 %"),
+        (1, None, "changed member", "Read 1 changed member"),
+        (1, 1, "member", "Read 1 of 1 member, 100 %"),
+        (99, 1000, "member", "Read 99 of 1,000 members, 10 %"),
+        (100, None, "member", "Read 100 members, 50 per second"),
+        (1500, 1000, "member", "Read 1,500 of 1,000 members, 100 %, 750 per second"),
+    ],
+)
+def test_progress_is_plain_english(
+    read: int,
+    size: int | None,
+    noun: str,
+    expected: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    progress = Progress(logging.getLogger("test"), size=size, noun=noun)
+    progress.add(read)
+    now[0] += 2
+
+    assert str(progress) == expected
