@@ -171,11 +171,6 @@ def settings_warnings(config: Mapping[str, Any], now: datetime) -> Iterator[str]
     start = config.get("start_date")
     if start and not config["existing_users"]:
         yield from _start_warnings(start, now)
-    if path := urlsplit(config.get("api_url") or "").path.strip("/"):
-        yield (
-            f"api_url has the path /{path}, which comes before the path of every"
-            " call. Remove it unless a proxy of yours needs it."
-        )
 
 
 def _start_warnings(start: str, now: datetime) -> Iterator[str]:
