@@ -100,7 +100,8 @@ class ConnectionFailedError(RetriableError):
     """
 
     def __init__(self, call: object, error: UnreachableError) -> None:
-        super().__init__(f"{call} failed: {error.reason}. {error.fix}")
+        super().__init__(f"{call} failed: {error.reason}.")
+        self.fix = error.fix
 
 
 class NoResponseError(Exception):

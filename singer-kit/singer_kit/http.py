@@ -318,8 +318,9 @@ def call_with_retries(  # noqa: PLR0913 - one loop for both plugins
     try:
         return retrying(call)
     except retry_on as last:
-        attempts = retrying.statistics["attempt_number"]
-        text = f"{last} Gave up after {attempts} attempts"
-        is_connection = isinstance(last, ConnectionFailedError)
-        text += "." if is_connection else f"; {hint}"
-        raise RetriesExhaustedError(text) from last
+        ending = f"Gave up after {retrying.statistics['attempt_number']} attempts"
+        if isinstance(last, ConnectionFailedError):
+            ending = f"{last.fix} {ending}."
+        else:
+            ending = f"{ending}; {hint}"
+        raise RetriesExhaustedError(f"{last} {ending}") from last

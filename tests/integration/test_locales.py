@@ -301,6 +301,7 @@ def test_invalid_log_level_costs_one_warning(command: str, variable: str) -> Non
     assert [line for line in got.stderr.splitlines() if f"{name} names no" in line]
     assert got.stderr.count("WARNING  |") == 1
     assert " INFO  " in got.stderr
+    assert "env var" not in got.stderr
 
 
 @pytest.mark.parametrize("command", COMMANDS)
