@@ -168,7 +168,6 @@ class RejectCode(StrEnum):
 
     UNREADABLE_ID = "unreadable_id"
     UNKNOWN_CUSTOMER = "unknown_customer"
-    INVALID_RECORD = "invalid_record"
     MISSING_KEY = "missing_key"
     FAILED_MAP = "failed_map"
     WRONG_TYPE = "wrong_type"
@@ -187,8 +186,6 @@ REMEDIES: dict[RejectCode, str] = {
     " (a whole number from 1, without leading zeros). Fix it at the source.",
     RejectCode.UNKNOWN_CUSTOMER: "The store has no customer with this id: it was"
     " deleted or belongs to another store. Check store_hash and id_field.",
-    RejectCode.INVALID_RECORD: "The record does not match the SCHEMA of its stream."
-    " Fix the tap or its schema.",
     RejectCode.MISSING_KEY: "The record lacks a key property of its stream. Fix the"
     " tap.",
     RejectCode.FAILED_MAP: "An expression in stream_maps failed on the record. Change"

@@ -247,8 +247,10 @@ def _to_id_text(value: Any) -> str:  # noqa: ANN401 - any JSON
         return value if value.strip() else ""
     # A boolean is an int in Python.
     is_number = isinstance(value, (int, float, Decimal)) and type(value) is not bool
+    if not is_number or (isinstance(value, Decimal) and value.is_nan()):
+        return NO_ID
     # Compare before converting: int() of 1e999999 would exhaust memory.
-    if is_number and 0 <= value < MAX_ID and value == int(value):
+    if 0 <= value < MAX_ID and value == int(value):
         return str(int(value))
     return NO_ID
 

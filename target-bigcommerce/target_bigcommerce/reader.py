@@ -38,6 +38,11 @@ MAX_LINE_BYTES = 1 << 26  # An endless line would exhaust memory.
 QUIET_SECONDS = 0.15  # A tap silent for this long is waiting or done.
 MAX_DISCARD_SECONDS = 5.0
 
+# Any of these may stand in place of a schema's properties.
+OPEN_SCHEMA = frozenset(
+    {"$ref", "allOf", "anyOf", "oneOf", "additionalProperties", "patternProperties"}
+)
+
 # Decimals keep every digit of 0.1 or 12345678901234567890.5.
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 
@@ -235,15 +240,18 @@ def _without_mark(line: bytes | str) -> bytes | str:
 def check_schema(message: Message) -> None:
     """Check that a SCHEMA has a stream, properties and a list of key names.
 
+    A schema that composes others, or that allows any field, needs no properties. What
+    else it states is not checked, as the mapping validates the records.
+
     Raises:
         InputError: when it does not.
     """
     stream = _stream(message)
     schema = message.get("schema")
-    if not isinstance(schema, dict) or not isinstance(schema.get("properties"), dict):
+    if not isinstance(schema, dict) or not (
+        isinstance(schema.get("properties"), dict) or OPEN_SCHEMA & schema.keys()
+    ):
         raise InputError(f"The SCHEMA of stream {stream} has no properties.")
-    if not all(isinstance(each, dict | bool) for each in schema["properties"].values()):
-        raise InputError(f"The SCHEMA of stream {stream} is not a valid JSON Schema.")
     keys = message.get("key_properties") or []
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
         raise InputError(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
-import logging
 from contextlib import suppress
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
-import jsonschema_rs
 from singer_sdk.sinks import Sink
 from typing_extensions import override
 
@@ -26,9 +24,10 @@ from .mapping import (
     map_record,
     read_id,
 )
+from .stream_schema import StreamSchema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from singer_sdk.mapper import StreamMap
     from singer_sdk.target_base import Target
@@ -41,8 +40,6 @@ if TYPE_CHECKING:
 RECORDS_PER_CUSTOMER = 10  # Average in a full batch; bounds its memory.
 Record = dict[str, Any]
 
-logger = logging.getLogger("target-bigcommerce")
-
 
 class CustomerSink(Sink):
     """The records of one stream under one SCHEMA.
@@ -50,7 +47,7 @@ class CustomerSink(Sink):
     Args:
         target: the plugin, as the SDK passes it.
         stream_name: the stream, which is the audience's slug.
-        schema: JSON Schema of the records after the stream maps.
+        schema: the reduced SCHEMA of the records after the stream maps.
         key_properties: fields that identify a member.
         run: the context that all streams share.
 
@@ -70,7 +67,8 @@ class CustomerSink(Sink):
         *,
         run: RunContext,
     ) -> None:
-        super().__init__(target, stream_name, schema, key_properties)
+        # The SDK removes properties from its argument.
+        super().__init__(target, stream_name, deepcopy(schema), key_properties)
         self._run = run
         self._settings = run.settings
         self._mapping = run.settings.record_mapping
@@ -79,9 +77,10 @@ class CustomerSink(Sink):
             self._settings.id_field, on_missing_id=self._settings.on_missing_id
         )
         self._schema.warn_about_missing(self._mapping.sources)
-        paths = (self._settings.id_field, *self._mapping.sources)
-        self._kept = frozenset((*paths, *self.key_properties, DELETED_AT))
-        self._dotted = [path for path in paths if "." in path]
+        self._paths = (self._settings.id_field, *self._mapping.sources)
+        self._schema.watch(self._paths, computed=self._computed_fields())
+        self._kept = frozenset((*self._paths, *self.key_properties, DELETED_AT))
+        self._dotted = [path for path in self._paths if "." in path]
         plan = _plan_stream(stream_name, run.settings)
         run.claim_attribute(plan.audience, stream_name)
         self._drain = Drain(plan, run.destination)
@@ -89,7 +88,12 @@ class CustomerSink(Sink):
 
     @override
     def get_validator(self) -> None:
-        return None  # StreamSchema validates, so that a bad record is rejected.
+        return None  # The mapping validates, so that a bad record is rejected.
+
+    def fits(self, schema: dict[str, Any], keys: Sequence[str] | None) -> bool:
+        """Whether another SCHEMA of the stream says the same of what is read."""
+        other = StreamSchema(self.stream_name, schema, keys or ())
+        return other.relevant_to(self._paths) == self._schema.relevant_to(self._paths)
 
     @property
     @override
@@ -175,8 +179,7 @@ class CustomerSink(Sink):
             self._run.stats.count("skipped")
             return
         try:
-            self._schema.validate(record)
-            desired = map_record(record, self._mapping)
+            desired = self._map(record)
         except RecordRejectedError:
             if seen and customer_id is None:
                 seen.unidentified += 1  # The matching customer stays unknown.
@@ -188,6 +191,13 @@ class CustomerSink(Sink):
             raise RecordRejectedError(RejectCode.INCOMPLETE_CUSTOMER, reason)
         else:
             self._run.stats.count("skipped")
+
+    def _map(self, record: Record) -> DesiredCustomer:
+        self._schema.check_keys(record)
+        desired = map_record(record, self._mapping)
+        for line in self._schema.contradictions(record):
+            self.logger.warning("%s", line)
+        return desired
 
     def _add_exit(self, record: Record, message: Mapping[str, Any]) -> None:
         self._run.has_exits = True
@@ -227,6 +237,11 @@ class CustomerSink(Sink):
             )
         )
         self._run.buffered(self.stream_name, self._batch.customers)
+
+    def _computed_fields(self) -> set[str]:
+        """List the fields that some stream map computes."""
+        maps = (self.config.get("stream_maps") or {}).values()
+        return {name for each in maps if isinstance(each, dict) for name in each}
 
     # Rejects.
 
@@ -319,129 +334,6 @@ class CustomerSink(Sink):
                 seen.customers.update(write.matches)
             elif write.rejected and write.rejected.status is not None:
                 seen.unidentified += 1  # The store refused to look up its email.
-
-
-class StreamSchema:
-    """The SCHEMA of one stream, to validate records and check the settings.
-
-    Raises:
-        InputError: when it is not a valid JSON Schema.
-    """
-
-    def __init__(
-        self, stream: str, schema: Mapping[str, Any], keys: Sequence[str]
-    ) -> None:
-        self._stream = stream
-        self._properties: Mapping[str, Any] = schema.get("properties") or {}
-        # A tap with an unknown schema declares no properties.
-        self._is_open = not self._properties or bool(
-            schema.get("additionalProperties") or schema.get("patternProperties")
-        )
-        self._keys = keys
-        try:
-            # Offline: a $ref must not trigger a request.
-            self._validator = jsonschema_rs.validator_for(
-                dict(schema),
-                validate_formats=False,
-                offline=True,
-                pattern_options=jsonschema_rs.RegexOptions(),
-            )
-        except ValueError:
-            raise InputError(
-                f"The SCHEMA of stream {stream} is not a valid JSON Schema."
-            ) from None
-
-    def member_key(self, record: Mapping[str, Any]) -> tuple[str, ...]:
-        """Return the record's key values as texts."""
-        return tuple(str(record.get(key)) for key in self._keys)
-
-    def validate(self, record: Mapping[str, Any]) -> None:
-        """Check that a record has its keys and matches the schema.
-
-        Raises:
-            RecordRejectedError: when it does not.
-        """
-        for key in self._keys:
-            if key not in record:
-                reason = f"the record lacks its key {key}"
-                raise RecordRejectedError(RejectCode.MISSING_KEY, reason)
-        if self._validator.is_valid(record):
-            return
-        error = next(self._validator.iter_errors(record))
-        # The validator's message quotes the value.
-        path = ".".join(str(step) for step in error.instance_path) or "the record"
-        reason = f"{path} does not match the stream's schema"
-        raise RecordRejectedError(RejectCode.INVALID_RECORD, reason)
-
-    def check_id_field(self, id_field: str, *, on_missing_id: str) -> None:
-        """Warn if the SCHEMA does not declare the id field.
-
-        Raises:
-            InputError: when every record would be skipped; suggests similar fields.
-        """
-        if self._has(id_field):
-            return
-        close = self._similar(id_field, cutoff=0.4)
-        hint = f" Did you mean {' or '.join(close)}?" if close else ""
-        problem = f"Stream {self._stream} has no field {id_field!r}, named by id_field"
-        if on_missing_id == "skip" and not self._is_open:
-            raise InputError(
-                f"{problem}.{hint} If the stream is not of customers, deselect it in"
-                f" the tap, or leave it out with stream_maps: {{{self._stream}: null}}."
-            )
-        logger.warning(
-            "%s, in its SCHEMA. on_missing_id (%s) applies to records without it.%s",
-            problem,
-            on_missing_id,
-            hint,
-        )
-
-    def warn_about_missing(self, sources: Iterable[str]) -> None:
-        """Warn about mapped fields that the stream does not have."""
-        paths = [] if self._is_open else list(sources)
-        missing = [path for path in paths if not self._has(path)]
-        if missing:
-            similar = ((path, self._similar(path)) for path in missing)
-            logger.warning(
-                "Stream %s has no field %s, named in the mapping: nothing is written"
-                " for it.",
-                self._stream,
-                ", ".join(
-                    f"{path} (did you mean {close[0]}?)" if close else path
-                    for path, close in similar
-                ),
-            )
-        for path in set(paths).difference(missing):
-            if head := self._list_in(path):
-                logger.warning(
-                    "%s is a list in stream %s, so the path %s of the mapping leads"
-                    " nowhere, and nothing is written for it. Define a field in"
-                    " stream_maps that picks an item of the list, and name that field.",
-                    head,
-                    self._stream,
-                    path,
-                )
-
-    def _similar(self, path: str, *, cutoff: float = 0.6) -> list[str]:
-        """Return the three fields with the most similar names."""
-        names = {name.lower(): name for name in self._properties}
-        close = difflib.get_close_matches(path.lower(), names, n=3, cutoff=cutoff)
-        return [names[each] for each in close]
-
-    def _list_in(self, path: str) -> str | None:
-        """Return the part of a path that the SCHEMA declares as a list, if any."""
-        heads = (path[:at] for at, letter in enumerate(path) if letter == ".")
-        for head in heads:
-            declared = self._properties.get(head)
-            kinds = declared.get("type") if isinstance(declared, dict) else None
-            if "array" in ([kinds] if isinstance(kinds, str) else kinds or []):
-                return head
-        return None
-
-    def _has(self, path: str) -> bool:
-        steps = path.split(".")
-        heads = (".".join(steps[:count]) for count in range(1, len(steps) + 1))
-        return any(head in self._properties for head in heads)
 
 
 def _plan_stream(stream: str, settings: Settings) -> StreamPlan:

@@ -49,6 +49,7 @@ from .settings import (
 )
 from .sink import CustomerSink
 from .state import print_state
+from .stream_schema import reduce_schema
 from .summary import Progress, run_to_end, write_failed_start
 
 if TYPE_CHECKING:
@@ -151,12 +152,11 @@ class TargetBigCommerce(SingerPlugin, Target):
     def _process_schema_message(self, message_dict: Message) -> None:
         check_schema(message_dict)
         self.context.input.add(message_dict)
+        reduced = reduce_schema(message_dict)
         stream = message_dict["stream"]
-        if self._schemas.get(stream) == message_dict:
-            return
-        self.drain()  # Rejects of buffered records follow the old SCHEMA.
-        self._schemas[stream] = message_dict
-        self._opened.pop(stream, None)
+        if self._schemas.get(stream) != reduced:
+            self._schemas[stream] = reduced
+            self._opened.pop(stream, None)
 
     @override
     def _process_record_message(self, message_dict: Message) -> None:
@@ -228,12 +228,12 @@ class TargetBigCommerce(SingerPlugin, Target):
             )
         opened = self._opened.get(stream)
         if opened is None or opened.is_replayed != is_replayed:
-            if opened is not None:
-                self.drain()
             stream_maps = self._maps_of(self._schemas[stream], is_replayed=is_replayed)
-            opened = OpenedStream(stream_maps, is_replayed=is_replayed)
+            if any(map(self._is_outdated, stream_maps)):
+                self.drain()  # Rejects of buffered records follow the old SCHEMA.
             for stream_map in stream_maps:
                 self._open_sink(stream_map, self._schemas[stream])
+            opened = OpenedStream(stream_maps, is_replayed=is_replayed)
             self._opened[stream] = opened
         return opened.stream_maps
 
@@ -245,20 +245,26 @@ class TargetBigCommerce(SingerPlugin, Target):
             self.mapper.register_raw_stream_schema(stream, schema["schema"], keys)
         return kept_stream_maps(self.mapper.stream_maps[stream])
 
+    def _is_outdated(self, stream_map: StreamMap) -> bool:
+        """Whether a stream has a sink for a SCHEMA that differs in what is read."""
+        sink = self._sinks.get(stream_map.stream_alias)
+        return sink is not None and not sink.fits(
+            stream_map.transformed_schema, stream_map.transformed_key_properties
+        )
+
     def _open_sink(self, stream_map: StreamMap, message: Message) -> None:
-        """Create a stream's sink unless its SCHEMA is the same; nothing is buffered."""
+        """Create a stream's sink unless it has one; nothing is buffered in another."""
         stream, schema = stream_map.stream_alias, stream_map.transformed_schema
         keys = stream_map.transformed_key_properties
+        if stream in self._sinks:
+            if not self._is_outdated(stream_map):
+                return
+            self.logger.info("The SCHEMA of stream %s changed.", stream)
+            self._replaced_sinks.append(self._sinks.pop(stream))
         mapped = {**message, "stream": stream, "schema": schema}
         if "key_properties" in mapped or keys:
             mapped["key_properties"] = keys
         self.context.rejects.remember_schema(mapped)
-        sink = self._sinks.get(stream)
-        if sink is not None:
-            if sink.original_schema == schema and sink.key_properties == keys:
-                return
-            self.logger.info("The SCHEMA of stream %s changed.", stream)
-            self._replaced_sinks.append(self._sinks.pop(stream))
         self._sinks[stream] = CustomerSink(self, stream, schema, keys, run=self.context)
 
     # Drains and STATE.

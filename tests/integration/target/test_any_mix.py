@@ -30,7 +30,7 @@ REJECT_CODES = {
     "long company": "too_long",
     "bad email": "invalid_email",
     "taken email": "email_taken",
-    "wrong type": "invalid_record",
+    "wrong type": "wrong_type",
     "no date": "wrong_type",
     "rejected email": "refused",
     "rejected date": "refused",
@@ -75,7 +75,7 @@ CHANGES: dict[str, Callable[[int], dict[str, Any]]] = {
     "long company": lambda n: {"company": f"{n} " * 200},
     "bad email": lambda n: {"email": f"new.{n}"},
     "taken email": lambda _: {"email": TAKEN},
-    "wrong type": lambda n: {"company": [n]},
+    "wrong type": lambda n: {"company": {"n": n}},
     "no date": lambda n: {"tier": f"soon {n}"},
     # The target accepts both; the store rejects them.
     "rejected email": lambda n: {"email": f"new.{n}@nowhere"},

@@ -114,17 +114,6 @@ def test_other_form_fields_are_kept(box: Sandbox, make_job: MakeJob) -> None:
     assert fields == {"colour": "red", "size": "M"}
 
 
-def test_record_against_its_schema_is_rejected(box: Sandbox, make_job: MakeJob) -> None:
-    put_customers(box, 17)
-    job = make_job(box, map_standard_fields=NAMES)
-    job.sink(company={"type": "string"})
-
-    outcomes = job.write({"id": 17, "company": 5})
-
-    assert outcomes == {"rejected": 1}
-    assert job.reject_codes == {"invalid_record": 1}
-
-
 def test_attribute_conflict_is_found_before_any_record(
     box: Sandbox, make_job: MakeJob
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -197,53 +198,62 @@ def test_keys_may_contain_dots(keys: list[str], value: int) -> None:
         ({"id": " 17.00 "}, "id", 17),
         ({"id": "9" * 18}, "id", int("9" * 18)),
         ({"store": {"id": "17"}}, "store.id", 17),
-        ({"id": None}, "id", None),
-        ({"id": ""}, "id", None),
-        ({"id": "  "}, "id", None),
-        ({"id": "\u00a0"}, "id", None),
-        ({"id": 0}, "id", None),
-        ({"id": 0.0}, "id", None),
-        ({"id": Decimal("-0.0")}, "id", None),
-        ({"id": "0"}, "id", None),
-        ({"id": " 0.0"}, "id", None),
-        ({}, "id", None),
+        ({"id": 1001.0}, "id", 1001),
+        ({"id": Decimal("1001.0")}, "id", 1001),
+        ({"id": "1001.0"}, "id", 1001),
+        ({"id": "\t1001.000\n"}, "id", 1001),
+        ({"id": "9" * 18 + ".0"}, "id", int("9" * 18)),
     ],
     ids=repr,
 )
-def test_id_is_a_whole_number_and_0_is_none(
-    record: Record, id_field: str, number: int | None
+def test_id_is_a_whole_number_or_its_digits(
+    record: Record, id_field: str, number: int
 ) -> None:
     assert read_id(record, id_field) == number
 
 
 @pytest.mark.parametrize(
-    "value",
+    "record",
     [
-        True,
-        False,
-        -1,
-        1.5,
-        1e300,
-        10**18,
-        Decimal("1E+999999999"),
-        Decimal("1E-999999999"),
-        "007",
-        "00",
-        "1_000",
-        "1.5",
-        "17.",
-        "1e3",
-        "1,001",
-        "+17",
-        "-0",
-        "\u0661\u0667",
-        "abc",
-        "\uff11\uff10\uff10\uff11",
-        [],
-        [17],
-        {"id": 17},
+        {},
+        *(
+            {"id": value}
+            for value in (
+                *(None, "", "  ", "\t\r\n", "\u00a0"),
+                *(0, 0.0, -0.0, Decimal("0.0"), Decimal("0e9"), "0", "0.0", " 0.000 "),
+            )
+        ),
     ],
     ids=repr,
+)
+def test_null_blank_and_zero_are_no_id(record: Record) -> None:
+    assert read_id(record, "id") is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(True, False, -1, -3, 10**18, 10**400),
+        *(1.5, 0.5, -1.0, 1e18, float("nan"), float("inf")),
+        *map(Decimal, ("1001.5", "1e18", "1e999999", "1e-999999", "NaN", "sNaN")),
+        *(
+            "017",
+            "007",
+            "00",
+            "-0",
+            "1_000",
+            "+17",
+            "17.",
+            ".0",
+            "17.5",
+            "1,001",
+            "1e3",
+        ),
+        *("\u0661\u0667", "\uff11\uff12", "\uff10", "\u00a017", "17\u2003"),
+        *("abc", "0x11", "17.0.0", "9" * 19, "1" + "0" * 5000, "17\x00"),
+        *([17], [], {"id": 17}, {}),
+    ],
+    ids=lambda value: repr(value)[:20],
 )
 def test_unreadable_id_is_rejected(value: object) -> None:
     with pytest.raises(RecordRejectedError) as caught:
@@ -254,7 +264,17 @@ def test_unreadable_id_is_rejected(value: object) -> None:
 
 @given(number=st.integers(1, 10**18 - 1))
 def test_id_is_read_from_text_and_number(number: int) -> None:
-    assert read_id({"id": number}, "id") == read_id({"id": str(number)}, "id") == number
+    forms = (number, str(number), f"{number}.00", Decimal(number))
+
+    assert {read_id({"id": form}, "id") for form in forms} == {number}
+
+
+@given(value=JSON)
+def test_any_value_is_an_id_no_id_or_rejected(value: object) -> None:
+    with suppress(RecordRejectedError):  # Anything else that is raised fails the test.
+        number = read_id({"id": value}, "id")
+
+        assert number is None or 0 < number < 10**18
 
 
 # Rejected values.
