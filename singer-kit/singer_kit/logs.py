@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 SYNONYMS = {"WARN": "WARNING", "FATAL": "CRITICAL", "NOTSET": "DEBUG"}
 LOG_CONFIG = "SINGER_SDK_LOG_CONFIG"  # Meltano sets it to a file of its own.
-<<<<<<< Updated upstream
 # Lines of the SDK that tell a user nothing, or quote an expression, which can hold
 # personal data.
 DROPPED = frozenset(
@@ -33,10 +32,6 @@ DROPPED = frozenset(
         "Found '%s' filter rule: %s",
     }
 )
-=======
-# The SDK says where it does not look for settings, whenever it creates the plugin.
-NOISE = ("Skipping parse of env var settings", "Parsing env var for settings config")
->>>>>>> Stashed changes
 MAX_MESSAGE_LENGTH = 8000  # Characters; enough for a list of a hundred names.
 
 
@@ -75,7 +70,6 @@ def set_up_logging(prefix: str, logger: logging.Logger) -> None:
     # The SDK reads the variable again when it creates the plugin.
     os.environ[f"{prefix}LOGLEVEL"] = level
     problem = _open_log(level)
-    logger.addFilter(lambda record: not str(record.msg).startswith(NOISE))
     for handler in _handlers():
         stream = getattr(handler, "stream", None)
         if isinstance(stream, io.TextIOWrapper):
