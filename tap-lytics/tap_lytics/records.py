@@ -396,6 +396,8 @@ def identity_key(profile: Mapping[str, Any], identities: Sequence[str]) -> str:
     """
     for name in (LYTICS_ID, *identities):
         value = profile.get(name)
+        if value is None:
+            continue
         if value and isinstance(value, str):
             return _hash(f"{name}:{value}".encode())
         keys = [_hash(f"{name}:{text}".encode()) for text in _identity_texts(value)]

@@ -222,7 +222,7 @@ def _unfinished(state: StreamState, settings: Settings) -> DueSync:
     if state.scan_settings not in {None, settings_fingerprint(settings)}:
         why_restart = "settings changed"
     elif not state.scan_cursor and state.scan_read == 0:
-        why_restart = "it found no members"
+        why_restart = "it has read no members"
     elif not state.scan_cursor:
         why_restart = "Lytics gave no cursor to resume from"
     if not why_restart:
@@ -350,7 +350,7 @@ class AudienceSync:
         coverage = self._scan(state, audience, started_at, is_resumed=is_resumed)
         if coverage is None:
             # Still unfinished, so the next sync is a full one, from the first page on.
-            self._checkpoint(state)
+            self._end_pass(state)
             return
         self._catch_up(state, audience, started_at, coverage)
         if is_incomplete(coverage) and coverage.size is not None:

@@ -84,6 +84,7 @@ def test_empty_scan_is_repeated_by_any_size(size: object, any_job: Job) -> None:
 def test_empty_scan_is_never_believed(
     page: dict[str, Any], any_job: Job, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO")
     end_scans(any_job, page, scans=3)
 
     first = any_job.run()
@@ -95,6 +96,8 @@ def test_empty_scan_is_never_believed(
     assert any_job.sender.full_syncs() == 4
     assert state_between["bookmark"] is None
     assert state_between["last_whole_scan"] is None
+    assert state_between["pass_status"] == "complete"
+    assert "because it has read no members" in caplog.text
     assert "Lytics reports 25 in the audience" in caplog.text
     assert "result is not used" in caplog.text
     assert len(second.sent()) == MEMBERS
