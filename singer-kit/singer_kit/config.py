@@ -38,6 +38,7 @@ TYPE_NAMES = {
 }
 TRUE = frozenset({"true", "1", "yes", "on"})
 FALSE = frozenset({"false", "0", "no", "off"})
+SCHEMES = ("http", "https")  # http is safe for loopback addresses only.
 TOKEN = re.compile(r"[\x21-\x7e]+")
 
 Validator = extend_validator_with_defaults(DEFAULT_JSONSCHEMA_VALIDATOR)
@@ -195,6 +196,8 @@ def token_errors(name: str, token: str, vendor: str, env_prefix: str) -> Iterato
     """Check that a token is set and can be sent in an HTTP header."""
     if not token:
         yield missing_setting(name, env_prefix)
+    elif re.match(r"\s*bearer\s", token, re.IGNORECASE):
+        yield f"{name} must be the token alone. Remove the word Bearer before it."
     elif not TOKEN.fullmatch(token):
         yield (
             f"{name} contains a blank, a line break or a non-ASCII character, which no"
@@ -208,9 +211,21 @@ def connection_errors(config: Mapping[str, Any]) -> Iterator[str]:
         yield (
             "api_url must be an https URL without user, query or fragment (http only"
             " for a loopback address), because the token is sent there."
+            f"{_url_fix(config['api_url'])}"
         )
     if not config["user_agent"].isascii() or not config["user_agent"].isprintable():
         yield "user_agent must be printable ASCII."
+
+
+def _url_fix(url: str) -> str:
+    """Say which small correction makes a URL safe, if one does."""
+    fixes = [(url.strip(), " Remove the blank around it.")]
+    if "://" in url:
+        fixes.append((url.replace("http:", "https:", 1), " Write https, not http."))
+    else:
+        fixes += [(f"{one}://{url}", f" Begin it with {one}://.") for one in SCHEMES]
+    safe = (fix for fixed, fix in fixes if fixed != url and is_safe_url(fixed))
+    return next(safe, "")
 
 
 def is_safe_url(url: str) -> bool:

@@ -69,6 +69,8 @@ TABLE: list[tuple[str, object, str]] = [
     ("TOKEN", "", "TOKEN is missing."),
     ("TOKEN", None, "TOKEN is missing."),
     ("TOKEN", "a b", f"TOKEN {TOKEN}"),
+    ("TOKEN", "Bearer abc", "TOKEN must be the token alone. Remove the word Bearer"),
+    ("TOKEN", "bearer  abc", "TOKEN must be the token alone. Remove the word Bearer"),
     ("TOKEN", 12345678, "TOKEN must be a string."),
     ("stream_maps", "vip", "stream_maps must be an object."),
     ("stream_maps", {"__else__": "x"}, "stream_maps has an __else__"),
@@ -86,6 +88,25 @@ def test_bad_setting_is_refused(
 
     assert line.startswith(start.replace("TOKEN", plugin.token))
     assert "\n" not in line
+
+
+@both
+@pytest.mark.parametrize(
+    ("url", "fix"),
+    [
+        ("api.example.com", "Begin it with https://."),
+        ("127.0.0.1:8765", "Begin it with http://."),
+        ("localhost", "Begin it with http://."),
+        ("http://api.example.com", "Write https, not http."),
+        (" https://api.example.com", "Remove the blank around it."),
+        ("https://user:pw@api.example.com", "because the token is sent there."),
+        ("http://http://x y", "because the token is sent there."),
+    ],
+)
+def test_unsafe_url_names_its_fix(plugin: Plugin, url: str, fix: str) -> None:
+    [line] = plugin.errors(api_url=url)
+
+    assert line.endswith(fix)
 
 
 @both
