@@ -265,6 +265,9 @@ class Drain:
                 self._write(Batch.of(record))
         except PluginError as error:
             result.error = result.error or error
+            # The next run decides what was to be written again.
+            result.withdraw(_has_taken_email)
+            result.withdraw(_may_have_good_records)
         return result
 
     def _write(self, batch: Batch) -> Batch:

@@ -44,6 +44,15 @@ if TYPE_CHECKING:
 Refused = dict[str, ErrorDetails]  # The store's errors by value of a list.
 
 MAX_URL_LENGTH = 2000  # Undocumented; servers commonly allow this much.
+# Statuses that concern a value of a list, not the call.
+OF_VALUES = frozenset(
+    {
+        HTTPStatus.OK,
+        HTTPStatus.MULTI_STATUS,
+        HTTPStatus.REQUEST_URI_TOO_LONG,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+    }
+)
 PAGE_ROWS = 250  # BigCommerce's maximum.
 
 
@@ -93,21 +102,10 @@ class _PartedCall:
         if rejected > 1 and details.status in LIST_TOO_LONG:
             self.size.lower(rejected)
 
-    def withdrawal(self, value: str, error: PluginError) -> Callable[[], object]:
-        """Return a call that takes back that the store refuses a value.
-
-        Raises:
-            PluginError: the error itself, if nothing collects what is refused.
-        """
+    def check_collects(self, error: PluginError) -> None:
+        """Raise an error that must not pass unnoticed."""
         if self.refused is None:
             raise error
-        return partial(self.refused.pop, value, None)
-
-    def refuse(self, value: str, details: ErrorDetails) -> list[Row]:
-        """Note that the store refuses a value of the list; it matches nothing."""
-        if self.refused is not None:
-            self.refused[value] = details
-        return []
 
 
 class ListReader:
@@ -186,19 +184,33 @@ class ListReader:
             is_bisecting = True
             attempts = attempts or attempts_after(error)
             if len(part) == 1:
-                withdraw = parted.withdrawal(part[0], error)
-                self._row_errors.record_rejected(request, details, part[0], withdraw)
+                parted.check_collects(error)
         else:
             self._row_errors.record_success(request)
             return rows
         if len(part) == 1:
-            return parted.refuse(part[0], details)
+            self._refuse(parted, request, part[0], details)
+            return []
         middle = len(part) // 2
         tasks = [
             partial(self._part, parted, half, attempts, is_bisecting=is_bisecting)
             for half in (part[:middle], part[middle:])
         ]
         return list(chain.from_iterable(self._parallel.run(tasks)))
+
+    def _refuse(
+        self,
+        parted: _PartedCall,
+        request: ApiRequest,
+        value: str,
+        details: ErrorDetails,
+    ) -> None:
+        """Note that the store refuses a value of the list; it matches nothing."""
+        refused = {} if parted.refused is None else parted.refused
+        if details.status not in OF_VALUES:
+            withdraw = partial(refused.pop, value, None)
+            self._row_errors.record_rejected(request, details, value, withdraw)
+        refused[value] = details
 
     # Page by page.
 
