@@ -141,3 +141,35 @@ def test_deleted_attribute_rejects_no_record(
     assert "The attribute 'LyticsAudience_vip' was deleted from the store" in error
     assert not Path(config["rejects_path"]).exists()
     assert capsys.readouterr().out == '{"n": 1}\n'
+
+
+@pytest.mark.parametrize("kind", ["429_bare", "500", "400"])
+def test_known_customers_do_not_wait_for_new_ones(
+    kind: str,
+    make_box: MakeBox,
+    config_of: ConfigOf,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    box = make_box(clock=Clock.still(START))
+    box.faults.queue(Fault(kind=kind, match="POST /customers", times=10_000))
+    new = [
+        record(None, email=f"new{n}@example.com", first_name="New", last_name=f"{n}")
+        for n in range(3)
+    ]
+    lines = [
+        *(schema(), schema(stream="gold"), state(0), *new, state(3)),
+        *(*companies(0, 5), record(1010, stream="gold"), state(9)),
+    ]
+
+    got = run_in_process(
+        to_text(lines).encode(), {**config_of(box), **CREATE}, clock=box.clock
+    )
+
+    assert got.status == 1
+    assert got.outcomes == {"updated": 6}
+    assert got.summary["customers_changed"] == 6
+    assert got.summary["left"] == 3
+    assert f"POST /customers returned {kind[:3]}" in got.errors[0]
+    assert json.loads(capsys.readouterr().out.splitlines()[-1]) == {"n": 0}
+    assert companies_of(box)[1001] == "New 0"
+    assert values_of(box, "LyticsAudience_gold") == {1010: "gold"}
