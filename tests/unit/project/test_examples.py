@@ -148,6 +148,12 @@ def test_hosted_job_form_maps_to_declared_settings() -> None:
     assert named <= declared | jobs
 
 
+@pytest.mark.parametrize("name", ["meltano.yml", ".env.example"])
+def test_file_that_meltano_reads_is_ascii(name: str) -> None:
+    # Meltano reads it in the encoding of the locale.
+    assert (ROOT / name).read_bytes().isascii()
+
+
 def test_env_example_names_declared_settings() -> None:
     text = (ROOT / ".env.example").read_text(encoding="utf-8")
     declared = {
