@@ -16,7 +16,7 @@ from singer_sdk.singerlib import ActivateVersionMessage
 from typing_extensions import override
 
 from singer_kit.errors import OutputError
-from singer_kit.stream_maps import apply_stream_map, apply_to_exit
+from singer_kit.stream_maps import apply_stream_map, apply_to_exit, names_in
 
 from .records import DELETED_AT, TIME
 
@@ -81,11 +81,19 @@ class OutputMap:
     Args:
         stream_map: the map.
         definition: its entry in `stream_maps`; None without one.
+        fields: the fields of the stream. A record lacks one if its value did not fit.
     """
 
-    def __init__(self, stream_map: StreamMap, definition: MapDefinition | None) -> None:
+    def __init__(
+        self,
+        stream_map: StreamMap,
+        definition: MapDefinition | None,
+        *,
+        fields: Iterable[str],
+    ) -> None:
         self._map = stream_map
         self._definition = definition
+        self._fields = frozenset(fields) - {DELETED_AT}
         self.stream = stream_map.stream_alias
 
     @property
@@ -116,11 +124,23 @@ class OutputMap:
     def apply(self, record: Record) -> Record | None:
         """Map a record; None if it is not written."""
         if not record.get(DELETED_AT):
-            return apply_stream_map(self._map, record)
+            return self._apply_to_member(record)
         mapped = apply_to_exit(self._map, record)
         if mapped is not None and self._keeps_mark_itself:
             mapped[DELETED_AT] = record[DELETED_AT]
         return None if self.drops_exits else mapped
+
+    def _apply_to_member(self, record: Record) -> Record | None:
+        absent = self._fields - record.keys()
+        if not absent:
+            return apply_stream_map(self._map, record)
+        mapped = apply_stream_map(self._map, dict.fromkeys(absent) | record)
+        if mapped is None:
+            return None
+        given = self._definition.properties if self._definition else {}
+        unknown = {n for n, text in given.items() if text and absent & names_in(text)}
+        hidden = unknown | (absent - given.keys())
+        return {n: v for n, v in mapped.items() if v is not None or n not in hidden}
 
     @property
     def _keeps_mark_itself(self) -> bool:

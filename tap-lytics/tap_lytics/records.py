@@ -460,7 +460,7 @@ class RecordBuilder:
         self._never_null = frozenset(n for n, each in types if not each.is_nullable)
         self._overrides = own
         self._types = {
-            f.name: "the type in the catalog"
+            f.name: "a type of its own in the catalog"
             if f.name in own
             else f"the Lytics type {f.type}"
             for f in selected

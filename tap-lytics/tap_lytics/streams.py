@@ -19,7 +19,7 @@ from singer_sdk.singerlib.catalog import Metadata
 from typing_extensions import override
 
 from singer_kit.errors import ConfigError, ShutdownRequestedError
-from singer_kit.stream_maps import apply_stream_map, definitions_for
+from singer_kit.stream_maps import definitions_for
 
 from .ledger import ledger_errors
 from .output import OutputMap, StreamOutput
@@ -134,7 +134,8 @@ class AudienceStream(Stream):
         """The stream's maps."""
         found = definitions_for(self.config.get("stream_maps") or {}, self.name)
         pairs = zip(self.stream_maps, found, strict=True)
-        return [OutputMap(stream_map, definition) for stream_map, definition in pairs]
+        fields = self.sent_schema["properties"]
+        return [OutputMap(own, given, fields=fields) for own, given in pairs]
 
     def prepare(self) -> None:
         """Check what the catalog and the settings say about the stream.
@@ -167,10 +168,10 @@ class AudienceStream(Stream):
     @override
     def get_records(self, context: Context | None) -> Iterator[Record]:
         """Read members, sending and saving nothing: the SDK's `--test` writes them."""
+        maps = self.output_maps
         for record in self._sync.sample():
-            for stream_map in self.stream_maps:
-                # The SDK's own error would quote the expression.
-                apply_stream_map(stream_map, record)
+            for each in maps:
+                each.apply(record)  # The SDK's own error would quote the expression.
             yield record
 
     @override

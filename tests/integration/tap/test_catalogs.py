@@ -367,6 +367,33 @@ def test_maps_that_remove_every_stream_are_refused(
     assert "removes every stream" in error
 
 
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ({}, {}),
+        ({"n": "lifetime_value"}, {}),
+        ({"n": "lifetime_value or 0"}, {"n": 0}),
+        ({"lifetime_value": "lifetime_value and lifetime_value * 2"}, {}),
+        ({"n": "email and 1"}, {"n": 1}),
+        ({"lifetime_value": None, "n": "lifetime_value"}, {}),
+    ],
+    ids=str,
+)
+def test_map_may_use_a_field_whose_value_was_omitted(
+    entry: dict[str, Any], expected: dict[str, Any], catalog: Catalog, run: RunTap
+) -> None:
+    select(catalog, "email", "lifetime_value")
+    properties(catalog)["lifetime_value"] = {"type": "string", "maxLength": 0}
+
+    finished = run(catalog=catalog, stream_maps={VIP: entry})
+
+    assert finished.status == 0, finished.log_text
+    sent = [dict(record) for record in finished.records]
+    for record in sent:
+        del record["_member_id"], record["email"]
+    assert sent == [expected] * 50
+
+
 # Exits.
 
 
