@@ -261,7 +261,7 @@ class Endpoint:
         for kinds, reason in (
             (
                 (TimeoutError, urllib3.exceptions.ReadTimeoutError),
-                "no complete response in time",
+                "timed out after request_timeout_seconds",
             ),
             (
                 http.client.RemoteDisconnected,
