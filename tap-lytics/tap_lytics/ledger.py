@@ -108,11 +108,12 @@ def reorder_required(required: str, before: Sequence[str], after: Sequence[str])
 def is_other_customer(before: str, now: Sequence[object]) -> bool:
     """Whether all required values of a profile were replaced by others.
 
-    It then belongs to another customer: the former one left, the new one entered.
+    It then belongs to another customer: the former one left, the new one entered. A
+    value is null if its field was not required when the row was written.
     """
     values = msgspec.json.decode(before)
     pairs = zip(values, now, strict=True)
-    return bool(values) and all(a != b and b is not None for a, b in pairs)
+    return bool(values) and all(a != b and None not in (a, b) for a, b in pairs)
 
 
 def placeholder_row(former: LedgerRow, generation: int) -> LedgerRow:

@@ -88,6 +88,16 @@ DECLARED = th.PropertiesList(
         " interval.",
     ),
     th.Property(
+        "resend",
+        th.BooleanType,
+        default=False,
+        title="Resend",
+        description="Send again all members that the job may send: everybody, or with"
+        " existing_users false everybody but those of the first run (without a ledger:"
+        " everybody who changed since the starting point). For one run after a change"
+        " of the mapping; with poll_interval_seconds, only the first sync does it.",
+    ),
+    th.Property(
         "overlap_minutes",
         th.IntegerType(minimum=0, maximum=WEEK_MINUTES),
         default=30,
@@ -101,7 +111,8 @@ DECLARED = th.PropertiesList(
         th.StringType,
         title="Ledger",
         description="SQLite file in which the tap records the audience's members, so"
-        " that it knows exactly who entered, changed and left. Use one file per job.",
+        " that it knows exactly who entered, changed and left. Several jobs can share"
+        " a file.",
     ),
     th.Property(
         "emit_changes",
@@ -224,6 +235,7 @@ class Settings:
     require_fields: tuple[str, ...]
     poll_interval_seconds: int
     full_sync_interval: timedelta
+    resend: bool
     overlap: timedelta
     ledger_path: str | None
     emit_changes: bool

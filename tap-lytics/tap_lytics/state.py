@@ -120,7 +120,17 @@ class StreamState:
         """Discard an unfinished full sync, if there is one; it stays due."""
         if self.scan_started_at:
             self.last_whole_scan = None
+        self.resend_before = None
         self._clear_scan()
+
+    def stop_sending_first_members(self) -> None:
+        """Adapt to `existing_users` false, after it was true.
+
+        If the first full sync is unfinished, those it did not reach are not sent.
+        """
+        if self.scan_started_at and self.bookmark is None:
+            self.bookmark = self.starting_point = self.scan_started_at
+            self.is_baseline_open = True if self.ledger_id else None
 
     def _clear_scan(self) -> None:
         self.scan_cursor = self.scan_started_at = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import nullcontext
+from dataclasses import asdict
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
@@ -23,7 +24,7 @@ from singer_kit.stream_maps import definitions_for
 
 from .ledger import ledger_errors
 from .output import OutputMap, StreamOutput
-from .overrides import OverrideError, overridden_type
+from .overrides import ANNOTATIONS, OverrideError, overridden_type
 from .records import (
     DELETED_AT,
     KEY,
@@ -236,7 +237,29 @@ class AudienceStream(Stream):
                 count=self._count,
             ),
             logger=self.logger,
+            shape=self._shape,
         )
+
+    @property
+    def _shape(self) -> dict[str, Any]:
+        """What the records depend on, beside the settings and the profiles."""
+        schemas = self.sent_schema["properties"]
+        for name in (KEY, DELETED_AT):
+            schemas.pop(name, None)
+        maps = definitions_for(self.config.get("stream_maps") or {}, self.name)
+        flattening = {k: v for k, v in self.config.items() if "flattening" in k}
+        return {
+            "selection": sorted(schemas),
+            "schema": {
+                name: {k: v for k, v in schema.items() if k not in ANNOTATIONS}
+                for name, schema in schemas.items()
+            },
+            "stream_maps": [
+                [asdict(each) if each else None for each in maps],
+                self.config.get("stream_map_config"),
+                flattening,
+            ],
+        }
 
     @cached_property
     def _builder(self) -> RecordBuilder:

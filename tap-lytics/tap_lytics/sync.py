@@ -1,21 +1,33 @@
-"""Which sync of an audience is due, how it runs, and how a run is composed."""
+"""How the sync of an audience runs, and how a run is composed."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from enum import Enum
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from singer_kit.errors import UnexpectedResponseError
 
 from .catalog import AudienceCheck
 from .client import LyticsClient
 from .coverage import ScanCoverage, is_incomplete, why_exits_are_uncertain
+from .due import (
+    MAX_CLOCK_SKEW,
+    Findings,
+    SyncKind,
+    changed_keys,
+    distrust_later_times,
+    due_sync,
+    fingerprint,
+    is_new,
+    is_redefined,
+    settings_fingerprint,
+    start_date,
+)
 from .membership import LedgerTracker, RecentMemory
+from .records import format_timestamp
 from .scan import AudienceReader
 from .state import COMPLETE, RUNNING
 from .transport import Transport, open_session
@@ -28,6 +40,7 @@ if TYPE_CHECKING:
     from singer_kit.shutdown import ShutdownSignal
 
     from .client import Audience, AudienceSnapshot
+    from .due import DueSync
     from .ledger import Ledger
     from .membership import MembershipTracker
     from .output import Output
@@ -36,11 +49,8 @@ if TYPE_CHECKING:
     from .settings import Settings
     from .state import StreamState
 
-FINGERPRINT_DIGITS = 16
-MAX_CLOCK_SKEW = timedelta(minutes=1)
-BROKEN_CLOCK = timedelta(days=366)  # A bookmark far ahead would lose changes.
 MAX_EMPTY_SCANS = 3  # Of an audience whose size is above 0.
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # Much earlier ones leave datetime's range.
 
 
 # Composition.
@@ -95,6 +105,7 @@ def build_sync(  # noqa: PLR0913 - what one audience adds to a run
     absent_streams: Mapping[str, str],
     output: Output,
     logger: logging.Logger,
+    shape: Mapping[str, Any] | None = None,
 ) -> AudienceSync:
     """Build the sync of one audience.
 
@@ -107,6 +118,7 @@ def build_sync(  # noqa: PLR0913 - what one audience adds to a run
         absent_streams: see `AudienceCheck`.
         output: receives records and states.
         logger: the stream's.
+        shape: what the records depend on, see `due.fingerprint`.
     """
     settings = run.settings
     tracker: MembershipTracker
@@ -133,118 +145,8 @@ def build_sync(  # noqa: PLR0913 - what one audience adds to a run
         output=output,
         tracker=tracker,
         logger=logger,
+        fingerprint=fingerprint(settings, shape or {}),
     )
-
-
-# Which sync is due. Pure.
-
-
-class SyncKind(Enum):
-    """The kinds of syncs, as the log announces them."""
-
-    BASELINE = "Setting the baseline"
-    FULL = "Starting a full sync"
-    RESUMED = "Resuming the full sync"
-    INCREMENTAL = "Starting an incremental sync"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DueSync:
-    """Which sync is due, and why, in words for the log."""
-
-    kind: SyncKind
-    reason: str
-
-
-def due_sync(
-    state: StreamState,
-    audience: Audience,
-    settings: Settings,
-    at: datetime,
-    *,
-    why_full: str = "",
-) -> DueSync:
-    """Decide which sync is due by the audience's state and its current definition.
-
-    Args:
-        state: how far the audience was exported.
-        audience: the audience as Lytics describes it now.
-        settings: the settings.
-        at: the current time.
-        why_full: another reason why a full sync is due.
-    """
-    if not settings.has_full_syncs:
-        if state.bookmark is None and settings.start_date is None:
-            return DueSync(kind=SyncKind.BASELINE, reason="existing_users is false")
-        return DueSync(
-            kind=SyncKind.INCREMENTAL,
-            reason="without full syncs, members who enter only because time passed are"
-            " not found",
-        )
-    redefined = is_redefined(state, audience)
-    if state.scan_started_at and not redefined:
-        return _unfinished(state, settings)
-    reason = why_full or _why_full(
-        state, settings.full_sync_interval, at, redefined=redefined
-    )
-    if reason:
-        return DueSync(kind=SyncKind.FULL, reason=reason)
-    return DueSync(kind=SyncKind.INCREMENTAL, reason="no full sync is due")
-
-
-def is_new(state: StreamState) -> bool:
-    """Whether no run has got to a first sync of this state's stream."""
-    return not (state.bookmark or state.scan_started_at or state.starting_point)
-
-
-def is_redefined(state: StreamState, audience: Audience) -> bool:
-    """Whether the audience's definition changed since the last sync."""
-    return state.audience_updated not in {None, audience.updated}
-
-
-def settings_fingerprint(settings: Settings) -> str:
-    """Hash the settings that a scan's cursor depends on.
-
-    If one of them changes, Lytics rejects the cursor, or the scan would skip members.
-    """
-    values = [
-        settings.require_fields,
-        settings.page_size,
-        settings.existing_users,
-        settings.ledger_path is not None,
-    ]
-    text = json.dumps(values)
-    return hashlib.sha256(text.encode()).hexdigest()[:FINGERPRINT_DIGITS]
-
-
-def _unfinished(state: StreamState, settings: Settings) -> DueSync:
-    why_restart = ""
-    if state.scan_settings not in {None, settings_fingerprint(settings)}:
-        why_restart = "settings changed"
-    elif not state.scan_cursor and state.scan_read == 0:
-        why_restart = "it has read no members"
-    elif not state.scan_cursor:
-        why_restart = "Lytics gave no cursor to resume from"
-    if not why_restart:
-        return DueSync(kind=SyncKind.RESUMED, reason="the last run did not finish it")
-    return DueSync(
-        kind=SyncKind.FULL,
-        reason=f"the unfinished one cannot be resumed, because {why_restart}",
-    )
-
-
-def _why_full(
-    state: StreamState, interval: timedelta, at: datetime, *, redefined: bool
-) -> str:
-    if state.repeats_full_sync:
-        return "the last one saw fewer members than Lytics counts"
-    if state.last_whole_scan is None:
-        return "none has finished yet"
-    if redefined:
-        return "the audience's definition changed"
-    if interval and at - state.last_whole_scan > interval:
-        return "the last one is older than full_scan_interval_hours"
-    return ""
 
 
 # Running it.
@@ -253,7 +155,7 @@ def _why_full(
 class AudienceSync:
     """The syncs of one audience in this process, one after the other."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what one audience adds to a run
         self,
         reader: AudienceReader,
         *,
@@ -262,6 +164,7 @@ class AudienceSync:
         output: Output,
         tracker: MembershipTracker,
         logger: logging.Logger,
+        fingerprint: Mapping[str, Any],
     ) -> None:
         self._reader = reader
         self._settings = run.settings
@@ -273,6 +176,8 @@ class AudienceSync:
         self._finds_exits = (
             tracker.knows_members or run.settings.reports_exits_by_version
         )
+        self._fingerprint = fingerprint
+        self._resend = run.settings.resend  # Once in a process.
         self._warned_about_clocks = False
 
     def run(self, state: StreamState) -> None:
@@ -286,13 +191,9 @@ class AudienceSync:
         at = self._start_time(snapshot)
         audience = snapshot.audience
         state.audience_id, state.pass_status = audience.id, RUNNING
-        if is_new(state) and not self._settings.existing_users:
-            state.starting_point = min(self._settings.start_date or at, at)
-        why_full = self._tracker.open(state, at)
-        due = due_sync(state, audience, self._settings, at, why_full=why_full)
-        self._logger.info("%s: %s.", due.kind.value, due.reason)
+        due = self._prepare(state, audience, at)
         if due.kind is SyncKind.BASELINE:
-            self._log_baseline(audience.size)
+            self._log_baseline(audience.size, at)
             self._end_incremental(state, audience, at)
         elif due.kind is SyncKind.INCREMENTAL:
             self._sync_incrementally(state, audience, at)
@@ -300,6 +201,43 @@ class AudienceSync:
         else:
             is_resumed = due.kind is SyncKind.RESUMED
             self._sync_fully(state, audience, at, is_resumed=is_resumed)
+        self._resend = False
+
+    def _prepare(self, state: StreamState, audience: Audience, at: datetime) -> DueSync:
+        """Find which sync is due, and update the state for it.
+
+        The state then says what is due, even if this run does not finish it.
+        """
+        settings, new = self._settings, is_new(state)
+        distrusted = distrust_later_times(state, settings, at)
+        if distrusted:
+            self._log_distrusted(distrusted, at)
+        if new and not settings.existing_users:
+            state.starting_point = start_date(settings, at) or at
+        found = Findings(
+            changed=self._changed(state),
+            distrusted=distrusted,
+            why_full=self._tracker.open(state, at),
+            is_new=new,
+            resend=self._resend,
+        )
+        due = due_sync(state, audience, settings, at, found)
+        self._logger.info("%s: %s.", due.kind.value, due.reason)
+        state.fingerprint = json.dumps(self._fingerprint)
+        if due.resends:
+            self._tracker.resend(state)
+        if due.since is not None:
+            state.bookmark = due.since
+        if due.kind is SyncKind.INCREMENTAL and due.resends:
+            self._checkpoint(state)
+        return due
+
+    def _changed(self, state: StreamState) -> list[str]:
+        changed = changed_keys(state.fingerprint, self._fingerprint)
+        if "existing_users" in changed and not self._settings.existing_users:
+            state.stop_sending_first_members()
+            changed.remove("existing_users")
+        return changed
 
     def sample(self) -> Iterator[Record]:
         """Read all members' records, sending and saving nothing."""
@@ -310,9 +248,10 @@ class AudienceSync:
     def _sync_incrementally(
         self, state: StreamState, audience: Audience, at: datetime
     ) -> None:
-        last = state.bookmark or self._settings.start_date or at
-        # Dates before 1970 could leave the range of datetime.
-        since = max(last, EPOCH) - self._settings.overlap
+        since = max(state.bookmark or at, EPOCH) - self._settings.overlap
+        self._logger.info(
+            "Reading members whose profile changed since %s.", format_timestamp(since)
+        )
         self._send_changed(state, audience, at, since)
         if self._tracker.knows_members:
             for keys in self._reader.changed_non_members(audience, since):
@@ -482,23 +421,34 @@ class AudienceSync:
         self._output.checkpoint(state)
 
     def _start_time(self, snapshot: AudienceSnapshot) -> datetime:
-        """Return Lytics' time, or this machine's if that is missing or a year off."""
+        """Return the earlier one of Lytics' time and this machine's.
+
+        Reading too much is harmless, too little is not.
+        """
         own = self._clock()
         if snapshot.date is None:
             return own
         skew = abs(snapshot.date - own)
-        is_broken = skew > BROKEN_CLOCK
         if skew > MAX_CLOCK_SKEW and not self._warned_about_clocks:
             self._warned_about_clocks = True
             self._logger.warning(
-                "The clocks of Lytics and this machine differ by %.0f seconds."
-                " Bookmarks use the clock of %s.",
-                skew.total_seconds(),
-                "this machine" if is_broken else "Lytics",
+                "The clocks of Lytics (%s) and this machine (%s) differ by %s seconds."
+                " The earlier one is used.",
+                format_timestamp(snapshot.date),
+                format_timestamp(own),
+                f"{skew.total_seconds():,.0f}",
             )
-        return own if is_broken else snapshot.date
+        return max(min(own, snapshot.date), EPOCH)
 
     # Log lines.
+
+    def _log_distrusted(self, names: Iterable[str], at: datetime) -> None:
+        self._logger.warning(
+            "%s of the state cannot be right: it is now %s. It is not used, and what"
+            " may have changed since then is read again.",
+            " and ".join(names),
+            format_timestamp(at),
+        )
 
     def _log_no_exits(self, reason: str) -> None:
         self._logger.warning(
@@ -534,12 +484,13 @@ class AudienceSync:
             " are missing, contact Lytics support.",
         )
 
-    def _log_baseline(self, size: int | None) -> None:
+    def _log_baseline(self, size: int | None, at: datetime) -> None:
         self._logger.info(
             "The audience's present members (%s) are not sent, because existing_users"
-            " is false. From now on, members whose profile changes are sent; members"
-            " who enter only because time passed are not found without ledger_path.",
+            " is false. Members whose profile changes from %s on are sent; members who"
+            " enter only because time passed are not found without ledger_path.",
             "number unknown" if size is None else f"{size:,}",
+            format_timestamp(at),
         )
 
 

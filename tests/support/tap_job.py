@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -109,6 +110,7 @@ class Job:
         self.sender = AccountSender(self.box)
         self.local_clock_ahead = timedelta()
         self.state: dict[str, Any] = {}
+        self.shape: dict[str, Any] = {}  # Selection, schema and stream maps.
         declared = DECLARED["properties"].items()
         self.config = {
             **{name: each["default"] for name, each in declared if "default" in each},
@@ -149,6 +151,7 @@ class Job:
             absent_streams={},
             output=output,
             logger=logging.getLogger("tap-lytics.test"),
+            shape=self.shape,
         )
         try:
             for _ in range(syncs):
@@ -221,6 +224,7 @@ class AccountSender:
         self._box = box
         self.before: Callable[[ApiRequest], object] = lambda _: None
         self.corrupt: Callable[[int, dict[str, Any]], object] | None = None
+        self.date_ahead = timedelta()  # Of the header of responses.
         self.describe: Callable[[dict[str, Any]], object] | None = None
         self.lost_pages: set[int] = set()  # Requested twice; one response is lost.
         self.scans: list[ApiRequest] = []
@@ -281,9 +285,11 @@ class AccountSender:
             },
             request.body or "",
         )
-        return HttpResponse(
-            status=response.status, headers=response.headers, body=response.body
-        )
+        headers = dict(response.headers)
+        if self.date_ahead and "Date" in headers:
+            date = parsedate_to_datetime(headers["Date"]) + self.date_ahead
+            headers["Date"] = format_datetime(date, usegmt=True)
+        return HttpResponse(status=response.status, headers=headers, body=response.body)
 
 
 def is_scan(request: ApiRequest) -> bool:

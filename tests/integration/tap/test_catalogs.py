@@ -410,6 +410,7 @@ def exits(
             "emit_exits": True,
         }
         state = run(**settings).states[-1]
+        state["bookmarks"][VIP]["fingerprint"] = None  # The maps do not resend members.
         sandbox.lytics.leave(3)
         return run(state=state, stream_maps=maps, **settings)
 

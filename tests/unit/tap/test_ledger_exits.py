@@ -115,7 +115,7 @@ def test_changed_member_key_is_no_exit(full_job: Job) -> None:
     assert output.sent() == {"moved@example.com": 1}
 
 
-@pytest.mark.parametrize("fields", [[ID, "email"], ["email", ID], ["company", ID]])
+@pytest.mark.parametrize("fields", [[ID, "email"], ["email", ID]])
 def test_changed_required_fields_keep_exits(full_job: Job, fields: list[str]) -> None:
     full_job.run()
     full_job.clock.advance(60)
@@ -123,6 +123,19 @@ def test_changed_required_fields_keep_exits(full_job: Job, fields: list[str]) ->
     full_job.box.lytics.leave(4)
 
     assert full_job.run().exits() == [full_job.customer(4)]
+
+
+def test_narrowed_required_fields_report_exits(full_job: Job) -> None:
+    full_job.run()
+    full_job.clock.advance(60)
+    full_job.config["require_fields"] = ["company", ID]
+    lacking = [n for n in range(25) if not full_job.box.lytics.member(n).get("company")]
+
+    output = full_job.run()
+
+    assert lacking
+    assert set(output.exits()) == {full_job.customer(n) for n in lacking}
+    assert len(output.records) == len(lacking)
 
 
 @pytest.mark.parametrize("fault", ["row_missing", "empty_page"])

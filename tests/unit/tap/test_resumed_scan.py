@@ -72,7 +72,7 @@ def test_changed_settings_restart_scan(
 
     assert first_cursor(job) == ""
     assert len(sent) == MEMBERS
-    assert "cannot be resumed, because settings changed" in caplog.text
+    assert "the unfinished one cannot be resumed, because" in caplog.text
 
 
 def test_existing_users_restarts_baseline_scan(ledger_path: str) -> None:

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from singer_kit.config import config_errors
 from tap_lytics.client import Audience
+from tap_lytics.due import Findings, SyncKind, due_sync
 from tap_lytics.errors import StateError
 from tap_lytics.records import format_timestamp, parse_timestamp
 from tap_lytics.settings import DECLARED, Settings
 from tap_lytics.state import StreamState, add_streams, read_bookmarks, start_pass
-from tap_lytics.sync import SyncKind, due_sync
 
 BOOKMARKS = {"vip": {"bookmark": "2026-01-31T08:00:00Z", "scan_cursor": None}}
 STATE = {"bookmarks": BOOKMARKS}
@@ -242,7 +242,10 @@ def test_timestamp_round_trips(at: datetime) -> None:
 def test_due_sync(
     config: dict[str, Any], state: dict[str, Any], kind: SyncKind
 ) -> None:
-    found = due_sync(StreamState(**state), AUDIENCE, settings_of(**config), AT)
+    findings = Findings(is_new=not state)
+    found = due_sync(
+        StreamState(**state), AUDIENCE, settings_of(**config), AT, findings
+    )
 
     assert found.kind is kind
     assert found.reason
@@ -260,12 +263,12 @@ def test_full_sync_sets_bookmark_to_its_start() -> None:
 
 @pytest.mark.parametrize("before", [None, AT - HOUR])
 def test_incomplete_full_sync_is_repeated_once(before: datetime | None) -> None:
-    state = StreamState(last_whole_scan=before)
+    state = StreamState(bookmark=before, last_whole_scan=before)
     settings = settings_of(existing_users=True, full_scan_interval_hours=0)
     kinds = []
 
     for _ in range(4):
-        kinds.append(due_sync(state, AUDIENCE, settings, AT).kind)
+        kinds.append(due_sync(state, AUDIENCE, settings, AT, Findings()).kind)
         state.start_full_sync(AT)
         state.end_full_sync(is_incomplete=True)
 

@@ -295,14 +295,31 @@ def test_clock_difference_is_warned_about_once(
     assert job.state["bookmark"] == "2026-03-01T08:00:00Z", "by Lytics' clock"
 
 
-@pytest.mark.parametrize("years", [-3, 1, 500])
-def test_implausible_server_clock_is_ignored(years: int) -> None:
-    job = Job(existing_users=True)
-    job.local_clock_ahead = timedelta(days=-400 * years)
+@pytest.mark.parametrize(
+    "ahead",
+    [
+        timedelta(days=-900),
+        timedelta(days=-90),
+        timedelta(minutes=-2),
+        timedelta(seconds=-30),
+        timedelta(seconds=30),
+        timedelta(days=90),
+        timedelta(days=900),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("existing_users", [False, True])
+def test_bookmark_is_by_the_earlier_clock(
+    ahead: timedelta,
+    existing_users: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    job = Job(existing_users=existing_users)
+    lytics = job.local_time()
+    job.local_clock_ahead = ahead
 
     job.run()
 
-    assert job.state["bookmark"] == format_timestamp(job.local_time())
+    assert job.state["bookmark"] == format_timestamp(min(lytics, lytics + ahead))
 
 
 @pytest.mark.parametrize("bookmark", ["0001-01-01T00:00:00Z", "0999-01-01T00:00:00Z"])
