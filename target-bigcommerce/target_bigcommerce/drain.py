@@ -198,6 +198,16 @@ class Destination:
         """Find out what runs that were killed have written."""
         self.recorder.resolve_ended_runs(self.store, self.attributes.definitions)
 
+    def record(
+        self, recorded: Sequence[Sequence[RecordedChange]], written: WriteResult
+    ) -> None:
+        """Record the result of a call for the changes of each of its rows."""
+        outcomes = _Outcomes()
+        for at, changes in enumerate(recorded):
+            outcomes.add(changes, written, at)
+        self.recorder.settle(outcomes.done, outcomes.dropped)
+        self.recorder.resolve(outcomes.unknown, self.store, self.attributes.definitions)
+
 
 @dataclass(slots=True, kw_only=True)
 class DrainResult:
@@ -475,14 +485,12 @@ class Drain:
             PluginError: what ended the call early.
             AttributeConflictError: when an attribute was deleted meanwhile.
         """
-        outcomes = _Outcomes()
         for at, (write, changes) in enumerate(recorded):
             for each in changes:
                 each.customer = write.customer_id
-            outcomes.add(changes, written, at)
             if at in written.done:
                 write.confirm(written.done[at])
-        self._record(outcomes)
+        self._destination.record([changes for _, changes in recorded], written)
         if names_attributes and written.rejected:
             # The store also rejects rows of a deleted attribute, with an error that may
             # not say so. No record may be rejected for that.
@@ -490,11 +498,6 @@ class Drain:
         for at, details in written.rejected.items():
             recorded[at][0].reject(details)
         _raise(written.error)
-
-    def _record(self, outcomes: _Outcomes) -> None:
-        recorder = self._destination.recorder
-        recorder.settle(outcomes.done, outcomes.dropped)
-        recorder.resolve(outcomes.unknown, self._store, self._attributes.definitions)
 
     # Exits.
 
@@ -509,10 +512,11 @@ class Drain:
         stream, attribute = self._plan.stream, self._plan.audience
         if seen.incomplete_reason:
             logger.warning(
-                "%s: no value of %s is cleared. To clear all of them, delete this"
-                " attribute in BigCommerce.",
+                "%s: no value of %s is cleared. To clear all of them, run"
+                " target-bigcommerce clear-audience --audience %s.",
                 seen.incomplete_reason,
                 attribute,
+                stream,
             )
             return
         for number in self._attributes.known_ids([attribute]):
@@ -579,10 +583,7 @@ class Drain:
         for start in range(0, len(values), VALUES_PER_CLEAR):
             part = slice(start, start + VALUES_PER_CLEAR)
             written = self._store.delete_values([value.id for value in values[part]])
-            outcomes = _Outcomes()
-            for at, changes in enumerate(recorded[part]):
-                outcomes.add(changes, written, at)
-            self._record(outcomes)
+            self._destination.record(recorded[part], written)
             self._destination.stats.values_cleared += len(written.done)
             count(len(written.done))
             result.done |= {start + at: each for at, each in written.done.items()}

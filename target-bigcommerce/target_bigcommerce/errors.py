@@ -12,6 +12,7 @@ PluginError                    (singer_kit) print its lines, exit with status 1
 ├── ShutdownRequestedError     stop: a signal arrived; start nothing new
 ├── InputError                 stop: the input breaks the Singer specification
 ├── AttributeConflictError     stop: an attribute does not fit the mapping
+├── AudienceError              stop: clear-audience cannot find or clear the audience
 ├── TooManyRejectsError        stop after the drain: max_rejects
 ├── TooManyClearsError         stop and clear nothing: max_clear_percent
 ├── HistoryError               stop if on_exit is clear, else continue without
@@ -47,6 +48,10 @@ class InputError(PluginError):
 
 class AttributeConflictError(PluginError):
     """An attribute has another type, cannot be created, or was deleted."""
+
+
+class AudienceError(PluginError):
+    """The store has no such attribute or slug, or a deletion was not confirmed."""
 
 
 class TooManyRejectsError(PluginError):

@@ -251,14 +251,8 @@ class RunContext:
         Args:
             end: how the run ended; another status if the summary cannot be written.
         """
-        summary = self._summary(end)
+        summary = self.finish(end)
         lacks_exits = self.clears_exits and not self.has_exits
-        self.destination.recorder.finish(
-            status=summary["status"],
-            input=summary["input"],
-            counts=summary,
-            days=self.settings.history_days,
-        )
         RunReport(self.settings, summary, lacks_exits=lacks_exits).log()
         if self.dry_run is not None:
             self.dry_run.report(is_finished=end.exit_status == SUCCESS)
@@ -269,6 +263,17 @@ class RunContext:
             logger.error("%s", error)  # noqa: TRY400 - no traceback
             return status or FAILURE
         return status
+
+    def finish(self, end: RunEnd) -> dict[str, Any]:
+        """Record the end of the run in the history; return the summary."""
+        summary = self._summary(end)
+        self.destination.recorder.finish(
+            status=summary["status"],
+            input=summary["input"],
+            counts=summary,
+            days=self.settings.history_days,
+        )
+        return summary
 
     def _summary(self, end: RunEnd) -> dict[str, Any]:
         streams = list(self._attribute_streams.values())

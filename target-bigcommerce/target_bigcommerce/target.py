@@ -29,6 +29,7 @@ from singer_kit.plugin import SingerPlugin
 from singer_kit.shutdown import ShutdownSignal
 from singer_kit.stream_maps import checked_stream_maps, kept_stream_maps
 
+from .commands import subcommands
 from .errors import EndpointFailedError, InputError
 from .files import check_not_rejects_file, utc_now
 from .reader import (
@@ -53,13 +54,15 @@ from .stream_schema import reduce_schema
 from .summary import Progress, run_to_end, write_failed_start
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import IO
 
     import click
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
     from singer_sdk.mapper import StreamMap
     from singer_sdk.plugin_base import _ConfigInput
+
+    from singer_kit.plugin import Subcommand
 
     from .reader import Message
 
@@ -145,6 +148,11 @@ class TargetBigCommerce(SingerPlugin, Target):
     @override
     def settings_warnings(cls, config: Mapping[str, Any]) -> Iterable[str]:
         return settings_warnings(config)
+
+    @classmethod
+    @override
+    def subcommands(cls) -> Sequence[Subcommand]:
+        return subcommands()
 
     # Messages.
 
