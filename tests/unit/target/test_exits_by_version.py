@@ -89,7 +89,7 @@ def test_uncertain_version_clears_nothing(
 
     assert job.values().keys() == {1, 2, 3}
     assert "no value of LyticsAudience_vip_customers is cleared" in caplog.text
-    assert "delete this attribute" in caplog.text
+    assert f"clear-audience --audience {VIP}" in caplog.text
 
 
 @pytest.mark.parametrize(
