@@ -8,8 +8,10 @@ Source: BigCommerce's Customers V3 OpenAPI document, `customer_Post` and `custom
 from __future__ import annotations
 
 import re
+import unicodedata
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import jsonschema_rs
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 
 MAX_ATTRIBUTE_NAME_LENGTH = 255
 MAX_ATTRIBUTE_VALUE_LENGTH = 255
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_DASHED_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 class CoercionError(ValueError):
@@ -253,6 +258,10 @@ class TextField(CustomerField):
     coerces_to = "text"
     convert = staticmethod(to_text)
 
+    @override
+    def is_same(self, stored: Any, new: Any) -> bool:
+        return is_same_text(stored, new)
+
 
 class EmailField(TextField):
     """The email, which is also the login. Blanks around it are removed."""
@@ -267,7 +276,7 @@ class EmailField(TextField):
     @override
     def is_same(self, stored: Any, new: Any) -> bool:
         # Changing only the case could send the shopper an email about a new login.
-        return str(stored or "").lower() == str(new).lower()
+        return str(stored or "").strip().lower() == str(new).strip().lower()
 
 
 class IntegerField(CustomerField):
@@ -278,7 +287,11 @@ class IntegerField(CustomerField):
 
     @override
     def is_empty(self, stored: Any) -> bool:
-        return stored == 0 or super().is_empty(stored)
+        return super().is_empty(stored) or _converted(to_integer, stored) == 0
+
+    @override
+    def is_same(self, stored: Any, new: Any) -> bool:
+        return super().is_same(_converted(to_integer, stored), new)
 
 
 class BooleanField(CustomerField):
@@ -286,6 +299,10 @@ class BooleanField(CustomerField):
 
     coerces_to = "true or false"
     convert = staticmethod(to_boolean)
+
+    @override
+    def is_same(self, stored: Any, new: Any) -> bool:
+        return super().is_same(_converted(to_boolean, stored), new)
 
 
 class IntegerSetField(CustomerField):
@@ -296,7 +313,8 @@ class IntegerSetField(CustomerField):
 
     @override
     def is_same(self, stored: Any, new: Any) -> bool:
-        return sorted(stored or ()) == sorted(new)
+        numbers = _converted(to_integers, stored or [])
+        return isinstance(numbers, list) and sorted(numbers) == sorted(new)
 
 
 class StoreCreditField(CustomerField):
@@ -307,7 +325,13 @@ class StoreCreditField(CustomerField):
 
     @override
     def is_empty(self, stored: Any) -> bool:
-        return stored == [{"amount": 0}] or super().is_empty(stored)
+        return super().is_empty(stored) or _amounts(stored) == [Decimal(0)]
+
+    @override
+    def is_same(self, stored: Any, new: Any) -> bool:
+        amounts = _amounts(stored)
+        is_equal = amounts is not None and amounts == _amounts(new)
+        return is_equal or super().is_same(stored, new)
 
 
 class JsonField(CustomerField):
@@ -323,7 +347,10 @@ class FormFieldsField(JsonField):
     @override
     def is_same(self, stored: Any, new: Any) -> bool:
         old = _values_by_name(stored)
-        return {**old, **_values_by_name(new)} == old
+        return all(
+            name in old and _is_same_form_value(old[name], value)
+            for name, value in _values_by_name(new).items()
+        )
 
     @override
     def merge(self, earlier: Any, later: Any) -> Any:
@@ -337,15 +364,18 @@ class AttributeType(ValueRules):
 
     Args:
         convert: converts any JSON to text; raises CoercionError.
-        read: parses a text for comparison; raises ValueError or InvalidOperation.
+        is_same_text: whether a stored text has the same value as a new one.
     """
 
     def __init__(
-        self, name: str, convert: Callable[[Any], str], read: Callable[[str], Any]
+        self,
+        name: str,
+        convert: Callable[[Any], str],
+        is_same_text: Callable[[str, str], bool],
     ) -> None:
         super().__init__(name, can_be_emptied=True)
         self._convert = convert
-        self._read = read
+        self._is_same_text = is_same_text
 
     @override
     def coerce(self, value: Any) -> str:
@@ -358,10 +388,7 @@ class AttributeType(ValueRules):
         """Whether two texts are the same value, such as the numbers 1 and 1.0."""
         if stored is None or stored == new:
             return stored == new
-        try:
-            return bool(self._read(stored) == self._read(new))
-        except (InvalidOperation, ValueError):
-            return False
+        return is_same_text(stored, new) or self._is_same_text(stored, new)
 
 
 def _check_length(text: str, limit: int) -> None:
@@ -375,11 +402,108 @@ def _values_by_name(form_fields: Any) -> dict[str, Any]:  # noqa: ANN401 - any J
     return {row["name"]: row["value"] for row in rows if row.get("value") is not None}
 
 
+# Comparison. The store may return a value in another form than it was sent.
+
+
+def is_same_text(stored: Any, new: str) -> bool:  # noqa: ANN401 - any JSON
+    """Whether a stored value is a text, apart from blanks, line ends and date forms.
+
+    Digits are not compared as numbers unless the store returns a number: version 1.10
+    is not version 1.1.
+    """
+    if stored is None or isinstance(stored, str):
+        return _plain(stored or "") == _plain(new) or _is_same_timestamp(stored, new)
+    if isinstance(stored, bool):
+        return to_text(stored) == new.strip()
+    if isinstance(stored, (int, float)):
+        return _is_same_number(str(stored), new)
+    return stored == [] and new == ""
+
+
+def _plain(text: str) -> str:
+    lines = (" ".join(line.split()) for line in _LINE_END.split(text))
+    return unicodedata.normalize("NFC", "\n".join(lines).strip())
+
+
+def _is_same_number(stored: str, new: str) -> bool:
+    try:
+        return _to_decimal(stored) == _to_decimal(new)
+    except CoercionError:
+        return False
+
+
+def _is_same_timestamp(stored: str | None, new: str) -> bool:
+    """Whether two texts are the same date, written with dashes and perhaps a time."""
+    texts = (stored or "").strip(), new.strip()
+    return all(map(_DASHED_DATE.match, texts)) and _is_same_time(*texts)
+
+
+def _is_same_date(stored: str, new: str) -> bool:
+    """Whether a stored date is a new one. A store may keep only the day, in UTC."""
+    if _is_same_time(stored, new):
+        return True
+    try:
+        days = parse_date(stored.strip()), _to_time(new)
+    except ValueError:
+        return False
+    day, time = days
+    return not isinstance(day, datetime) and day == time.astimezone(UTC).date()
+
+
+def _is_same_time(stored: str, new: str) -> bool:
+    try:
+        times = _to_time(stored), _to_time(new)
+    except ValueError:
+        return False
+    # A store may drop the fraction of a second.
+    is_whole = not all(time.microsecond for time in times)
+    old, wanted = (t.replace(microsecond=0) if is_whole else t for t in times)
+    return old == wanted
+
+
 def _to_time(text: str) -> datetime:
-    read = parse_date(text.strip())
+    """Read a date; without a zone in UTC, without a time at midnight."""
+    try:
+        read = parse_date(text.strip())
+    except ValueError:
+        read = _parse_mail_date(text)  # BigCommerce's older API returns these.
     if not isinstance(read, datetime):
         read = datetime.combine(read, time.min)
     return read if read.tzinfo else read.replace(tzinfo=UTC)
+
+
+def _parse_mail_date(text: str) -> datetime:
+    try:
+        return parsedate_to_datetime(text)
+    except (IndexError, OverflowError, TypeError):
+        raise ValueError("not a date") from None
+
+
+def _is_same_form_value(stored: Any, new: Any) -> bool:  # noqa: ANN401 - any JSON
+    if isinstance(stored, list) or isinstance(new, list):
+        old = stored if isinstance(stored, list) else [stored]
+        wanted = new if isinstance(new, list) else [new]
+        return len(old) == len(wanted) and all(map(_is_same_form_value, old, wanted))
+    if isinstance(new, (int, float)) and not isinstance(new, bool):
+        return _is_same_number(str(stored), str(new))
+    return is_same_text(stored, str(new))
+
+
+def _converted(convert: Callable[[Any], Any], stored: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Convert a stored value like a new one; one that is none stays as it is."""
+    try:
+        return stored if stored is None else convert(stored)
+    except CoercionError:
+        return stored
+
+
+def _amounts(stored: Any) -> list[Decimal] | None:  # noqa: ANN401 - any JSON
+    rows = stored if isinstance(stored, list) else [stored]
+    amounts = (row.get("amount") if isinstance(row, dict) else row for row in rows)
+    try:
+        return [_to_decimal(str(amount)) for amount in amounts]
+    except CoercionError:
+        return None
 
 
 # BigCommerce's fields and types.
@@ -486,13 +610,13 @@ INCLUDES = sorted({each.include for each in CUSTOMER_FIELDS.values()} - {""})
 ATTRIBUTE_TYPES: dict[str, AttributeType] = {
     each.name: each
     for each in (
-        AttributeType("string", convert=to_text, read=str),
+        AttributeType("string", convert=to_text, is_same_text=is_same_text),
         AttributeType(
             "number",
             convert=lambda value: _number_text(_to_decimal(to_text(value))),
-            read=Decimal,
+            is_same_text=_is_same_number,
         ),
-        AttributeType("date", convert=to_date, read=_to_time),
+        AttributeType("date", convert=to_date, is_same_text=_is_same_date),
     )
 }
 

@@ -361,7 +361,10 @@ def parse_value(row: Row) -> StoredValue:
     numbers = {name: _whole_number(row, name, what) for name in (*VALUE_KEY, "id")}
     if "attribute_value" not in row:
         raise _malformed(what)
-    return StoredValue(**numbers, value=_text(row["attribute_value"]))
+    value = row["attribute_value"]
+    if isinstance(value, float) and value.is_integer():
+        value = whole_number(value) or value  # 33.0 was sent as 33.
+    return StoredValue(**numbers, value=_text(value))
 
 
 def value_row(value: AttributeValue | StoredValue) -> Row:
@@ -385,7 +388,7 @@ def _are_all(values: object, is_valid: Callable[[object], bool]) -> bool:
 
 
 def _is_channel(value: object) -> bool:
-    return isinstance(value, int)
+    return whole_number(value) is not None
 
 
 def _is_form_field(value: object) -> bool:
