@@ -237,6 +237,30 @@ class DrainResult:
         self.writes = [write for write in self.writes if not condition(write)]
         return [record for write in withdrawn for record in write.records]
 
+    def withdraw_customers(
+        self, condition: Callable[[CustomerWrite], bool]
+    ) -> list[tuple[BufferedRecord, bool]]:
+        """Remove all writes of these customers.
+
+        A customer has several writes if records with its email were looked up later.
+
+        Returns:
+            Their records in input order, and whether something was written for each.
+        """
+        found = {write.customer_id for write in self.writes if condition(write)}
+        found.discard(None)
+        changed = {
+            record.order
+            for write in self.writes
+            for record in write.records
+            if write.is_changed
+        }
+        records = self.withdraw(
+            lambda write: condition(write) or write.customer_id in found
+        )
+        ordered = sorted(records, key=lambda record: record.order)
+        return [(record, record.order in changed) for record in ordered]
+
 
 class Drain:
     """Writes the batches of one stream.
@@ -271,8 +295,9 @@ class Drain:
                 again.add(record)
             while again.records:
                 again = self._write(again)
-            for record in result.withdraw(_may_have_good_records):
+            for record, is_changed in result.withdraw_customers(_may_have_good_records):
                 self._write(Batch.of(record))
+                result.writes[-1].is_changed |= is_changed
         except PluginError as error:
             result.error = result.error or error
             # The next run decides what was to be written again.

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sandbox import Fault
+from singer_kit.errors import AuthError
 from support.customers import NAMES, TIER, member, person, put_customers
 from support.reworded import replace_responses
 from support.target_job import rejects_in
@@ -89,6 +91,48 @@ def test_taken_email_is_tried_once_more(box: Sandbox, make_job: MakeJob) -> None
     assert outcomes == {"rejected": 1}
     assert job.calls()["PUT /customers"] == 2
     assert job.run.rejects.distinct == 1
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        [member(1, email="m2@example.com"), member(2, email="new@example.com")],
+        [member(1, company="New"), member(1, email="m2@example.com")],
+        [member(1, email="m2@example.com"), member(3)],
+    ],
+    ids=["handed over", "good record", "bad record"],
+)
+def test_no_outcome_if_an_error_comes_first(
+    box: Sandbox, make_job: MakeJob, records: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    put_customers(box, 1, 2, 3)
+    job = make_job(box, map_standard_fields=NAMES)
+    box.faults.queue(Fault(kind="401", match="* /customers/attribute-values"))
+
+    with pytest.raises(AuthError):
+        job.write(*records)
+
+    assert not (tmp_path / "rejects.jsonl").exists()
+
+
+@pytest.mark.parametrize("action", ["match", "create"])
+@pytest.mark.parametrize("companies", [("A", "B"), ("", "B"), ("A", "m")])
+def test_refused_email_keeps_the_order_of_records(
+    box: Sandbox, make_job: MakeJob, action: str, companies: tuple[str, str]
+) -> None:
+    put_customers(box, 1, 2)
+    job = make_job(box, on_missing_id=action, map_standard_fields=NAMES)
+    first, last = companies
+
+    outcomes = job.write(
+        member(1, company=first),
+        member(1, email="m2@example.com"),
+        {"id": None, **person(1, company=last)},
+    )
+
+    assert outcomes["rejected"] == 1
+    assert outcomes["updated"] == (2 if first else 1)
+    assert box.store.customers[1]["company"] == last
 
 
 def test_email_taken_at_first_counts_once(
