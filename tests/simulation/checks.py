@@ -5,8 +5,11 @@ A check that fails raises a ViolationError.
 
 from __future__ import annotations
 
+import json
 import re
+import sqlite3
 from collections import Counter, defaultdict
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from .model import apply_records, final_values, if_empty_of, initial_values
@@ -88,7 +91,8 @@ def process(ended: ProcessResult, world: World) -> None:
 
 
 def _signalled(ended: ProcessResult, world: World) -> None:
-    if ended.status not in {1, 128 + (world.signalled or 0)}:
+    # A signal that comes when all is done, but the history's end, has no effect.
+    if ended.status not in {0, 1, 128 + (world.signalled or 0)}:
         raise ViolationError(f"status {ended.status} after signal {world.signalled}")
     if world.now() - world.signalled_at > SECONDS_TO_END:
         raise ViolationError("the process does not end after a signal")
@@ -132,6 +136,7 @@ def end(simulation: Simulation, before: Mapping[str, Any]) -> None:
     _compare(simulation, {key: {value} for key, value in last.items()})
     _untouched(simulation, before)
     _journal(simulation)
+    _history(simulation)
 
 
 def must_reject(entry: Entry, scenario: Scenario) -> bool:
@@ -268,6 +273,39 @@ def _journal(simulation: Simulation) -> None:
     allowed = 2 + 3 * simulation.starts + journal.total // 20
     if own > allowed and simulation.scenario.options.rate_headers:
         raise ViolationError(f"{own} of {journal.total} calls were over the quota")
+
+
+def _history(simulation: Simulation) -> None:
+    """Check that the history has every change that was made, and no other."""
+    with closing(sqlite3.connect(simulation.history_path)) as connection:
+        rows = connection.execute(
+            "SELECT customer, name, new, state FROM changes WHERE action != 'create'"
+        ).fetchall()
+    if pending := [row for row in rows if row[3] == "pending"]:
+        raise ViolationError(f"{len(pending)} changes are pending for ever: {pending}")
+    exclusive = simulation.scenario.population.exclusive
+    dropped = simulation.other_apps.dropped_attributes
+    applied = Counter(
+        {
+            key: count
+            for key, count in simulation.monitor.applied.items()
+            if key[0] in exclusive and key[1] not in dropped
+        }
+    )
+    recorded = Counter(
+        (customer, name, _text(new))
+        for customer, name, new, state in rows
+        if state == "done" and customer in exclusive and name not in dropped
+    )
+    if missing := applied - recorded:
+        raise ViolationError(f"the history lacks {missing}")
+    if extra := recorded - applied:
+        raise ViolationError(f"the history has changes that were not made: {extra}")
+
+
+def _text(new: str | None) -> str | None:
+    value = None if new is None else json.loads(new)
+    return None if value is None else str(value)
 
 
 def _changed(

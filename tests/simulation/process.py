@@ -11,9 +11,13 @@ import json
 import logging
 import os
 import signal
+import sqlite3
+import tempfile
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+from unittest.mock import patch
 
 from typing_extensions import override
 
@@ -94,6 +98,14 @@ class MemoryFile:
         size = os.fstat(self._descriptor).st_size
         whole = os.pread(self._descriptor, size, 0).rpartition(b"\n")[0]
         return [json.loads(line) for line in whole.splitlines()]
+
+
+@contextlib.contextmanager
+def memory_folder() -> Iterator[Path]:
+    """Create a folder for files that cannot be descriptors, in memory if possible."""
+    where = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - in memory
+    with tempfile.TemporaryDirectory(dir=where) as folder:
+        yield Path(folder)
 
 
 class WatchedFile(LineFile):
@@ -213,12 +225,20 @@ def run_process(
     *,
     config: Mapping[str, Any],
     text: bytes,
+    clock_ahead: float = 0.0,
 ) -> ProcessResult:
-    """Run the target on an input until it ends or is killed."""
+    """Run the target on an input until it ends or is killed.
+
+    `clock_ahead` is how many seconds this machine's clock is ahead of the store's.
+    """
     errors = ErrorLog()
     printed = Printed(world)
     status: int | None = None
-    with Pipe(world, text) as pipe, isolated_logs_and_signals(errors, LOGGERS):
+    with (
+        Pipe(world, text) as pipe,
+        isolated_logs_and_signals(errors, LOGGERS),
+        _watched_histories(world) as connection,
+    ):
         shutdown = VirtualShutdown(world, pipe)
         # A dry run keeps the stderr of its start for its table.
         with contextlib.redirect_stderr(io.StringIO()):
@@ -228,7 +248,7 @@ def run_process(
                 build=partial(
                     build_run,
                     clock=world.now,
-                    now=world.now,
+                    now=lambda: world.clock.now() + clock_ahead,
                     random=world.rng.random,
                     open_session=wire.open,
                     open_threads=partial(VirtualThreadPool, world=world),
@@ -236,6 +256,7 @@ def run_process(
                 ),
             )
         try:
+            connection.has_steps = True
             with contextlib.redirect_stdout(printed):
                 status = target.run(pipe)  # type: ignore[arg-type]  # all it reads
         except SystemExit as exited:
@@ -243,6 +264,7 @@ def run_process(
         except (DeadError, ViolationError):
             pass
         finally:
+            target.context.close()
             shutdown.close()
     if world.violation:
         raise world.violation
@@ -255,6 +277,39 @@ def run_process(
         changed=stats.customers_changed,
         errors=errors.lines,
     )
+
+
+class WatchedConnection(sqlite3.Connection):
+    """A connection to a history; a killed process cannot write to it.
+
+    There is a step before and after each commit, once the target has started.
+    """
+
+    world: World
+    has_steps = False
+
+    @override
+    def execute(self, sql: str, /, *args: Any) -> sqlite3.Cursor:
+        is_commit = sql == "COMMIT" and self.has_steps
+        if is_commit:
+            self.world.step()
+        if self.world.is_dead:
+            raise DeadError
+        done = super().execute(sql, *args)
+        if is_commit:
+            self.world.step()
+        return done
+
+
+@contextlib.contextmanager
+def _watched_histories(world: World) -> Iterator[type[WatchedConnection]]:
+    class Watched(WatchedConnection):
+        pass
+
+    Watched.world = world
+    connect = partial(sqlite3.connect, factory=Watched)
+    with patch("target_bigcommerce.history.sqlite3.connect", connect):
+        yield Watched
 
 
 @contextlib.contextmanager

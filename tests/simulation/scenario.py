@@ -37,6 +37,7 @@ UNEXPLAINED = ("400", "404", "405", "409", "415")
 BAD_STATUSES = (400, 404, 409, 415, 500, 503)
 INTERRUPTIONS: tuple[What | None, ...] = (None, "term", "int", "kill", "kill", "power")
 INTERRUPTED_PROCESSES = 5
+MONTHS = 90 * 86_400.0
 HARMLESS = ("lower_quota", "use_quota", "register")  # Change no existing values.
 INTERVENTIONS = (
     *("edit_customer", "edit_customer", "delete_customer"),
@@ -61,6 +62,8 @@ class Scenario:
             the SDK.
         interruptions: how each of the first processes is interrupted, if at all.
         interventions: changes by other apps, with the step at which they happen.
+        clocks_ahead: seconds by which a process's clock is ahead, by its index.
+        pauses: seconds before a process, by its index.
         full_disk: index of the process that cannot write rejects.
         tries: kind of trial run before a process, by the process's index.
     """
@@ -75,6 +78,8 @@ class Scenario:
     stock_order: bool
     interruptions: list[Interruption | None] = field(default_factory=list)
     interventions: list[tuple[int, str]] = field(default_factory=list)
+    clocks_ahead: Mapping[int, float] = field(default_factory=dict)
+    pauses: Mapping[int, float] = field(default_factory=dict)
     full_disk: int | None = None
     tries: Mapping[int, Try] = field(default_factory=dict)
 
@@ -103,6 +108,14 @@ def draw(seed: int) -> Scenario:
         stock_order=rng.random() < 0.3,
         interruptions=[_interruption(rng) for _ in range(INTERRUPTED_PROCESSES)],
         interventions=_interventions(rng, HARMLESS if is_broken else INTERVENTIONS),
+        clocks_ahead={
+            number: rng.choice((-7200.0, 7200.0, MONTHS))
+            for number in _some(rng, INTERRUPTED_PROCESSES, 0.1)
+        },
+        pauses={
+            number: rng.choice((60.0, 7200.0, 90_000.0))
+            for number in _some(rng, INTERRUPTED_PROCESSES, 0.2)
+        },
         full_disk=rng.choice((None, None, None, 0, 1)),
         tries=_tries(rng),
     )

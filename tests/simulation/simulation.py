@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import random
 from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from sandbox.bigcommerce.store import Store
@@ -16,12 +14,14 @@ from . import checks
 from .model import leavers
 from .monitor import StoreMonitor
 from .population import TYPES, OtherApps, audience_of
-from .process import MemoryFile, run_process
-from .scenario import draw, to_input
+from .process import MemoryFile, memory_folder, run_process
+from .scenario import HARMLESS, draw, to_input
 from .wire import Wire
 from .world import ViolationError, World
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .process import ProcessResult
     from .scenario import Try
 
@@ -35,9 +35,9 @@ def simulate(seed: int) -> list[str]:
     Raises:
         ViolationError: when a check fails; it names the seed.
     """
-    with MemoryFile() as file, TemporaryDirectory(prefix="simulation-") as folder:
+    with MemoryFile() as file, memory_folder() as folder:
         try:
-            simulation = Simulation(seed, file, Path(folder))
+            simulation = Simulation(seed, file, folder)
             simulation.run()
         except ViolationError as found:
             raise AssertionError(
@@ -62,9 +62,16 @@ class Simulation:
         self.other_apps = OtherApps(
             self._world.rng, self.store, self.scenario.population
         )
-        self._monitor = StoreMonitor(self._world, self.store, self._may_clear)
+        self.monitor = StoreMonitor(
+            self._world,
+            self.store,
+            self._may_clear,
+            has_other_deletions=not {*HARMLESS}.issuperset(
+                kind for _, kind in self.scenario.interventions
+            ),
+        )
         width = self.scenario.settings["max_in_flight"]
-        self.wire = Wire(self._world, self.store, self._monitor, width)
+        self.wire = Wire(self._world, self.store, self.monitor, width)
         self.leavers = leavers(self.scenario)
         exits = [entry for entry in self.scenario.entries if entry.leaves]
         self._exits = {(entry.customer, audience_of(entry.stream)) for entry in exits}
@@ -110,6 +117,8 @@ class Simulation:
         self.processes += 1
         if self.processes > MOST_PROCESSES:
             raise ViolationError("the runs never finish")
+        self._world.begin(None)
+        self._world.advance(self.scenario.pauses.get(self.processes - 1, 0.0))
         self._set_interruption()
         begun = self._state
         ended = self._process(begun)
@@ -140,11 +149,19 @@ class Simulation:
     def _process(self, begun: int, **settings: bool | int) -> ProcessResult:
         self.starts += 1
         self._may_clear_exits = "limit" not in settings
-        self._monitor.begin(self._most_cleared)
+        self.monitor.begin(self._most_cleared)
         config = {**self._config(), **settings}
         text = to_input(self.scenario, begun, version=self.starts + 1)
         interruption = self._world.interruption
-        ended = run_process(self._world, self.wire, self.file, config=config, text=text)
+        ahead = self.scenario.clocks_ahead.get(self.processes - 1, 0.0)
+        ended = run_process(
+            self._world,
+            self.wire,
+            self.file,
+            config=config,
+            text=text,
+            clock_ahead=ahead,
+        )
         if interruption and interruption.what == "power" and self._world.is_dead:
             self.file.lose(self._world.rng)
         return ended

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sandbox import Options
     from sandbox.bigcommerce.store import Store
-    from sandbox.http import Response
+    from sandbox.http import Call, Response
 
     from .monitor import StoreMonitor
     from .world import World
@@ -92,12 +92,16 @@ class Wire:
         try:
             self._world.advance(self._world.rng.uniform(0.0, 0.4))
         except DeadError:
-            call.finish()  # The store processes what it has received.
+            self._finish(call, request)  # The store processes what it has received.
             raise
+        response = self._finish(call, request)
+        self._world.step()  # The response is in transit.
+        return response
+
+    def _finish(self, call: Call, request: Request) -> Response:
         self._monitor.before(request)
         response = call.finish()
         self._monitor.after(request)
-        self._world.step()  # The response is in transit.
         return response
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from email.utils import formatdate
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -224,8 +225,11 @@ class Store(Vendor):
     def add_headers(self, response: Response, fault: str) -> Response:
         if not response.status:
             return response
-        number = {"X-Request-Id": f"sandbox-{self.journal.total + 1}"}
-        response = replace(response, headers={**response.headers, **number})
+        common = {
+            "Date": formatdate(self.clock.now(), usegmt=True),
+            "X-Request-Id": f"sandbox-{self.journal.total + 1}",
+        }
+        response = replace(response, headers={**response.headers, **common})
         if fault in {"429_bare", "429_retry_after"} or not self.options.rate_headers:
             return response
         limits = self.quota.headers()

@@ -76,6 +76,7 @@ class TapSimulation:
         self._clock_ahead = timedelta()
         # People who need not be in the store: members when the baseline was set.
         self.exempt: set[int] = set()
+        self._exempt_at_backup: set[int] = set()
         self._exits_are_lost = False
         self._resends = False
         self._sends_all = False  # existing_users was set: the next run sends everybody.
@@ -137,9 +138,11 @@ class TapSimulation:
         ledger, backup = self._folder / "ledger", self._folder / "backup"
         if not backup.exists():
             shutil.copytree(ledger, backup)
+            self._exempt_at_backup = set(self.exempt)
         else:
             shutil.rmtree(ledger)
             shutil.copytree(backup, ledger)
+            self.exempt |= self._exempt_at_backup
         if self._rng.random() < 0.5:
             shutil.rmtree(ledger)
             ledger.mkdir()
@@ -215,7 +218,8 @@ class TapSimulation:
                 p.index for p in self.audience.people if p.customer == customer
             }
         if is_calm:
-            self._check_calm(ended)
+            is_resumed = bool(stream_part(before.state).get("scan_started_at"))
+            self._check_calm(ended, is_resumed=is_resumed)
         return ended
 
     def _save(self, before: Saved, state: dict[str, Any], began: float) -> None:
@@ -296,12 +300,12 @@ class TapSimulation:
 
     # Checks.
 
-    def _check_calm(self, ended: TapResult) -> None:
+    def _check_calm(self, ended: TapResult, *, is_resumed: bool) -> None:
         if self.settings["existing_users"]:
             self.exempt.clear()
         expected = self._required() & self.audience.always
         customers = self.audience.customers(expected)
-        if self._sends_all:
+        if self._sends_all and not is_resumed:
             checks.in_store(self.job, customers)
             self._sends_all = False
         if self._resends:
