@@ -345,6 +345,16 @@ class MapDefinition:
             if text and name != field
         )
 
+    @property
+    def keeps_mark(self) -> bool:
+        """Whether an exit stays one, although `__else__` excludes `_sdc_deleted_at`.
+
+        The mark is no field of the record, like the key, which the SDK keeps. A map
+        that names or uses it decides itself.
+        """
+        is_named = DELETED_AT in self.properties or self.uses(DELETED_AT)
+        return not self.keeps_others and not is_named
+
     def applies_to(self, stream: str) -> bool:
         """Whether it applies to a stream."""
         return stream == self.source or fnmatch.fnmatch(stream, self.source)

@@ -144,11 +144,7 @@ class OutputMap:
 
     @property
     def _keeps_mark_itself(self) -> bool:
-        # Like the key, which the SDK keeps.
-        given = self._definition
-        if given is None or given.keeps_others or given.uses(DELETED_AT):
-            return False
-        return DELETED_AT not in given.properties
+        return self._definition is not None and self._definition.keeps_mark
 
 
 class StreamOutput:

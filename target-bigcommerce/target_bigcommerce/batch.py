@@ -85,7 +85,6 @@ class CustomerWrite:
         row: the customer as found or created; None if there is none yet.
         is_changed: whether a value was written.
         is_created: whether this drain created or matched it by a POST.
-        is_cleared: whether its audience value was deleted.
         open_rows: number of rows to write for it whose outcome is not known yet.
         is_settled: whether everything was written that it needs.
         rejected: why nothing more is written for it.
@@ -99,7 +98,6 @@ class CustomerWrite:
     row: Row | None = None
     is_changed: bool = False
     is_created: bool = False
-    is_cleared: bool = False
     open_rows: int = 0
     is_settled: bool = False
     rejected: RecordRejectedError | None = None
@@ -183,8 +181,6 @@ class CustomerWrite:
     @property
     def outcome(self) -> Outcome:
         """The outcome of its last record."""
-        if not self.records[-1].desired.is_member and self.is_cleared:
-            return "cleared"
         if self.is_created:
             return "created"
         return "updated" if self.is_changed else "unchanged"

@@ -37,13 +37,21 @@ from .plan import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import (
+        Callable,
+        Collection,
+        Iterable,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
 
     from .api.client import StoreApi
     from .api.models import AttributeDefinition, StoredValue
     from .api.reads import Refused
     from .batch import BufferedRecord, CustomerWrite
-    from .exits import ClearGuard, SeenMembers
+    from .errors import ErrorDetails
+    from .exits import BufferedExit, ClearGuard, SeenMembers
     from .plan import Action, RecordedChange, ValuePlan
     from .recording import ChangeRecorder
     from .summary import RunStats
@@ -262,6 +270,36 @@ class DrainResult:
         return [(record, record.order in changed) for record in ordered]
 
 
+@dataclass(slots=True, kw_only=True)
+class ClearResult:
+    """What became of the values of customers who left.
+
+    Args:
+        cleared: customers whose value was deleted.
+        rejected: customers whose value the store did not delete, with its error.
+        unknown: customers whose value may or may not have been deleted.
+        refused: customers that the store refused to look up, with its error.
+        error: the error that must end the run.
+    """
+
+    cleared: set[int] = field(default_factory=set)
+    rejected: dict[int, ErrorDetails] = field(default_factory=dict)
+    unknown: set[int] = field(default_factory=set)
+    refused: Refused = field(default_factory=dict)
+    error: PluginError | None = None
+
+    def add(self, values: Sequence[StoredValue], written: WriteResult) -> None:
+        """Add the result of deleting values."""
+        self.error = written.error
+        for at, value in enumerate(values):
+            if at in written.rejected:
+                self.rejected[value.customer_id] = written.rejected[at]
+            elif at in written.done:
+                self.cleared.add(value.customer_id)
+            else:
+                self.unknown.add(value.customer_id)
+
+
 class Drain:
     """Writes the batches of one stream.
 
@@ -279,15 +317,21 @@ class Drain:
         self._attributes = destination.attributes
         self._attributes.check(plan.types)
         self._result = DrainResult()
+        self._exits: Mapping[int, BufferedExit] = {}
 
-    def write(self, batch: Batch) -> DrainResult:
-        """Write a batch.
+    def write(self, batch: Batch, exits: Mapping[int, BufferedExit]) -> DrainResult:
+        """Write a batch; the audience's value only of members who have not left since.
 
         Rows refused because another customer has their email are written once more at
         the end, as that customer may have given it up in the same batch. Then the
         records of a rejected customer are written one by one, so that only the bad ones
         are rejected.
+
+        Args:
+            batch: the records.
+            exits: exits that wait, by customer.
         """
+        self._exits = exits
         result = self._result = DrainResult()
         try:
             again = self._write(batch)
@@ -390,7 +434,7 @@ class Drain:
         """Write the values of those customers that exist, which settles them."""
         writes = [write for write in writes if write.is_writable]
         with self._result.collecting():
-            if writes and not self._clears_nothing(writes):
+            if writes:
                 self._write_planned(writes, looked_up)
             for write in writes:
                 write.is_settled = not write.open_rows
@@ -401,7 +445,16 @@ class Drain:
         stored = self._stored(writes, looked_up)
         definitions = self._definitions()
         plans = [
-            (write, plan_values(number, write.desired, stored[number], definitions))
+            (
+                write,
+                plan_values(
+                    number,
+                    write.desired,
+                    stored[number],
+                    definitions,
+                    is_member=not self._leaves(number, write),
+                ),
+            )
             for write in writes
             if not write.rejected
             for number in [write.found["id"]]
@@ -413,20 +466,10 @@ class Drain:
         plans = [(write, plan) for write, plan in plans if not write.rejected]
         with self._result.collecting():
             self._delete([(w, *each) for w, plan in plans for each in plan.deletes])
-        clears = [(w, *each) for w, plan in plans for each in plan.clears]
-        cleared = self._clear([value for _, value, _ in clears])
-        for at, (write, _, _) in enumerate(clears):
-            if at in cleared.rejected:
-                write.reject(cleared.rejected[at])
-            elif at in cleared.done:
-                write.confirm(cleared.done[at])
-                write.is_cleared = True
-        _raise(cleared.error)
 
-    def _clears_nothing(self, writes: Sequence[CustomerWrite]) -> bool:
-        # Do not create the audience attribute only to clear it.
-        is_all_exits = not any(write.desired.has_member_record for write in writes)
-        return is_all_exits and not self._attributes.known_ids([self._plan.audience])
+    def _leaves(self, customer_id: int, write: CustomerWrite) -> bool:
+        left = self._exits.get(customer_id)
+        return left is not None and left.order > write.records[-1].order
 
     def _stored(
         self, writes: Sequence[CustomerWrite], looked_up: Sequence[StoredValue]
@@ -526,62 +569,88 @@ class Drain:
 
     # Exits.
 
-    def clear_unseen(self, seen: SeenMembers) -> None:
-        """Delete the audience's value of every customer not seen under a version.
+    def clear_left(
+        self, customers: Collection[int], seen: SeenMembers | None = None
+    ) -> ClearResult:
+        """Delete the audience's value of members who left, and no other value.
 
         Everything buffered must have been written.
+
+        Args:
+            customers: those that records report as left.
+            seen: the members of an activated version; everybody else left as well.
+                None without one.
 
         Raises:
             TooManyClearsError: when there are too many; nothing is deleted.
         """
         stream, attribute = self._plan.stream, self._plan.audience
+        others = None if seen is None or self._is_incomplete(seen) else seen.customers
+        result = ClearResult()
+        for number in self._attributes.known_ids([attribute]):
+            values: Iterable[StoredValue]
+            if others is not None:
+                values = self._store.values_of(number)
+            elif customers:
+                ids = sorted(customers)
+                values = self._store.values(ids, [number], result.refused)
+            else:
+                values = ()
+            left = [
+                value
+                for value in values
+                if value.value == stream  # Keep the values of other audiences.
+                and (
+                    value.customer_id in customers
+                    or (others is not None and value.customer_id not in others)
+                )
+            ]
+            result.add(left, self._clear(left, reported=customers))
+        if others is not None:
+            self._log_unseen(result, customers)
+        return result
+
+    def _is_incomplete(self, seen: SeenMembers) -> bool:
         if seen.incomplete_reason:
             logger.warning(
                 "%s: no value of %s is cleared. To clear all of them, run"
                 " target-bigcommerce clear-audience --audience %s.",
                 seen.incomplete_reason,
-                attribute,
-                stream,
+                self._plan.audience,
+                self._plan.stream,
             )
-            return
-        for number in self._attributes.known_ids([attribute]):
-            # Keep the values of other audiences.
-            left = [
-                value
-                for value in self._store.values_of(number)
-                if value.value == stream and value.customer_id not in seen.customers
-            ]
-            cleared = self._clear(left, count=self._count_unseen)
-            if cleared.rejected:
-                statuses = {str(each.status) for each in cleared.rejected.values()}
-                logger.warning(
-                    "BigCommerce did not delete %s of %s (%s).",
-                    counted(len(cleared.rejected), "value"),
-                    attribute,
-                    ", ".join(sorted(statuses)),
-                )
-            logger.info(
-                "Cleared %s of %s who left %s.",
-                attribute,
-                counted(len(cleared.done), "customer"),
-                stream,
-            )
-            _raise(cleared.error)
+        return bool(seen.incomplete_reason)
 
-    def _count_unseen(self, cleared: int) -> None:
-        self._destination.stats.cleared_by_version += cleared
+    def _log_unseen(self, result: ClearResult, customers: Collection[int]) -> None:
+        """Log what became of members of whom there was no record."""
+        kept = [
+            each for number, each in result.rejected.items() if number not in customers
+        ]
+        if kept:
+            logger.warning(
+                "BigCommerce did not delete %s of %s (%s).",
+                counted(len(kept), "value"),
+                self._plan.audience,
+                ", ".join(sorted({str(each.status) for each in kept})),
+            )
+        logger.info(
+            "Cleared %s of %s who left %s.",
+            self._plan.audience,
+            counted(len(result.cleared), "customer"),
+            self._plan.stream,
+        )
 
     def _clear(
         self,
         values: Sequence[StoredValue],
         *,
-        count: Callable[[int], None] = lambda _count: None,
+        reported: Collection[int],
     ) -> WriteResult:
         """Delete values of the audience attribute if the guard allows all of them.
 
         Args:
             values: the values.
-            count: called with the number of values that each call deleted.
+            reported: customers that records report as left.
 
         Raises:
             TooManyClearsError: when there are too many; nothing is deleted.
@@ -609,8 +678,10 @@ class Drain:
             part = slice(start, start + VALUES_PER_CLEAR)
             written = self._store.delete_values([value.id for value in values[part]])
             self._destination.record(recorded[part], written)
-            self._destination.stats.values_cleared += len(written.done)
-            count(len(written.done))
+            deleted = [values[start + at].customer_id for at in written.done]
+            stats = self._destination.stats
+            stats.values_cleared += len(deleted)
+            stats.cleared_by_version += sum(each not in reported for each in deleted)
             result.done |= {start + at: each for at, each in written.done.items()}
             result.rejected |= {
                 start + at: each for at, each in written.rejected.items()

@@ -1,29 +1,144 @@
 """Which members left, and how many of their values may be deleted.
 
-A tap reports exits in two ways: by a record with `_sdc_deleted_at`, or by
+A tap reports exits in two ways: by a record with the mark `_sdc_deleted_at`, or by
 ACTIVATE_VERSION, which means that every member not seen under that version has left.
-A broken audience must not delete all values, so a guard limits the share.
+A broken audience must not delete all values, so a guard limits the share. Exits wait
+apart from other records, so that the guard decides on all of them at once.
 """
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Protocol
 
+import msgspec
 from pyroaring import BitMap64
 
 from singer_kit.logs import counted
 
+from .dates import is_zero_date
 from .errors import TooManyClearsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
 KEPT_VERSIONS = 2  # Per stream: the current and the previous one.
 ALWAYS_ALLOWED = 10  # Values, whatever share of a small audience they are.
 PERCENT_STEP = 5  # Of the percentage that an error suggests.
+NO_MARK = re.compile(r"|null|false|0+(\.0+)?", re.ASCII | re.IGNORECASE)
+
+_encoder = msgspec.json.Encoder(decimal_format="number")
+_decoder = msgspec.json.Decoder(float_hook=Decimal)
+
+
+def is_mark(value: Any) -> bool:  # noqa: ANN401 - any JSON, or what a stream map makes
+    """Whether a value of `_sdc_deleted_at` says that the member left.
+
+    Taps write nothing, `false`, `0` or a zero date for members who did not.
+    """
+    if isinstance(value, str):
+        text = value.strip()
+        return not (NO_MARK.fullmatch(text) or is_zero_date(text))
+    if isinstance(value, bool):
+        return False
+    if isinstance(value, int | float | Decimal):
+        is_number = not (isinstance(value, Decimal) and value.is_nan())
+        return is_number and value > 0
+    return isinstance(value, date)
+
+
+# Members reported by records.
+
+
+class BufferedExit:
+    """The newest record of a member who left; small, as there can be many.
+
+    Args:
+        order: position among all records of the run.
+        message: the RECORD message as the rejects file holds it.
+    """
+
+    __slots__ = ("_message", "order")
+
+    def __init__(self, order: int, message: Mapping[str, Any]) -> None:
+        self.order = order
+        self._message = _encoder.encode(message)
+
+    @property
+    def message(self) -> dict[str, Any]:
+        """The RECORD message."""
+        found: dict[str, Any] = _decoder.decode(self._message)
+        return found
+
+
+class ExitBuffer:
+    """The members who left, of all streams, until their values are deleted.
+
+    Args:
+        clock: returns monotonic seconds.
+    """
+
+    def __init__(self, *, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._streams: dict[str, dict[int, BufferedExit]] = {}
+        self._since: float | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether none waits."""
+        return not self._streams
+
+    @property
+    def age(self) -> float | None:
+        """Seconds since one waits; None if none does."""
+        return None if self._since is None else self._clock() - self._since
+
+    def add(self, stream: str, customer_id: int, record: BufferedExit) -> bool:
+        """Add an exit; return whether the customer has one that waits."""
+        if self._since is None:
+            self._since = self._clock()
+        exits = self._streams.setdefault(stream, {})
+        is_known = customer_id in exits
+        exits[customer_id] = record
+        return is_known
+
+    def cancel(self, stream: str, customer_id: int, *, order: int) -> bool:
+        """Remove the exit of a customer of whom a later record is a member's.
+
+        Args:
+            stream: the stream.
+            customer_id: the customer.
+            order: position of that record.
+
+        Returns:
+            Whether there was one.
+        """
+        exits = self._streams.get(stream, {})
+        found = exits.get(customer_id)
+        if found is None or found.order > order:
+            return False
+        del exits[customer_id]
+        if not exits:
+            self.remove(stream)
+        return True
+
+    def of(self, stream: str) -> Mapping[int, BufferedExit]:
+        """Return the exits of a stream by customer."""
+        return self._streams.get(stream, {})
+
+    def remove(self, stream: str) -> None:
+        """Remove the exits of a stream."""
+        self._streams.pop(stream, None)
+        if self.is_empty:
+            self._since = None
+
+
+# Members seen under a version.
 
 
 @dataclass(slots=True)
@@ -79,6 +194,9 @@ class StreamVersions:
     def members(self, stream: str, version: int) -> SeenMembers:
         """Return the members seen under a version."""
         return self._seen.get(stream, {}).get(version, SeenMembers())
+
+
+# The guard.
 
 
 class ClearCounter(Protocol):

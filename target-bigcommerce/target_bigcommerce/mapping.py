@@ -69,21 +69,12 @@ class DesiredCustomer:
         email: matches a customer if there is no id; in lower case.
         fields: values by customer field.
         attributes: values by attribute name.
-        is_member: False if the record reports that the member left.
-        was_member: whether an earlier merged record was a member's.
     """
 
     customer_id: int | None
     email: str | None = None
     fields: Mapping[str, DesiredValue] = field(default_factory=dict)
     attributes: Mapping[str, DesiredValue] = field(default_factory=dict)
-    is_member: bool = True
-    was_member: bool = False
-
-    @property
-    def has_member_record(self) -> bool:
-        """Whether any of the merged records was a member's."""
-        return self.is_member or self.was_member
 
 
 def merge(earlier: DesiredCustomer, later: DesiredCustomer) -> DesiredCustomer:
@@ -98,7 +89,6 @@ def merge(earlier: DesiredCustomer, later: DesiredCustomer) -> DesiredCustomer:
             later.attributes,
             lambda _name: ATTRIBUTE_TYPES["string"],
         ),
-        was_member=earlier.has_member_record or later.was_member,
     )
 
 

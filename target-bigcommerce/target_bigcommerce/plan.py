@@ -91,17 +91,15 @@ class ValuePlan:
     Args:
         upserts: values to write.
         deletes: values to delete because of a null.
-        clears: values of the audience attribute to delete because the member left.
     """
 
     upserts: list[tuple[AttributeValue, Change]] = field(default_factory=list)
     deletes: list[tuple[StoredValue, Change]] = field(default_factory=list)
-    clears: list[tuple[StoredValue, Change]] = field(default_factory=list)
 
     @property
     def rows(self) -> int:
         """Number of values to write or delete."""
-        return len(self.upserts) + len(self.deletes) + len(self.clears)
+        return len(self.upserts) + len(self.deletes)
 
 
 def needs_write(rules: ValueRules, stored: Any, new: Any, *, if_empty: bool) -> bool:  # noqa: ANN401 - any JSON
@@ -185,16 +183,24 @@ def plan_values(
     desired: DesiredCustomer,
     found: Iterable[StoredValue],
     definitions: Definitions,
+    *,
+    is_member: bool = True,
 ) -> ValuePlan:
-    """Plan the attribute values of one customer that must change."""
+    """Plan the attribute values of one customer that must change.
+
+    Args:
+        customer_id: the customer.
+        desired: the values to write.
+        found: the stored values.
+        definitions: the attributes.
+        is_member: whether the customer is in the audience, and so has the slug.
+    """
     stored = {value.attribute_id: value for value in found}
     planner = _ValuePlanner(customer_id, stored, definitions)
     for name, value in desired.attributes.items():
         planner.add(name, value)
-    if desired.is_member:
+    if is_member:
         planner.add_slug()
-    else:
-        planner.clear_slug(was_member=desired.was_member)
     return planner.plan
 
 
@@ -225,16 +231,6 @@ class _ValuePlanner:
         old = self._old(audience)
         if old is None or old.value != slug:
             self._upsert(audience, slug, old)
-
-    def clear_slug(self, *, was_member: bool) -> None:
-        audience = self._definitions.audience
-        old = self._old(audience)
-        if old is None:
-            return
-        # Keep the value of another audience, unless an earlier record merged with the
-        # exit would have replaced it with the slug.
-        if was_member or old.value == self._definitions.slug:
-            self.plan.clears.append((old, _change(audience, old, None)))
 
     def _old(self, name: str) -> StoredValue | None:
         return self._stored.get(self._definitions.ids[name])

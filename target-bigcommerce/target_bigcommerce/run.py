@@ -26,7 +26,7 @@ from .errors import (
     LimitReachedError,
     TooManyRejectsError,
 )
-from .exits import ClearGuard, StreamVersions
+from .exits import ClearGuard, ExitBuffer, StreamVersions
 from .fields import INCLUDES, has_fields
 from .files import (
     ChangesFile,
@@ -102,7 +102,8 @@ class RunContext:
         self.input = InputTracker()
         self.summary_file = SummaryFile(settings.summary_path, clock=clock)
         self.versions = StreamVersions()
-        self.has_exits = False  # Whether the input reported an exit.
+        self.exits = ExitBuffer(clock=clock)
+        self.can_report_exits = False  # Whether the input shows that the tap can.
         self.close = resources.close
         self.clock = clock
         self._started_at = clock()
@@ -179,10 +180,18 @@ class RunContext:
 
     def seconds_to_drain(self) -> float | None:
         """Return the seconds until the next drain is due; None if none is needed."""
-        if self._buffered_at is None:
-            return None
-        age = self.clock() - self._buffered_at
-        return max(0.0, self.settings.batch_wait_limit_seconds - age)
+        ages = [self.exits.age]
+        if self._buffered_at is not None:
+            ages.append(self.clock() - self._buffered_at)
+        known = [age for age in ages if age is not None]
+        limit = self.settings.batch_wait_limit_seconds
+        return max(0.0, limit - max(known)) if known else None
+
+    @property
+    def exits_are_due(self) -> bool:
+        """Whether an exit has waited for `batch_wait_limit_seconds`."""
+        age = self.exits.age
+        return age is not None and age >= self.settings.batch_wait_limit_seconds
 
     def max_customers(self, stream: str) -> int:
         """Return how many customers of a stream may be buffered.
@@ -199,10 +208,10 @@ class RunContext:
         return max(1, min(self.settings.batch_size_rows, left))
 
     def commit(self) -> None:
-        """Sync the files and advance the checkpoint, when all records are written."""
+        """Sync the files and advance the checkpoint; only exits may still wait."""
         self.rejects.sync()
         self.destination.recorder.sync()
-        self.checkpoint.advance()
+        self.checkpoint.advance(exits_wait=not self.exits.is_empty)
         self._buffered_at = None
         self._buffered_customers.clear()
 
@@ -252,7 +261,9 @@ class RunContext:
             end: how the run ended; another status if the summary cannot be written.
         """
         summary = self.finish(end)
-        lacks_exits = self.clears_exits and not self.has_exits
+        # The tap had nothing to report if it sent no record at all.
+        is_quiet = self.can_report_exits or not self.stats.read
+        lacks_exits = self.clears_exits and not is_quiet
         RunReport(self.settings, summary, lacks_exits=lacks_exits).log()
         if self.dry_run is not None:
             self.dry_run.report(is_finished=end.exit_status == SUCCESS)

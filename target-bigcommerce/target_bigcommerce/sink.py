@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from contextlib import suppress
 from copy import deepcopy
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk.sinks import Sink
 from typing_extensions import override
 
 from singer_kit.errors import StreamMapError
-from singer_kit.stream_maps import apply_stream_map, passes_unchanged
+from singer_kit.stream_maps import (
+    apply_stream_map,
+    apply_to_exit,
+    passes_unchanged,
+)
 
 from .batch import Batch, BufferedRecord
 from .drain import Drain, StreamPlan
-from .errors import InputError, RecordRejectedError, RejectCode
+from .errors import InputError, RecordRejectedError, RejectCode, to_reject
+from .exits import BufferedExit, is_mark
 from .fields import MAX_ATTRIBUTE_NAME_LENGTH, MAX_ATTRIBUTE_VALUE_LENGTH
 from .mapping import (
     DELETED_AT,
@@ -32,13 +38,70 @@ if TYPE_CHECKING:
     from singer_sdk.mapper import StreamMap
     from singer_sdk.target_base import Target
 
+    from singer_kit.stream_maps import MapDefinition
+
     from .batch import CustomerWrite
+    from .drain import ClearResult
     from .exits import SeenMembers
     from .run import RunContext
     from .settings import Settings
 
 RECORDS_PER_CUSTOMER = 10  # Average in a full batch; bounds its memory.
 Record = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordMap:
+    """One stream map of a stream, for records of members and of those who left.
+
+    Args:
+        stream_map: the map.
+        definition: its entry in `stream_maps`; None without one.
+    """
+
+    stream_map: StreamMap
+    definition: MapDefinition | None = None
+
+    @property
+    def stream(self) -> str:
+        """The stream that it makes."""
+        return self.stream_map.stream_alias
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The schema of the records that it makes."""
+        return self.stream_map.transformed_schema
+
+    @property
+    def keys(self) -> Sequence[str] | None:
+        """The key properties of these records."""
+        return self.stream_map.transformed_key_properties
+
+    @property
+    def can_mark(self) -> bool:
+        """Whether a record that it makes can be that of a member who left."""
+        raw = self.stream_map.raw_schema["properties"]
+        return DELETED_AT in self.schema["properties"] or (
+            self._keeps_mark and DELETED_AT in raw
+        )
+
+    @property
+    def _keeps_mark(self) -> bool:
+        return self.definition is not None and self.definition.keeps_mark
+
+    def apply(self, record: Record) -> Record | None:
+        """Map a record; None if the map filters it out.
+
+        Raises:
+            StreamMapError: when an expression fails on a member's record.
+        """
+        mark = record.get(DELETED_AT)
+        if not is_mark(mark):
+            return apply_stream_map(self.stream_map, record)
+        mapped = apply_to_exit(self.stream_map, record)
+        if mapped is not None and self._keeps_mark:
+            mapped[DELETED_AT] = mark
+        return mapped
 
 
 class CustomerSink(Sink):
@@ -109,28 +172,29 @@ class CustomerSink(Sink):
             >= RECORDS_PER_CUSTOMER * self._settings.batch_size_rows
         )
 
-    def add_message(self, stream_map: StreamMap, message: Mapping[str, Any]) -> None:
+    def add_message(self, record_map: RecordMap, message: Mapping[str, Any]) -> None:
         """Apply the stream map to a RECORD message and add the record, if any."""
+        self._run.can_report_exits |= message.get("version") is not None
         try:
-            record = apply_stream_map(stream_map, message["record"])
+            record = record_map.apply(message["record"])
         except StreamMapError as error:
             reason = (
                 f"an expression in stream_maps failed on it ({error.kind}). {error.fix}"
             )
-            self._reject_unmapped(stream_map, message, reason)
+            self._reject_unmapped(record_map.stream_map, message, reason)
             return
         if record is not None:
             self.add_record(record, message)
 
-    def add_replayed(self, stream_map: StreamMap, message: Mapping[str, Any]) -> None:
+    def add_replayed(self, record_map: RecordMap, message: Mapping[str, Any]) -> None:
         """Add a RECORD message of a rejects file, to which the maps were applied."""
         reject = message["reject"]
         code = reject.get("code") if isinstance(reject, dict) else None
         if code == RejectCode.FAILED_MAP:
             reason = "it lacks the values of the stream map that failed; sync it again"
-            self._reject_unmapped(stream_map, message, reason)
+            self._reject_unmapped(record_map.stream_map, message, reason)
         else:
-            self.add_message(stream_map, message)
+            self.add_message(record_map, message)
 
     def add_record(self, record: Record, message: Mapping[str, Any]) -> None:
         """Buffer a record for the next drain, or reject or skip it now.
@@ -140,15 +204,16 @@ class CustomerSink(Sink):
             message: the RECORD message that it was made from.
         """
         message = self._to_message(message, self._to_reject(record))
+        is_exit = is_mark(record.get(DELETED_AT))
         for name in METADATA:
             record.pop(name, None)
         self.record_counter_metric.increment()
         self._run.stats.read += 1
         try:
-            if message["record"].get(DELETED_AT) is None:
-                self._add_member(record, message)
-            else:
+            if is_exit:
                 self._add_exit(record, message)
+            else:
+                self._add_member(record, message)
         except RecordRejectedError as why:
             self._run.reject(message, why, customer=self._known_id(record))
 
@@ -158,7 +223,8 @@ class CustomerSink(Sink):
 
     @override
     def process_batch(self, context: dict[str, Any]) -> None:
-        result = self._drain.write(self._batch)
+        exits = self._run.exits.of(self.stream_name)
+        result = self._drain.write(self._batch, exits)
         self._batch = Batch()
         for write in result.writes:
             self._count(write)
@@ -167,14 +233,28 @@ class CustomerSink(Sink):
 
     @override
     def activate_version(self, new_version: int) -> None:
-        members = self._run.versions.members(self.stream_name, new_version)
-        self._drain.clear_unseen(members)
+        self._clear(self._run.versions.members(self.stream_name, new_version))
+
+    def clear_exits(self) -> None:
+        """Delete the values of the members who left; nothing else may be buffered."""
+        if self._run.exits.of(self.stream_name):
+            self._clear(None)
+
+    def _clear(self, seen: SeenMembers | None) -> None:
+        exits = self._run.exits.of(self.stream_name)
+        result = self._drain.clear_left(exits.keys(), seen)
+        for customer_id, record in exits.items():
+            self._count_exit(customer_id, record, result)
+        if result.error is not None:
+            raise result.error
+        self._run.exits.remove(self.stream_name)
 
     # Records.
 
     def _add_member(self, record: Record, message: Mapping[str, Any]) -> None:
         seen = self._seen(message)
         customer_id = self._read_id(record, seen)
+        self._cancel_exit(customer_id, order=self._run.stats.read)
         if customer_id is None and self._settings.on_missing_id == "skip":
             self._run.stats.count("skipped")
             return
@@ -200,15 +280,23 @@ class CustomerSink(Sink):
         return desired
 
     def _add_exit(self, record: Record, message: Mapping[str, Any]) -> None:
-        self._run.has_exits = True
+        self._run.can_report_exits = True
         customer_id = read_id(record, self._settings.id_field)
         if customer_id is None:
             self._run.stats.count("skipped")
         elif not self._run.clears_exits:
             self._run.stats.count("kept")
         else:
-            desired = DesiredCustomer(customer_id=customer_id, is_member=False)
-            self._buffer(desired, record, message)
+            waiting = BufferedExit(self._run.stats.read, message)
+            if self._run.exits.add(self.stream_name, customer_id, waiting):
+                self._run.stats.count("merged")
+
+    def _cancel_exit(self, customer_id: int | None, *, order: int) -> None:
+        """Keep the value of a customer of whom a later record is a member's."""
+        if customer_id is not None and self._run.exits.cancel(
+            self.stream_name, customer_id, order=order
+        ):
+            self._run.stats.count("merged")
 
     def _seen(self, message: Mapping[str, Any]) -> SeenMembers | None:
         return self._run.versions.add_record(self.stream_name, message.get("version"))
@@ -296,6 +384,8 @@ class CustomerSink(Sink):
         """
         if write.customer_id is not None and (write.is_changed or write.is_created):
             self._run.stats.count_customer(write.customer_id)
+        # Its records may have been matched by email.
+        self._cancel_exit(write.customer_id, order=write.records[-1].order)
         if write.has_outcome:
             self._count_outcomes(write)
             self._count_seen(write)
@@ -315,17 +405,28 @@ class CustomerSink(Sink):
 
     def _reject(self, write: CustomerWrite, why: RecordRejectedError) -> None:
         for record in write.records:
-            is_unknown = why.code is RejectCode.UNKNOWN_CUSTOMER
-            if is_unknown and not record.desired.is_member:
-                self._run.stats.count("unchanged")  # There was nothing to clear.
-            else:
-                self._run.reject(record.message, why, customer=write.customer_id)
+            self._run.reject(record.message, why, customer=write.customer_id)
+
+    def _count_exit(
+        self, customer_id: int, record: BufferedExit, result: ClearResult
+    ) -> None:
+        stats = self._run.stats
+        details = result.rejected.get(customer_id)
+        details = details or result.refused.get(str(customer_id))
+        why = to_reject(details) if details else None
+        if why and why.code is not RejectCode.UNKNOWN_CUSTOMER:
+            self._run.reject(record.message, why, customer=customer_id)
+        elif customer_id in result.cleared:
+            stats.count("cleared")
+            stats.count_customer(customer_id)
+        elif customer_id not in result.unknown:
+            stats.count("unchanged")  # There was nothing to clear.
 
     def _count_seen(self, write: CustomerWrite) -> None:
         """Mark a customer that was matched or created as seen under the version."""
         for record in write.records:
             version = record.message.get("version")
-            if version is None or not record.desired.is_member:
+            if version is None:
                 continue
             seen = self._run.versions.members(self.stream_name, version)
             if write.customer_id:

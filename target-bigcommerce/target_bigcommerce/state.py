@@ -26,6 +26,8 @@ PRINT_INTERVAL_SECONDS = 1.0  # Meltano writes each printed STATE to its databas
 # How tap-lytics is recognized, and what its last STATE says of each stream.
 TAP_KEY, PASS_STATUS, COMPLETE = "_member_id", "pass_status", "complete"
 
+NO_STATE: Any = object()  # A STATE can have any value, also null.
+
 logger = logging.getLogger("target-bigcommerce")
 
 # Fractions are read as decimals, which the SDK's writer cannot write.
@@ -41,26 +43,40 @@ class Checkpoint:
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._covered: Any = None  # None once taken.
-        self._waiting: Any = None  # Preceded by records without an outcome.
+        self._covered: Any = NO_STATE  # Once it is taken.
+        self._waiting: Any = NO_STATE  # Preceded by records without an outcome.
+        self._behind_exits: Any = NO_STATE  # Preceded by exits without one.
         self._taken_at = float("-inf")
 
-    def receive(self, state: Any, *, is_covered: bool) -> None:  # noqa: ANN401 - any JSON
+    def receive(
+        self,
+        state: Any,  # noqa: ANN401 - any JSON
+        *,
+        is_covered: bool,
+        is_behind_exits: bool = False,
+    ) -> None:
         """Receive a STATE message's value.
 
         Args:
             state: the value.
             is_covered: whether every record before it has an outcome.
+            is_behind_exits: whether an exit before it has none.
         """
+        if is_behind_exits:
+            self._behind_exits = state
+            return
+        self._behind_exits = NO_STATE
         if is_covered:
-            self._covered, self._waiting = state, None
+            self._covered, self._waiting = state, NO_STATE
         else:
             self._waiting = state
 
-    def advance(self) -> None:
-        """Record that every record so far has an outcome."""
-        if self._waiting is not None:
-            self._covered, self._waiting = self._waiting, None
+    def advance(self, *, exits_wait: bool = False) -> None:
+        """Record that every record so far has an outcome, but for exits that wait."""
+        if self._waiting is not NO_STATE:
+            self._covered, self._waiting = self._waiting, NO_STATE
+        if self._behind_exits is not NO_STATE and not exits_wait:
+            self._covered, self._behind_exits = self._behind_exits, NO_STATE
 
     @property
     def is_due(self) -> bool:
@@ -68,9 +84,9 @@ class Checkpoint:
         return self._clock() - self._taken_at >= PRINT_INTERVAL_SECONDS
 
     def take(self) -> Any:  # noqa: ANN401 - any JSON
-        """Return the STATE to print, once; None if there is no new one."""
-        state, self._covered = self._covered, None
-        if state is not None:
+        """Return the STATE to print, once; NO_STATE if there is no new one."""
+        state, self._covered = self._covered, NO_STATE
+        if state is not NO_STATE:
             self._taken_at = self._clock()
         return state
 

@@ -27,7 +27,13 @@ from singer_kit.config import read_config_files
 from singer_kit.errors import PluginError, ShutdownRequestedError
 from singer_kit.plugin import SingerPlugin
 from singer_kit.shutdown import ShutdownSignal
-from singer_kit.stream_maps import checked_stream_maps, kept_stream_maps
+from singer_kit.stream_maps import (
+    checked_stream_maps,
+    definitions_for,
+    kept_stream_maps,
+    unknown_field_warnings,
+    unknown_stream_warnings,
+)
 
 from .commands import subcommands
 from .errors import EndpointFailedError, InputError
@@ -48,8 +54,8 @@ from .settings import (
     settings_errors,
     settings_warnings,
 )
-from .sink import CustomerSink
-from .state import print_state
+from .sink import CustomerSink, RecordMap
+from .state import NO_STATE, print_state
 from .stream_schema import reduce_schema
 from .summary import Progress, run_to_end, write_failed_start
 
@@ -59,7 +65,6 @@ if TYPE_CHECKING:
 
     import click
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
-    from singer_sdk.mapper import StreamMap
     from singer_sdk.plugin_base import _ConfigInput
 
     from singer_kit.plugin import Subcommand
@@ -72,11 +77,11 @@ class OpenedStream:
     """A stream that has sinks for its newest SCHEMA.
 
     Args:
-        stream_maps: its stream maps, each with a sink.
+        maps: its stream maps, each with a sink.
         is_replayed: whether they map nothing, because its records are replayed.
     """
 
-    stream_maps: list[StreamMap]
+    maps: list[RecordMap]
     is_replayed: bool
 
 
@@ -122,6 +127,7 @@ class TargetBigCommerce(SingerPlugin, Target):
         self._opened: dict[str, OpenedStream] = {}
         self._sinks: dict[str, CustomerSink] = {}
         self._replaced_sinks: list[CustomerSink] = []  # Since the last drain.
+        self._warnings: set[str] = set()
         self._progress = Progress(self.context.stats, clock=self.context.clock)
 
     # Settings.
@@ -171,12 +177,12 @@ class TargetBigCommerce(SingerPlugin, Target):
         check_record(message_dict)
         self.context.input.add(message_dict)
         is_replayed = "reject" in message_dict
-        for stream_map in self._open_stream(message_dict, is_replayed=is_replayed):
-            sink = self._sinks[stream_map.stream_alias]
+        for record_map in self._open_stream(message_dict, is_replayed=is_replayed):
+            sink = self._sinks[record_map.stream]
             if is_replayed:
-                sink.add_replayed(stream_map, message_dict)
+                sink.add_replayed(record_map, message_dict)
             else:
-                sink.add_message(stream_map, message_dict)
+                sink.add_message(record_map, message_dict)
             if sink.is_full or self.context.has_too_many_rejects:
                 self.drain()
 
@@ -185,9 +191,13 @@ class TargetBigCommerce(SingerPlugin, Target):
         check_state(message_dict)
         self.context.input.add(message_dict)
         self._open_streams()
-        is_covered = not any(sink.current_size for sink in self._sinks.values())
+        has_records = any(sink.current_size for sink in self._sinks.values())
+        has_exits = not self.context.exits.is_empty
+        is_covered = not has_records and not has_exits
         checkpoint = self.context.checkpoint
-        checkpoint.receive(message_dict["value"], is_covered=is_covered)
+        checkpoint.receive(
+            message_dict["value"], is_covered=is_covered, is_behind_exits=has_exits
+        )
         if is_covered and checkpoint.is_due:
             self._print_state()
             self.context.write_progress()
@@ -198,13 +208,15 @@ class TargetBigCommerce(SingerPlugin, Target):
     def _process_activate_version_message(self, message_dict: Message) -> None:
         check_version(message_dict)
         self.context.input.add(message_dict)
-        self.context.has_exits = True
+        self.context.can_report_exits = True
         if not self.context.clears_exits:
             return
-        self.drain()
-        for stream_map in self._open_stream(message_dict):
-            sink = self._sinks[stream_map.stream_alias]
+        self._drain_records()
+        for record_map in self._open_stream(message_dict):
+            sink = self._sinks[record_map.stream]
             sink.activate_version(message_dict["version"])
+        self._clear_exits()
+        self._end_drain()
 
     @override
     def _process_batch_message(self, message_dict: Message) -> None:
@@ -222,7 +234,7 @@ class TargetBigCommerce(SingerPlugin, Target):
 
     def _open_stream(
         self, message: Message, *, is_replayed: bool = False
-    ) -> list[StreamMap]:
+    ) -> list[RecordMap]:
         """Open a stream's sinks, unless they are open; return its stream maps.
 
         What a SCHEMA describes is known with the first record: replayed ones, and the
@@ -236,36 +248,63 @@ class TargetBigCommerce(SingerPlugin, Target):
             )
         opened = self._opened.get(stream)
         if opened is None or opened.is_replayed != is_replayed:
-            stream_maps = self._maps_of(self._schemas[stream], is_replayed=is_replayed)
-            if any(map(self._is_outdated, stream_maps)):
+            maps = self._maps_of(self._schemas[stream], is_replayed=is_replayed)
+            if any(map(self._is_outdated, maps)):
                 self.drain()  # Rejects of buffered records follow the old SCHEMA.
-            for stream_map in stream_maps:
-                self._open_sink(stream_map, self._schemas[stream])
-            opened = OpenedStream(stream_maps, is_replayed=is_replayed)
+            for record_map in maps:
+                self.context.can_report_exits |= record_map.can_mark
+                self._open_sink(record_map, self._schemas[stream])
+            opened = OpenedStream(maps, is_replayed=is_replayed)
             self._opened[stream] = opened
-        return opened.stream_maps
+        return opened.maps
 
-    def _maps_of(self, schema: Message, *, is_replayed: bool) -> list[StreamMap]:
-        stream, keys = schema["stream"], schema.get("key_properties")
+    def _maps_of(self, message: Message, *, is_replayed: bool) -> list[RecordMap]:
+        stream, schema = message["stream"], message["schema"]
+        keys = message.get("key_properties")
         if is_replayed:
-            return [SameRecordTransform(stream, schema["schema"], keys, None)]
+            return [RecordMap(SameRecordTransform(stream, schema, keys, None))]
         with checked_stream_maps(stream):
-            self.mapper.register_raw_stream_schema(stream, schema["schema"], keys)
-        return kept_stream_maps(self.mapper.stream_maps[stream])
+            self.mapper.register_raw_stream_schema(stream, schema, keys)
+            stream_maps = self.mapper.stream_maps[stream]
+            definitions = definitions_for(self._stream_maps, stream)
+            pairs = list(zip(stream_maps, definitions, strict=True))
+        if "additionalProperties" not in schema:
+            self._warn(
+                unknown_field_warnings(self._stream_maps, stream, schema["properties"])
+            )
+        kept = kept_stream_maps(stream_maps)
+        return [
+            RecordMap(stream_map, definition)
+            for stream_map, definition in pairs
+            if stream_map in kept
+        ]
 
-    def _is_outdated(self, stream_map: StreamMap) -> bool:
+    @property
+    def _stream_maps(self) -> Mapping[str, Any]:
+        return self.config.get("stream_maps") or {}
+
+    def _warn(self, lines: Iterable[str]) -> None:
+        """Log each warning once per run."""
+        for line in lines:
+            if line not in self._warnings:
+                self._warnings.add(line)
+                self.logger.warning("%s", line)
+
+    def _warn_about_unknown_streams(self) -> None:
+        is_mapped = not any(each.is_replayed for each in self._opened.values())
+        if self._schemas and is_mapped:
+            self._warn(unknown_stream_warnings(self._stream_maps, self._schemas))
+
+    def _is_outdated(self, record_map: RecordMap) -> bool:
         """Whether a stream has a sink for a SCHEMA that differs in what is read."""
-        sink = self._sinks.get(stream_map.stream_alias)
-        return sink is not None and not sink.fits(
-            stream_map.transformed_schema, stream_map.transformed_key_properties
-        )
+        sink = self._sinks.get(record_map.stream)
+        return sink is not None and not sink.fits(record_map.schema, record_map.keys)
 
-    def _open_sink(self, stream_map: StreamMap, message: Message) -> None:
+    def _open_sink(self, record_map: RecordMap, message: Message) -> None:
         """Create a stream's sink unless it has one; nothing is buffered in another."""
-        stream, schema = stream_map.stream_alias, stream_map.transformed_schema
-        keys = stream_map.transformed_key_properties
+        stream, schema, keys = record_map.stream, record_map.schema, record_map.keys
         if stream in self._sinks:
-            if not self._is_outdated(stream_map):
+            if not self._is_outdated(record_map):
                 return
             self.logger.info("The SCHEMA of stream %s changed.", stream)
             self._replaced_sinks.append(self._sinks.pop(stream))
@@ -278,10 +317,24 @@ class TargetBigCommerce(SingerPlugin, Target):
     # Drains and STATE.
 
     def drain(self) -> None:
-        """Write everything buffered, then print the STATE that this covers."""
+        """Write everything buffered, then print the STATE that this covers.
+
+        Exits are deleted once the oldest has waited long enough.
+        """
+        self._drain_records()
+        if self.context.exits_are_due:
+            self._clear_exits()
+            self._end_drain()
+
+    def _drain_records(self) -> None:
         self._replaced_sinks.clear()
         self._write_buffered()
         self._end_drain()
+
+    def _clear_exits(self) -> None:
+        """Delete the values of members who left; no other record is buffered."""
+        for sink in self._sinks.values():
+            sink.clear_exits()
 
     @override
     def process_endofpipe(self) -> None:
@@ -289,7 +342,10 @@ class TargetBigCommerce(SingerPlugin, Target):
             raise ShutdownRequestedError("Stopped by a signal.")
         self.context.input.end()
         self._open_streams()
+        self._warn_about_unknown_streams()
         self._write_buffered()
+        self._commit()
+        self._clear_exits()
         for sink in (*self._replaced_sinks, *self._sinks.values()):
             sink.clean_up()  # Logs its record count, as the SDK does.
         self._end_drain()
@@ -309,15 +365,18 @@ class TargetBigCommerce(SingerPlugin, Target):
             raise errors[0]
 
     def _end_drain(self) -> None:
-        self.context.commit()
+        self._commit()
         self._progress.log()
-        self._print_state()
         self.context.write_progress()
         self.context.check_limits()
 
+    def _commit(self) -> None:
+        self.context.commit()
+        self._print_state()
+
     def _print_state(self) -> None:
         state = self.context.checkpoint.take()
-        if state is None or not self.context.prints_state:
+        if state is NO_STATE or not self.context.prints_state:
             return
         self.context.rejects.sync()  # Must be on disk before STATE covers them.
         print_state(state)

@@ -49,5 +49,4 @@ DESIRED = st.builds(
         {},
         optional={"Tier": attribute_value(WORDS), "Points": attribute_value(NUMBERS)},
     ),
-    is_member=st.booleans(),
 )

@@ -133,7 +133,7 @@ class Job:
     def write(
         self, *records: Record, stream: str = VIP, version: int | None = None
     ) -> dict[str, int]:
-        """Add records and drain them; returns the outcomes so far."""
+        """Add records, drain them and clear exits; returns the outcomes so far."""
         sink = self.sink(stream)
         for record in records:
             message: dict[str, Any] = {"type": "RECORD", "stream": stream}
@@ -143,6 +143,7 @@ class Job:
             if sink.is_full:
                 sink.process_batch({})
         sink.process_batch({})
+        sink.clear_exits()
         self.run.commit()
         return self.outcomes
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         ([leaver(1), member(1)], {"merged": 1, "unchanged": 1}, {1, 2, 3}),
         (
             [member(1), leaver(1), member(4), leaver(4)],
-            {"merged": 2, "cleared": 1, "unchanged": 1},
+            {"cleared": 1, "unchanged": 3},
             {2, 3},
         ),
     ],

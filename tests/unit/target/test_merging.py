@@ -92,9 +92,8 @@ def members(draw: st.DrawFn, writes: dict[str, bool]) -> DesiredCustomer:
     )
 
 
-EXIT = DesiredCustomer(customer_id=CUSTOMER, is_member=False)
 BATCHES = WRITES.flatmap(
-    lambda writes: st.lists(members(writes) | st.just(EXIT), min_size=1, max_size=4)
+    lambda writes: st.lists(members(writes), min_size=1, max_size=4)
 )
 
 
@@ -108,7 +107,7 @@ def write_values(desired: DesiredCustomer, values: Values) -> Values:
         for number, value in values.items()
     ]
     plan = plan_values(CUSTOMER, desired, found, DEFINITIONS)
-    deleted = {value.attribute_id for value, _ in (*plan.deletes, *plan.clears)}
+    deleted = {value.attribute_id for value, _ in plan.deletes}
     new = {value.attribute_id: value.value for value, _ in plan.upserts}
     assert not deleted & new.keys()
     return {n: v for n, v in values.items() if n not in deleted} | new
@@ -207,19 +206,8 @@ def test_form_fields_of_two_records_are_joined() -> None:
     assert [row["name"] for row in merged.fields["form_fields"].value] == ["p", "q"]
 
 
-def test_last_record_decides_membership() -> None:
-    member = DesiredCustomer(customer_id=CUSTOMER)
-
-    assert merge(EXIT, member).is_member
-    assert not merge(member, EXIT).is_member
-
-
 def test_email_is_kept_when_a_record_lacks_it() -> None:
     one = DesiredCustomer(customer_id=CUSTOMER, email="ada@example.com")
     other = DesiredCustomer(customer_id=CUSTOMER)
 
     assert merge(one, other).email == merge(other, one).email == "ada@example.com"
-
-
-def test_exit_keeps_the_value_of_another_audience() -> None:
-    assert write_values(EXIT, {1: "another_audience"}) == {1: "another_audience"}

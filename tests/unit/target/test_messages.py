@@ -41,7 +41,7 @@ RECORD: Message = {"stream": "vip", "record": {}}
         (check_record, {**RECORD, "version": None}),
         (check_record, {**RECORD, "version": 1_780_000_000_000}),
         (check_version, {"stream": "vip", "version": 1}),
-        (check_state, {"value": {}}),
+        *((check_state, {"value": value}) for value in ({}, None, [], "a", 5, False)),
     ],
 )
 def test_complete_message_is_accepted(
@@ -69,7 +69,6 @@ def test_complete_message_is_accepted(
         (check_version, {"stream": "vip"}, "names no version"),
         (check_version, {"version": 1}, "names no stream"),
         (check_state, {}, "has no value"),
-        (check_state, {"value": []}, "has no value"),
     ],
 )
 def test_incomplete_message_is_an_error(

@@ -149,7 +149,7 @@ def apply(planned: ValuePlan, stored: Values) -> Values:
     after = dict(stored)
     for value, _ in planned.upserts:
         after[names[value.attribute_id]] = value.value
-    for old, _ in (*planned.deletes, *planned.clears):
+    for old, _ in planned.deletes:
         del after[names[old.attribute_id]]
     return after
 
@@ -172,10 +172,10 @@ def test_planned_values_are_the_desired_ones(
 
 
 @given(desired=DESIRED, stored=STORED)
-def test_only_members_have_the_slug(desired: DesiredCustomer, stored: Values) -> None:
+def test_member_has_the_slug(desired: DesiredCustomer, stored: Values) -> None:
     after = apply(plan(desired, stored), stored)
 
-    assert (after.get("Audience") == SLUG) is desired.is_member
+    assert after["Audience"] == SLUG
 
 
 @given(desired=DESIRED, stored=STORED)
@@ -211,15 +211,8 @@ def test_each_value_has_at_most_one_row(
     planned = plan(desired, stored)
 
     touched = [value.attribute_id for value, _ in planned.upserts]
-    touched += [old.attribute_id for old, _ in (*planned.deletes, *planned.clears)]
+    touched += [old.attribute_id for old, _ in planned.deletes]
     assert len(touched) == len(set(touched))
-
-
-@given(desired=DESIRED)
-def test_slug_of_another_audience_is_kept(desired: DesiredCustomer) -> None:
-    planned = plan(desired, {"Audience": "another"})
-
-    assert planned.clears == []
 
 
 def test_row_names_customer_and_attribute() -> None:

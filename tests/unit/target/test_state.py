@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from support.plugins import to_text
 from support.singer import record, schema, state
-from target_bigcommerce.state import Checkpoint, InputTracker
+from target_bigcommerce.state import NO_STATE, Checkpoint, InputTracker
 
 if TYPE_CHECKING:
     from sandbox import Clock, Sandbox
@@ -36,7 +36,7 @@ def test_printed_state_covers_only_drained_records(steps: list[str]) -> None:
             checkpoint.advance()
         else:
             state = checkpoint.take()
-            assert state is None or state <= drained
+            assert state is NO_STATE or state <= drained
 
 
 @given(steps=STEPS)
@@ -58,9 +58,9 @@ def test_newest_covered_state_is_printed_once(steps: list[str]) -> None:
             covered, waiting, is_drained = covered + waiting, [], True
         else:
             state = checkpoint.take()
-            assert state == (covered[-1] if covered else None)
+            assert state == (covered[-1] if covered else NO_STATE)
             covered = []
-            printed += [] if state is None else [state]
+            printed += [] if state is NO_STATE else [state]
 
     assert printed == sorted(set(printed))
     assert not printed or printed[-1] == number
@@ -72,7 +72,7 @@ def test_state_without_pending_records_is_covered() -> None:
     checkpoint.receive({"a": 1}, is_covered=True)
 
     assert checkpoint.take() == {"a": 1}
-    assert checkpoint.take() is None
+    assert checkpoint.take() is NO_STATE
 
 
 def test_covered_state_is_printed_while_a_newer_waits() -> None:
