@@ -110,7 +110,7 @@ def test_unreliable_version_clears_nothing(
     assert got.status == 0
     assert reason in got.stderr
     assert "no value of LyticsAudience_vip is cleared" in got.stderr
-    assert "delete this attribute in BigCommerce" in got.stderr
+    assert "clear-audience --audience vip" in got.stderr
 
 
 @pytest.mark.guarantee("schema-change")
