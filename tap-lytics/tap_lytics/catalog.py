@@ -69,16 +69,26 @@ class AudienceEntry:
 
 
 def discover(
-    client: LyticsClient, shutdown: ShutdownSignal, names: Sequence[str]
+    client: LyticsClient,
+    shutdown: ShutdownSignal,
+    names: Sequence[str],
+    *,
+    known_ids: Mapping[str, str],
 ) -> tuple[AudienceEntry, ...]:
     """Find audiences by slug or id; without names, all audiences of the account.
 
+    Args:
+        client: the Lytics API.
+        shutdown: interrupts requests.
+        names: the audiences to find.
+        known_ids: the ids that audiences had in an earlier run, by their slugs.
+
     Raises:
-        AudienceError: for an unknown name, with close matches.
+        AudienceError: for an unknown name, with close matches or its new slug.
         ConfigError: when the account has too many to list them all.
     """
     if names:
-        found = [_find(client, shutdown, name) for name in names]
+        found = [_find(client, shutdown, name, known_ids.get(name)) for name in names]
         audiences = list({audience.id: audience for audience in found}.values())
     else:
         audiences = call_interruptibly(client.audiences, shutdown)
@@ -108,7 +118,16 @@ def unknown_audience(name: str, audiences: Sequence[Audience]) -> AudienceError:
         else f"It has {list_slugs(audiences)}"
     )
     return AudienceError(
-        f"The Lytics account has no audience {name}. {hint}. Correct audiences."
+        f"The Lytics account has no audience {name}. {hint}. Correct audiences; if the"
+        " audience was renamed, rename its part of the state as well."
+    )
+
+
+def _renamed(slug: str, new: str) -> AudienceError:
+    return AudienceError(
+        f"Audience {slug} was renamed to {new}. Set audiences to the new slug, and in"
+        f" the state, rename the part of stream {slug} to {new} to continue from there."
+        " A catalog needs another discovery."
     )
 
 
@@ -120,7 +139,9 @@ def list_slugs(audiences: Sequence[Audience]) -> str:
     return f"{text} and {more} more" if more > 0 else text
 
 
-def _find(client: LyticsClient, shutdown: ShutdownSignal, name: str) -> Audience:
+def _find(
+    client: LyticsClient, shutdown: ShutdownSignal, name: str, known_id: str | None
+) -> Audience:
     snapshot = call_interruptibly(partial(client.audience, name), shutdown)
     if snapshot is not None:
         return snapshot.audience
@@ -128,6 +149,8 @@ def _find(client: LyticsClient, shutdown: ShutdownSignal, name: str) -> Audience
     for each in audiences:
         if name in {each.id, each.slug}:
             return each
+        if each.id == known_id:
+            raise _renamed(name, each.slug)
     raise unknown_audience(name, audiences)
 
 
@@ -451,10 +474,7 @@ class AudienceCheck:
         if renamed is None:
             raise self._missing()
         if renamed.audience.slug != self._slug:
-            raise AudienceError(
-                f"Audience {self._slug} was renamed to {renamed.audience.slug}. Set"
-                f" audiences to the new slug, {DISCOVER_AGAIN}."
-            )
+            raise _renamed(self._slug, renamed.audience.slug)
         return renamed
 
     def _missing(self) -> AudienceError:

@@ -173,6 +173,17 @@ def absent_streams(
     }
 
 
+def known_ids(state: object) -> dict[str, str]:
+    """Map the streams of a given state to the ids of their audiences.
+
+    Raises:
+        StateError: as `read_bookmarks` does.
+    """
+    bookmarks = read_bookmarks(state) if isinstance(state, dict) else {}
+    ids = {name: part.get("audience_id") for name, part in bookmarks.items()}
+    return {name: each for name, each in ids.items() if isinstance(each, str)}
+
+
 def read_bookmarks(state: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return each stream's part of a given state; an empty state has none.
 

@@ -44,7 +44,7 @@ from .ledger import open_ledger
 from .output import LineWriter
 from .records import DELETED_AT, KEY
 from .settings import DECLARED, Settings, settings_errors, settings_warnings
-from .state import read_bookmarks, start_pass
+from .state import known_ids, read_bookmarks, start_pass
 from .streams import AudienceStream, add_exit_property, selected_streams
 from .sync import build_run, utc_now
 
@@ -112,6 +112,7 @@ class TapLytics(SingerPlugin, Tap):
             for line in warnings:
                 self.logger.warning("%s", line)
             self._input_entries = read_entries(content)
+        self._known_ids = known_ids(kwargs.get("state"))  # The SDK reads it later.
         super().__init__(catalog=content, **kwargs)
 
     # Settings.
@@ -176,7 +177,7 @@ class TapLytics(SingerPlugin, Tap):
     def _entries(self) -> tuple[AudienceEntry, ...]:
         client, names = self._run_context.client, self._run_context.settings.audiences
         if self._input_entries is None:
-            return discover(client, self.shutdown, names)
+            return discover(client, self.shutdown, names, known_ids=self._known_ids)
         entries = select_entries(self._input_entries, names)
         required = self._run_context.settings.require_fields
         if all(entry.is_complete(required) for entry in entries):

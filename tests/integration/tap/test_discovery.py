@@ -264,3 +264,27 @@ def test_dropped_audience_does_not_stop_others(
 
     assert run.status == 0, run.stderr
     assert run.records
+
+
+@pytest.mark.parametrize("with_catalog", [False, True])
+@pytest.mark.parametrize("existing_users", [False, True])
+def test_renamed_audience_is_named_with_the_fix(
+    with_catalog: bool,  # noqa: FBT001 - a parameter
+    existing_users: bool,  # noqa: FBT001 - a parameter
+    sandbox: Sandbox,
+    config_of: Config,
+) -> None:
+    config = config_of(sandbox, existing_users=existing_users)
+    found = json.loads(run_tap(config, args=["--discover"]).stdout)
+    catalog = found if with_catalog else None
+    state = run_tap(config, catalog=catalog).state
+    sandbox.lytics.rename(VIP, NEW)
+
+    run = run_tap(config, catalog=catalog, state=state)
+
+    [error] = run.errors
+    assert f"Audience {VIP} was renamed to {NEW}. Set audiences to the new" in error
+    assert f"rename the part of stream {VIP} to {NEW}" in error
+    assert state is not None
+    bookmarks = [each["bookmarks"][VIP]["bookmark"] for each in (state, *run.states)]
+    assert len(set(bookmarks)) == 1

@@ -272,6 +272,6 @@ def test_audience_without_details_is_found_in_list(
     client = LyticsClient(Transport(WithoutDetails(box), sleep=shutdown.wait))
     names = [slug, box.lytics.audiences[slug].id]
 
-    [entry] = catalogs.discover(client, shutdown, names)
+    [entry] = catalogs.discover(client, shutdown, names, known_ids={})
 
     assert entry.slug == slug
