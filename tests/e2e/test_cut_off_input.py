@@ -47,6 +47,7 @@ def test_whole_sync_is_complete(
     assert input_of(config, target_config) == "complete"
 
 
+@pytest.mark.guarantee("cut-off-input")
 @pytest.mark.parametrize("with_catalog", [True, False])
 @pytest.mark.parametrize("with_state", [True, False])
 def test_tap_with_a_wrong_token_is_cut_off(
@@ -65,6 +66,7 @@ def test_tap_with_a_wrong_token_is_cut_off(
     assert got == "cut_off"
 
 
+@pytest.mark.guarantee("cut-off-input")
 @pytest.mark.parametrize(
     "fault",
     [

@@ -113,6 +113,7 @@ def loads(
     return KilledLoads(box, tmp_path, {**config_of(box), "batch_size_rows": 3})
 
 
+@pytest.mark.guarantee("complete-history")
 def test_nine_kills_in_one_load_lose_no_change(
     box: Sandbox, loads: KilledLoads
 ) -> None:
@@ -138,6 +139,7 @@ def test_nine_kills_in_one_load_lose_no_change(
     assert Counter(status for (status,) in statuses) == {"killed": 9, "succeeded": 1}
 
 
+@pytest.mark.guarantee("mass-clear-guard")
 @pytest.mark.parametrize("is_executed", [False, True])
 @pytest.mark.parametrize("setting", [{}, {"job_id": "vip"}], ids=["same", "other job"])
 def test_killed_clears_count_for_the_guard(

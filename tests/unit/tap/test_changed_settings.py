@@ -45,6 +45,7 @@ def everybody(job: Job) -> Mapping[str, int]:
 WHAT = [*SHAPES, "resend"]
 
 
+@pytest.mark.guarantee("changed-settings")
 @pytest.mark.parametrize("has_ledger", [False, True])
 @pytest.mark.parametrize("what", WHAT)
 def test_change_sends_everybody_again(
@@ -116,6 +117,7 @@ def test_change_without_ledger_reads_from_start(
     assert not job.run().records
 
 
+@pytest.mark.guarantee("changed-settings")
 @pytest.mark.parametrize("has_ledger", [False, True])
 @pytest.mark.parametrize("what", WHAT)
 def test_interrupted_scan_restarts(
@@ -219,6 +221,7 @@ def test_incomplete_resend_is_repeated_for_the_rest(ledger_path: str) -> None:
 # existing_users.
 
 
+@pytest.mark.guarantee("changed-settings")
 @pytest.mark.parametrize("has_ledger", [False, True])
 @pytest.mark.parametrize("interval", [0, 24])
 def test_existing_users_sends_everybody_at_once(
@@ -295,6 +298,7 @@ def test_resend_after_existing_users_was_on(
 # Settings after whose change members are compared.
 
 
+@pytest.mark.guarantee("changed-settings")
 @pytest.mark.parametrize("interval", [0, 24])
 @pytest.mark.parametrize(
     ("before", "after"),

@@ -18,6 +18,7 @@ def later(job: Job, ahead: timedelta) -> str:
     return format_timestamp(job.local_time() + ahead)
 
 
+@pytest.mark.guarantee("misleading-responses")
 @pytest.mark.parametrize("has_ledger", [False, True])
 @pytest.mark.parametrize("key", ["bookmark", "last_whole_scan", "scan_started_at"])
 @pytest.mark.parametrize("ahead", [*FUTURE, None], ids=str)
@@ -91,6 +92,7 @@ def test_small_difference_is_no_reason(config: dict[str, Any], seconds: int) -> 
     assert job.sender.full_syncs() == scans
 
 
+@pytest.mark.guarantee("misleading-responses")
 @pytest.mark.parametrize("has_ledger", [False, True])
 @pytest.mark.parametrize("existing_users", [False, True])
 @pytest.mark.parametrize("wrong", ["Lytics", "this machine"])

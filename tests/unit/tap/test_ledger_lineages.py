@@ -58,6 +58,7 @@ def everybody(job: Job) -> None:
     job.config["existing_users"] = False
 
 
+@pytest.mark.guarantee("ledger-lineages")
 @pytest.mark.parametrize("other", [whole_run, two_runs, cut_off, everybody])
 @pytest.mark.parametrize("times", [1, 3])
 @pytest.mark.parametrize("state", [{}, {"pass_status": "running"}], ids=str)
@@ -82,6 +83,7 @@ def test_run_without_state_leaves_job_alone(
     }
 
 
+@pytest.mark.guarantee("ledger-lineages")
 def test_jobs_with_same_audience_share_a_file(job: Job) -> None:
     job.run()
     job.clock.advance(60)
@@ -102,6 +104,7 @@ def test_jobs_with_same_audience_share_a_file(job: Job) -> None:
     assert sent == [{job.email(job.outsider(0)), *later}, later]
 
 
+@pytest.mark.guarantee("ledger-lineages")
 @pytest.mark.parametrize("order", ["abab", "aabb", "abba", "baab"])
 def test_copied_state_loses_no_record(job: Job, order: str) -> None:
     """Two jobs with copies of one state, each of which writes what it reads."""
@@ -123,6 +126,7 @@ def test_copied_state_loses_no_record(job: Job, order: str) -> None:
     assert sent == {"a": entered, "b": entered}
 
 
+@pytest.mark.guarantee("ledger-lineages")
 @pytest.mark.parametrize("generations", [1, 2, 4])
 @pytest.mark.parametrize("emit_changes", [True, False])
 def test_older_state_sends_what_was_sent_since(

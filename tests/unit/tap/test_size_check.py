@@ -80,6 +80,7 @@ def test_empty_scan_is_repeated_by_any_size(size: object, any_job: Job) -> None:
     assert len(any_job.run().sent()) == MEMBERS
 
 
+@pytest.mark.guarantee("misleading-responses")
 @pytest.mark.parametrize("page", EMPTY_PAGES[:2], ids=str)
 def test_empty_scan_is_never_believed(
     page: dict[str, Any], any_job: Job, caplog: pytest.LogCaptureFixture

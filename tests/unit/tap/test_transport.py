@@ -104,6 +104,7 @@ def envelope(http_status: int, **content: object) -> HttpResponse:
     return HttpResponse(status=http_status, headers={}, body=body)
 
 
+@pytest.mark.guarantee("misleading-responses")
 @pytest.mark.parametrize(
     "content",
     [
@@ -141,6 +142,7 @@ def test_error_in_envelope_is_retried(
     assert "timeout" not in str(error.value)
 
 
+@pytest.mark.guarantee("misleading-responses")
 @pytest.mark.parametrize(
     "content",
     [

@@ -29,6 +29,7 @@ def changed(number: int, **more: object) -> dict[str, Any]:
     return member(number, **person(number, company="After Ltd", tier="gold"), **more)
 
 
+@pytest.mark.guarantee("one-bad-record-one-reject")
 @pytest.mark.parametrize("status", STATUSES)
 @pytest.mark.parametrize("field", ["company", "tier"])
 def test_bad_row_does_not_block_the_batch(
@@ -51,6 +52,7 @@ def test_bad_row_does_not_block_the_batch(
     assert {row["reject"]["status"] for row in rejects} == {status}
 
 
+@pytest.mark.guarantee("one-bad-record-one-reject")
 @pytest.mark.parametrize("status", [400, 409, 500])
 def test_bad_creation_does_not_block_the_batch(
     make_box: MakeBox, make_job: MakeJob, status: int

@@ -76,6 +76,7 @@ def test_10_clears_are_allowed_without_a_count(
     assert shared.counts == 0
 
 
+@pytest.mark.guarantee("mass-clear-guard")
 @pytest.mark.parametrize(
     ("percent", "clears", "allowed"),
     [
@@ -289,6 +290,7 @@ def test_reported_and_version_exits_add_up(box: Sandbox, make_job: MakeJob) -> N
         job.activate(7)
 
 
+@pytest.mark.guarantee("mass-clear-guard")
 def test_audience_emptied_by_mistake_stays(box: Sandbox, make_job: MakeJob) -> None:
     put_customers(box, *range(1, 374))
     make_job(box, map_standard_fields=[]).write(*map(member, range(1, 374)))

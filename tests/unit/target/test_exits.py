@@ -143,6 +143,7 @@ REPORTED = st.tuples(st.sampled_from([member, leaver]), st.integers(1, 5))
 BATCHES = st.lists(st.lists(REPORTED, max_size=8), min_size=1, max_size=3)
 
 
+@pytest.mark.guarantee("exits-after-stream-maps")
 @given(batches=BATCHES, responses_are_lost=st.booleans())
 @settings(max_examples=settings().max_examples // 4)
 def test_last_record_decides_membership(

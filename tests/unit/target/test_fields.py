@@ -265,6 +265,7 @@ def test_number_attribute_rejects_other_values(value: object) -> None:
 DATE = ATTRIBUTE_TYPES["date"]
 
 
+@pytest.mark.guarantee("real-world-input")
 @pytest.mark.parametrize(
     ("text", "sent"),
     [
@@ -311,6 +312,7 @@ def test_date_is_sent_as_iso_8601(text: str, sent: str) -> None:
     assert DATE.coerce(text) == sent
 
 
+@pytest.mark.guarantee("real-world-input")
 @pytest.mark.parametrize(
     "value",
     [

@@ -215,6 +215,7 @@ def put_duplicates(box: Sandbox, *numbers: int, email: str = "m1@example.com") -
         box.store.put_customer(number, **{**person(number), "email": email})
 
 
+@pytest.mark.guarantee("ambiguous-email")
 @pytest.mark.parametrize("on_missing_id", ["match", "create"])
 @pytest.mark.parametrize("email", ["m1@example.com", "M1@Example.COM"])
 def test_ambiguous_email_is_rejected(
@@ -247,6 +248,7 @@ def test_ambiguous_email_on_two_pages_is_rejected(
     assert job.calls()["GET /customers"] == 2
 
 
+@pytest.mark.guarantee("ambiguous-email")
 def test_ambiguous_email_after_a_creation_is_rejected(
     box: Sandbox, make_job: MakeJob
 ) -> None:

@@ -121,6 +121,7 @@ def test_kill_at_a_step_loses_no_change(make_box: MakeBox, tmp_path: Path) -> No
     check_kills(make_box, tmp_path, every=5)
 
 
+@pytest.mark.guarantee("complete-history")
 @pytest.mark.nightly
 @pytest.mark.timeout(600)
 def test_kill_at_any_step_loses_no_change(make_box: MakeBox, tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ def form(value: object) -> list[dict[str, object]]:
     return [{"name": "Size", "value": value}]
 
 
+@pytest.mark.guarantee("writes-only-differences")
 @pytest.mark.parametrize(
     ("name", "stored", "new", "is_same"),
     [

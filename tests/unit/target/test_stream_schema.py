@@ -199,6 +199,7 @@ def run(job: Job, *messages: Message) -> int:
     return job.target.run(io.StringIO(to_text(messages)))
 
 
+@pytest.mark.guarantee("real-world-input")
 @pytest.mark.parametrize("odd", SCHEMAS, ids=str)
 def test_schemas_of_real_taps_are_accepted(
     box: Sandbox, make_job: MakeJob, odd: object
