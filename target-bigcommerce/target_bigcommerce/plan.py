@@ -193,14 +193,14 @@ def plan_values(
         desired: the values to write.
         found: the stored values.
         definitions: the attributes.
-        is_member: whether the customer is in the audience, and so has the slug.
+        is_member: whether the customer still is in the audience. One who left again is
+            not given the slug only to have it deleted.
     """
     stored = {value.attribute_id: value for value in found}
     planner = _ValuePlanner(customer_id, stored, definitions)
     for name, value in desired.attributes.items():
         planner.add(name, value)
-    if is_member:
-        planner.add_slug()
+    planner.add_slug(is_member=is_member)
     return planner.plan
 
 
@@ -226,10 +226,10 @@ class _ValuePlanner:
         elif old is not None and not desired.if_empty:
             self.plan.deletes.append((old, _change(name, old, None)))
 
-    def add_slug(self) -> None:
+    def add_slug(self, *, is_member: bool) -> None:
         audience, slug = self._definitions.audience, self._definitions.slug
         old = self._old(audience)
-        if old is None or old.value != slug:
+        if is_member if old is None else old.value != slug:
             self._upsert(audience, slug, old)
 
     def _old(self, name: str) -> StoredValue | None:

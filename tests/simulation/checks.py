@@ -12,7 +12,13 @@ from collections import Counter, defaultdict
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from .model import apply_records, final_values, if_empty_of, initial_values
+from .model import (
+    apply_records,
+    cancelled_exits,
+    final_values,
+    if_empty_of,
+    initial_values,
+)
 from .population import audience_of
 from .world import ViolationError
 
@@ -133,7 +139,10 @@ def end(simulation: Simulation, before: Mapping[str, Any]) -> None:
             f"records were rejected that were not sent: {sorted(rejected)}"
         )
     last = final_values(simulation.scenario)
-    _compare(simulation, {key: {value} for key, value in last.items()})
+    possible = {key: {value} for key, value in last.items()}
+    for customer, name, slug in cancelled_exits(simulation.scenario):
+        possible[customer, name].add(slug)
+    _compare(simulation, possible)
     _untouched(simulation, before)
     _journal(simulation)
     _history(simulation)

@@ -75,6 +75,22 @@ def leavers(scenario: Scenario) -> set[tuple[int, str]]:
     }
 
 
+def cancelled_exits(scenario: Scenario) -> set[tuple[CustomerKey, str, str]]:
+    """Return the exits, with their stream, that a later rejected record may cancel.
+
+    The customer is a member again, although the record could not be written.
+    """
+    entries = scenario.entries
+    return {
+        (left.customer, audience_of(left.stream), left.stream)
+        for left in entries
+        if left.leaves and left.customer is not None
+        for later in entries[left.n + 1 :]
+        if later.is_bad and later.stream == left.stream
+        if left.customer in {*_named(later), later.claims}
+    }
+
+
 def if_empty_of(settings: Mapping[str, list[dict[str, str]]]) -> set[str]:
     """Return the fields that are only written if the store has no value."""
     entries = settings["map_standard_fields"]
