@@ -12,8 +12,9 @@ import random
 import threading
 import time
 from contextlib import contextmanager
+from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import msgspec
 
@@ -38,7 +39,13 @@ from target_bigcommerce.errors import (
     ThrottledError,
 )
 
-from .quota import ConcurrencyLimit, Cooldown, QuotaTracker, read_rate_limits
+from .quota import (
+    LONG_AGO,
+    ConcurrencyLimit,
+    Cooldown,
+    QuotaTracker,
+    read_rate_limits,
+)
 from .responses import outcome_unknown, parse_response
 
 if TYPE_CHECKING:
@@ -51,6 +58,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SUCCESS = range(200, 300)
+WAIT_LOG_SECONDS = 30.0
+LONG_WAIT_SECONDS = 5.0  # Shorter ones are logged together.
+SHORTEST_PART_SECONDS = 0.01
 HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip"}
 HINT = "the state does not cover what was not written, so the next run writes it."
 
@@ -72,6 +82,58 @@ def open_session(
 
 
 # Throttling.
+
+
+class WaitLog:
+    """Logs what is waited for: at least every 30 seconds of waiting, and no more often.
+
+    Args:
+        clock: returns monotonic seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._logged_at = LONG_AGO
+        self._waited = 0.0  # By all threads since the last line.
+
+    def record_line(self) -> None:
+        """Record that another line has just said what is waited for."""
+        with self._lock:
+            self._logged_at, self._waited = self._clock(), 0.0
+
+    def wait(self, seconds: float, what: str, wait: Callable[[float], None]) -> None:
+        """Wait, in parts if a line is due in between.
+
+        Args:
+            seconds: how long.
+            what: completes "Waiting for …".
+            wait: sleeps for a number of seconds; raises when a shutdown is requested.
+        """
+        left = seconds
+        while left > 0:
+            part = min(left, self._log_if_due(left, what))
+            wait(part)
+            left -= part
+            with self._lock:
+                self._waited += part
+
+    def _log_if_due(self, left: float, what: str) -> float:
+        """Log a line if one is due; return the seconds until the next one may be."""
+        with self._lock:
+            now = self._clock()
+            due = self._logged_at + WAIT_LOG_SECONDS - now
+            if due > 0:
+                return max(due, SHORTEST_PART_SECONDS)
+            is_long = left >= LONG_WAIT_SECONDS
+            if not is_long and self._waited < LONG_WAIT_SECONDS:
+                return WAIT_LOG_SECONDS
+            self._logged_at, self._waited = now, 0.0
+        if is_long:
+            logger.info("Waiting %.0f s for %s.", left, what)
+        else:
+            logger.info("Waiting before each call for %s.", what)
+        return WAIT_LOG_SECONDS
 
 
 class Throttle:
@@ -105,6 +167,7 @@ class Throttle:
         self._waiting_threads = 0
         self._waiting_since = 0.0
         self._waited = 0.0
+        self.wait_log = WaitLog(clock)
 
     @property
     def quota(self) -> int | None:
@@ -166,7 +229,8 @@ class Throttle:
                     now = self._clock()
                     window = self._quota.start_request(now)
                     return Slot(self, started_at=now, window=window)
-            self._wait_for_quota(pause)
+                is_cooldown = self._cooldown.remaining(self._clock()) > 0
+            self._wait_for_quota(pause, "cooldown" if is_cooldown else "quota")
 
     def _pause(self) -> float | None:
         now = self._clock()
@@ -175,13 +239,19 @@ class Throttle:
             return cooldown
         return None if self._concurrency.is_reached else self._quota.pause(now)
 
-    def _wait_for_quota(self, seconds: float) -> None:
+    def _wait_for_quota(
+        self, seconds: float, cause: Literal["cooldown", "quota"]
+    ) -> None:
+        what = "the store, which returned 429 (too many requests)"
+        if cause == "quota":
+            window = f"{self.window_seconds:.0f} s, shared with other apps"
+            what = f"the store's quota ({self.quota:,} calls in {window})"
         with self._changed:
             if not self._waiting_threads:
                 self._waiting_since = self._clock()
             self._waiting_threads += 1
         try:
-            self._wait(seconds)
+            self.wait_log.wait(seconds, what, self._wait)
         finally:
             with self._changed:
                 self._waiting_threads -= 1
@@ -294,14 +364,15 @@ class Transport:
         Raises:
             RetriesExhaustedError: when every attempt failed.
         """
+        counted = attempts or MAX_ATTEMPTS
         return call_with_retries(
             call,
             retry_on=retry_on,
-            sleep=self._sleep,
+            sleep=self._sleep_before_retry,
             wait=self._wait_before_retry,
-            on_retry=self._log_retry,
+            on_retry=partial(self._log_retry, counted),
             hint=HINT,
-            counted_attempts=attempts or MAX_ATTEMPTS,
+            counted_attempts=counted,
             is_counted=lambda error: not isinstance(error, ThrottledError),
         )
 
@@ -359,13 +430,18 @@ class Transport:
             retry_after = error.retry_after
         return max(backoff, retry_after or 0.0)
 
-    def _log_retry(self, error: Exception, attempt: int, seconds: float) -> None:
+    def _sleep_before_retry(self, seconds: float) -> None:
+        self.throttle.wait_log.wait(seconds, "the next attempt", self._sleep)
+
+    def _log_retry(
+        self, counted: int, error: Exception, attempt: int, seconds: float
+    ) -> None:
+        most = max_attempts(error)
         if isinstance(error, ThrottledError):
             seconds = self.throttle.cooldown_seconds
+        else:
+            most = min(most, counted)
+        self.throttle.wait_log.record_line()
         logger.warning(
-            "%s Retrying in %.1f s (attempt %d of %d).",
-            error,
-            seconds,
-            attempt,
-            max_attempts(error),
+            "%s Retrying in %.1f s (attempt %d of %d).", error, seconds, attempt, most
         )

@@ -6,10 +6,13 @@ Waits advance the sandbox's clock, so they take no time.
 from __future__ import annotations
 
 import json
+import logging
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from typing_extensions import override
 
 from sandbox import Clock, Fault
 from support.plugins import to_text
@@ -109,6 +112,44 @@ def test_small_quota_is_waited_for(
     assert companies_of(box) == COMPANIES
     assert got.summary["quota_wait_seconds"] > 0
     assert "for the store's quota" in caplog.text
+
+
+class LineTimes(logging.Handler):
+    """Collects when lines are logged, by the sandbox's clock."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(logging.INFO)
+        self._clock = clock
+        self.times = [clock.now()]
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        self.times.append(self._clock.now())
+
+
+@pytest.mark.parametrize("quota", [4, 10, 20])
+@pytest.mark.parametrize("fault", [None, "429_bare", "503"], ids=str)
+def test_no_wait_is_silent_for_long(
+    quota: int,
+    fault: str | None,
+    make_box: MakeBox,
+    config_of: ConfigOf,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    box = make_box(quota=quota, clock=Clock.still(START))
+    if fault:
+        box.faults.queue(Fault(kind=fault, match="PUT *", times=9))
+    text = to_text([schema(), *companies(0, 30)]).encode()
+    config = {**config_of(box), "batch_size_rows": 3}
+    caplog.set_level("INFO", "target-bigcommerce")
+    log = LineTimes(box.clock)
+    logging.getLogger("target-bigcommerce").addHandler(log)
+
+    run_in_process(text, config, clock=box.clock)
+
+    logging.getLogger("target-bigcommerce").removeHandler(log)
+    gaps = [later - earlier for earlier, later in pairwise(log.times)]
+    assert max(gaps) <= 30.1
 
 
 @pytest.mark.guarantee("deleted-attribute")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+from typing import TYPE_CHECKING
 
 import pytest
 from requests.structures import CaseInsensitiveDict
@@ -13,8 +15,11 @@ from singer_kit.http import HttpResponse
 from singer_kit.shutdown import ShutdownSignal
 from target_bigcommerce.api.models import ApiRequest
 from target_bigcommerce.api.quota import ConcurrencyLimit, Cooldown, RateLimits
-from target_bigcommerce.api.transport import Throttle, Transport
+from target_bigcommerce.api.transport import Throttle, Transport, WaitLog
 from target_bigcommerce.errors import OutcomeUnknownError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Time:
@@ -281,6 +286,113 @@ def test_concurrency_limit_rises_after_50_successes() -> None:
     assert [limits[at] for at in (48, 49, 98, 99, 199)] == [1, 2, 2, 3, 3]
 
 
+# Progress lines.
+
+
+class TimedLines(logging.Handler):
+    """Collects the lines about waits, each with its second."""
+
+    def __init__(self, time: Time) -> None:
+        super().__init__(logging.INFO)
+        self._time = time
+        self._start = time.now
+        self.lines: list[tuple[int, str]] = []
+
+    @property
+    def seconds(self) -> list[int]:
+        """When the lines were logged."""
+        return [second for second, _ in self.lines]
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append((round(self._time.now - self._start), record.getMessage()))
+
+
+@pytest.fixture
+def timed(caplog: pytest.LogCaptureFixture) -> Iterator[tuple[Time, TimedLines]]:
+    """A clock, and the lines that are logged by it."""
+    time = Time()
+    lines = TimedLines(time)
+    caplog.set_level("INFO", "target-bigcommerce.transport")
+    logger = logging.getLogger("target-bigcommerce.transport")
+    logger.addHandler(lines)
+    yield time, lines
+    logger.removeHandler(lines)
+
+
+@pytest.mark.parametrize(
+    ("waits", "seconds"),
+    [
+        ([27.0], [0]),
+        ([100.0], [0, 30, 60, 90]),
+        ([27.0, 27.0, 27.0], [0, 30, 60]),
+        ([45.0, 0.5, 40.0], [0, 30, 60]),
+        ([3.0] * 30, [6, 36, 66]),
+        ([0.5] * 9, []),
+        ([4.9], []),
+        ([900.0], list(range(0, 900, 30))),
+    ],
+    ids=str,
+)
+def test_line_is_logged_every_30_seconds_of_waiting(
+    timed: tuple[Time, TimedLines], waits: list[float], seconds: list[int]
+) -> None:
+    time, lines = timed
+    log = WaitLog(time.clock)
+
+    for wait in waits:
+        log.wait(wait, "something", time.wait)
+
+    assert lines.seconds == seconds
+    assert time.now - 1000.0 == pytest.approx(sum(waits))
+
+
+def test_wait_for_the_quota_says_how_long(timed: tuple[Time, TimedLines]) -> None:
+    time, lines = timed
+    throttle = make_throttle(time)
+    request(throttle, 200, headers(left=3, reset=26.95))
+
+    request(throttle, 200, headers(left=149))
+
+    [(_, line)] = lines.lines
+    quota = "the store's quota (150 calls in 30 s, shared with other apps)"
+    assert line == f"Waiting 27 s for {quota}."
+
+
+def test_cooldown_says_why_it_waits(timed: tuple[Time, TimedLines]) -> None:
+    time, lines = timed
+    throttle = make_throttle(time)
+    request(throttle, 429, {"X-Retry-After": "70"})
+
+    request(throttle, 200, {})
+
+    assert lines.lines == [
+        (at, f"Waiting {left} s for the store, which returned 429 (too many requests).")
+        for at, left in ((0, 70), (30, 40), (60, 10))
+    ]
+
+
+def test_long_backoff_has_a_line_of_its_own(timed: tuple[Time, TimedLines]) -> None:
+    time, lines = timed
+    sender = Sender("70")
+    transport = Transport(
+        base_url="",
+        open_session=lambda: sender,
+        throttle=make_throttle(time),
+        sleep=time.wait,
+        jitter=lambda: 0.0,
+    )
+
+    transport.send(READ)
+
+    assert [line.partition(".")[0] for _, line in lines.lines] == [
+        "GET /customers returned 503",
+        "Waiting 40 s for the next attempt",
+        "Waiting 10 s for the next attempt",
+    ]
+    assert lines.seconds == [0, 30, 60]
+
+
 # Retries.
 
 READ = ApiRequest(method="GET", path="/customers")
@@ -341,4 +453,4 @@ def waits_of(request: ApiRequest, retry_after: str, jitter: float) -> list[float
 def test_retry_waits_at_least_as_long_as_requested(
     request_: ApiRequest, retry_after: str, jitter: float, expected: float
 ) -> None:
-    assert waits_of(request_, retry_after, jitter) == [expected]
+    assert sum(waits_of(request_, retry_after, jitter)) == pytest.approx(expected)
