@@ -391,8 +391,8 @@ def unknown_stream_warnings(
         if not any(each.applies_to(stream) for stream in streams):
             what = "matches no stream" if each.is_pattern else "is no stream"
             lines.append(
-                f"stream_maps has an entry for {each.source}, which {what}, so it has"
-                f" no effect.{_suggestion(each.source, streams)}"
+                f"stream_maps has an entry for {each.source}, which {what} of this run,"
+                f" so it has no effect.{_suggestion(each.source, streams)}"
             )
     return lines
 

@@ -25,6 +25,7 @@ from singer_kit.shutdown import ShutdownSignal, call_interruptibly
 from singer_kit.stream_maps import (
     checked_stream_maps,
     definitions_for,
+    map_definitions,
     names_in,
     unknown_field_warnings,
     unknown_stream_warnings,
@@ -287,7 +288,8 @@ class TapLytics(SingerPlugin, Tap):
     ) -> Iterator[str]:
         known = {entry.slug for entry in self._input_entries or ()} | set(self.streams)
         yield from unknown_stream_warnings(maps, known)
-        for name in sorted((maps.keys() & known) - {each.name for each in streams}):
+        sources = {each.source for each in map_definitions(maps)}
+        for name in sorted((sources & known) - {each.name for each in streams}):
             yield (
                 f"stream_maps has an entry for stream {name}, which is not exported, so"
                 " it has no effect."

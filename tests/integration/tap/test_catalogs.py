@@ -307,16 +307,23 @@ def test_intended_stream_map_is_not_warned_about(run: RunTap) -> None:
     assert "email" not in finished.records[0]
 
 
-@pytest.mark.parametrize("entry", [{"email": None}, {"x": "email"}, None], ids=str)
-def test_map_of_deselected_stream_is_ignored(
-    entry: dict[str, Any] | None, run: RunTap
-) -> None:
+@pytest.mark.parametrize(
+    "maps",
+    [
+        {VIP: {"email": None}},
+        {VIP: {"x": "email"}},
+        {VIP: None},
+        {"copy": {"__source__": VIP}},
+    ],
+    ids=str,
+)
+def test_map_of_deselected_stream_is_ignored(maps: dict[str, Any], run: RunTap) -> None:
     both = [VIP, "newsletter_readers"]
     catalog = json.loads(run("--discover", audiences=both).stdout)
     catalog["streams"].sort(key=lambda stream: stream["tap_stream_id"] != VIP)
     select(catalog, stream=False)
 
-    finished = run(catalog=catalog, audiences=both, stream_maps={VIP: entry})
+    finished = run(catalog=catalog, audiences=both, stream_maps=maps)
 
     assert finished.status == 0
     assert finished.records
