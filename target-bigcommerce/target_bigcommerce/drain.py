@@ -224,10 +224,12 @@ class DrainResult:
     Args:
         writes: one per customer, or per record; one without an outcome is not settled.
         error: the error that must end the run.
+        is_resolved: whether it is known of every record which customer it concerns.
     """
 
     writes: list[CustomerWrite] = field(default_factory=list)
     error: PluginError | None = None
+    is_resolved: bool = True
 
     @contextmanager
     def collecting(self) -> Iterator[None]:
@@ -344,6 +346,7 @@ class Drain:
                 result.writes[-1].is_changed |= is_changed
         except PluginError as error:
             result.error = result.error or error
+            result.is_resolved = False
             # The next run decides what was to be written again.
             result.withdraw(_has_taken_email)
             result.withdraw(_may_have_good_records)

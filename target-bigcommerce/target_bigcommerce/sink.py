@@ -148,6 +148,7 @@ class CustomerSink(Sink):
         run.claim_attribute(plan.audience, stream_name)
         self._drain = Drain(plan, run.destination)
         self._batch = Batch()
+        self._is_resolved = True
 
     @override
     def get_validator(self) -> None:
@@ -226,6 +227,7 @@ class CustomerSink(Sink):
         exits = self._run.exits.of(self.stream_name)
         result = self._drain.write(self._batch, exits)
         self._batch = Batch()
+        self._is_resolved = result.is_resolved
         for write in result.writes:
             self._count(write)
         if result.error is not None:
@@ -236,8 +238,11 @@ class CustomerSink(Sink):
         self._clear(self._run.versions.members(self.stream_name, new_version))
 
     def clear_exits(self) -> None:
-        """Delete the values of the members who left; nothing else may be buffered."""
-        if self._run.exits.of(self.stream_name):
+        """Delete the values of the members who left; nothing else may be buffered.
+
+        If the last drain could not find all customers, one of them may be a member.
+        """
+        if self._is_resolved and self._run.exits.of(self.stream_name):
             self._clear(None)
 
     def _clear(self, seen: SeenMembers | None) -> None:

@@ -328,13 +328,27 @@ class TargetBigCommerce(SingerPlugin, Target):
 
     def _drain_records(self) -> None:
         self._replaced_sinks.clear()
-        self._write_buffered()
+        self._for_each_sink(self.drain_one)
         self._end_drain()
 
     def _clear_exits(self) -> None:
         """Delete the values of members who left; no other record is buffered."""
+        self._for_each_sink(CustomerSink.clear_exits)
+
+    def _for_each_sink(self, act: Callable[[CustomerSink], None]) -> None:
+        """Act on every stream, even if an endpoint fails that another does not need.
+
+        Raises:
+            EndpointFailedError: at the end, the first one.
+        """
+        errors: list[EndpointFailedError] = []
         for sink in self._sinks.values():
-            sink.clear_exits()
+            try:
+                act(sink)
+            except EndpointFailedError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
 
     @override
     def process_endofpipe(self) -> None:
@@ -343,8 +357,12 @@ class TargetBigCommerce(SingerPlugin, Target):
         self.context.input.end()
         self._open_streams()
         self._warn_about_unknown_streams()
-        self._write_buffered()
-        self._commit()
+        try:
+            self._for_each_sink(self.drain_one)
+            self._commit()
+        except EndpointFailedError:
+            self._clear_exits()  # They need another endpoint.
+            raise
         self._clear_exits()
         for sink in (*self._replaced_sinks, *self._sinks.values()):
             sink.clean_up()  # Logs its record count, as the SDK does.
@@ -352,17 +370,6 @@ class TargetBigCommerce(SingerPlugin, Target):
 
     def _seconds_to_drain(self) -> float | None:
         return self.context.seconds_to_drain()
-
-    def _write_buffered(self) -> None:
-        """Drain every stream, even if an endpoint fails that another does not need."""
-        errors: list[EndpointFailedError] = []
-        for sink in self._sinks.values():
-            try:
-                self.drain_one(sink)
-            except EndpointFailedError as error:
-                errors.append(error)
-        if errors:
-            raise errors[0]
 
     def _end_drain(self) -> None:
         self._commit()

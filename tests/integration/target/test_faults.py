@@ -16,8 +16,8 @@ from typing_extensions import override
 
 from sandbox import Clock, Fault
 from support.plugins import to_text
-from support.singer import companies, record, schema, state
-from support.store import companies_of, values_of
+from support.singer import companies, left, record, schema, state
+from support.store import companies_of, put_values, values_of
 from support.store_client import START
 from support.target_in_process import run_in_process
 
@@ -112,6 +112,29 @@ def test_small_quota_is_waited_for(
     assert companies_of(box) == COMPANIES
     assert got.summary["quota_wait_seconds"] > 0
     assert "for the store's quota" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("match", "cleared"), [("POST /customers", 1), ("GET /customers", 0)]
+)
+def test_exits_do_not_wait_for_new_customers(
+    match: str, cleared: int, make_box: MakeBox, config_of: ConfigOf
+) -> None:
+    box = make_box(clock=Clock.still(START))
+    put_values(box, {1001: "vip", 1002: "vip"})
+    box.faults.queue(Fault(kind="429_bare", match=match, times=10))
+    new = record(None, email="new@example.com", first_name="New", last_name="One")
+    config = {**config_of(box), **CREATE, "on_exit": "clear"}
+
+    got = run_in_process(
+        to_text([schema(), left(1001), new, state(2)]).encode(),
+        config,
+        clock=box.clock,
+    )
+
+    assert got.status == 1
+    assert got.outcomes.get("cleared", 0) == cleared
+    assert len(values_of(box)) == 2 - cleared
 
 
 class LineTimes(logging.Handler):

@@ -8,7 +8,7 @@ import pytest
 
 from sandbox import Fault
 from singer_kit.errors import AuthError
-from support.customers import NAMES, TIER, leaver, member, person, put_customers
+from support.customers import NAMES, TIER, member, person, put_customers
 from target_bigcommerce.errors import EndpointFailedError
 
 if TYPE_CHECKING:
@@ -82,19 +82,6 @@ def test_what_does_not_need_the_endpoint_is_settled(
     assert settled(job) == outcomes
     assert job.run.stats.unfinished == left
     assert job.run.stats.customers_changed == 12 - left
-
-
-@pytest.mark.parametrize("kind", FAILURES)
-def test_exits_do_not_wait_for_new_customers(
-    shop: Sandbox, make_job: MakeJob, kind: str
-) -> None:
-    shop.faults.queue(Fault(kind=kind, match=POST, times=10_000))
-    job = make_job(shop, **CONFIG)
-
-    with pytest.raises(EndpointFailedError):
-        job.write(leaver(1), person(20), person(21), person(22))
-
-    assert settled(job) == {"cleared": 1}
 
 
 def test_next_run_writes_the_rest(shop: Sandbox, make_job: MakeJob) -> None:
