@@ -77,7 +77,7 @@ def run_installed(
 
 @pytest.mark.guarantee("no-token-leaks")
 def test_debug_log_shows_no_token(config: dict[str, Any], box: Sandbox) -> None:
-    box.faults.queue(Fault(kind="403", match="PUT /customers/attribute-values"))
+    box.faults.queue(Fault(kind="401", match="PUT /customers/attribute-values"))
     env = {**os.environ, "TARGET_BIGCOMMERCE_LOGLEVEL": "DEBUG", "LOGLEVEL": "DEBUG"}
 
     got = run_target(config, [schema(), record(1001, company="New")], env=env)
