@@ -223,6 +223,7 @@ class _Clearing:
         Raises:
             PluginError: when a part fails. What was deleted is recorded.
         """
+        self._context.claim_attribute(self._name, self._slug)
         self._destination.recorder.name_job(f"clear-audience {self._slug}")
         self._destination.resolve_ended_runs()
         for start in range(0, len(self._values), VALUES_PER_PART):

@@ -13,6 +13,7 @@ import sys
 import time
 from collections import Counter
 from decimal import Decimal, DecimalException
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
@@ -305,6 +306,22 @@ def _stream(message: Message) -> str:
 
 def _is_version(value: Any) -> bool:  # noqa: ANN401 - any JSON
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+# The input.
+
+
+def open_input(path: str) -> IO[str]:
+    """Open the file that `--input` names.
+
+    Raises:
+        InputError: when it cannot be opened.
+    """
+    try:
+        return Path(path).open(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "this is not a possible file name"
+        raise InputError(f"The input {path} cannot be read: {why}.") from None
 
 
 # Exiting before the end of the input.

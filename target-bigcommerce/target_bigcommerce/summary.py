@@ -353,7 +353,8 @@ def write_failed_start(config: Mapping[str, Any], error: Exception, at: str) -> 
         dry_run=config.get("dry_run") is True,
     )
     end = RunEnd(exit_status=FAILURE, error=describe_error(error))
-    with suppress(OutputError, ValueError):  # The error itself is logged.
+    with suppress(OSError, OutputError, ValueError):  # The error itself is logged.
+        Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_summary(path, to_summary(end, facts, RunStats()))
 
 

@@ -18,6 +18,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import click
 from singer_sdk import Target, metrics
 from singer_sdk.helpers.capabilities import PluginCapabilities
 from singer_sdk.mapper import SameRecordTransform
@@ -45,6 +46,7 @@ from .reader import (
     check_state,
     check_version,
     discard_input,
+    open_input,
 )
 from .run import RunContext, build_run
 from .settings import (
@@ -63,7 +65,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import IO
 
-    import click
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
     from singer_sdk.plugin_base import _ConfigInput
 
@@ -445,13 +446,22 @@ class TargetBigCommerce(SingerPlugin, Target):
 
     @classmethod
     @override
+    def get_singer_command(cls) -> click.Command:
+        command = super().get_singer_command()
+        for param in command.params:
+            if param.name == "file_input":
+                param.type = click.Path()  # `invoke` opens it.
+        return command
+
+    @classmethod
+    @override
     def invoke(  # type: ignore[override]  # as the SDK's own
         cls,
         *,
         about: bool = False,
         about_format: str | None = None,
         config: _ConfigInput | None = None,
-        file_input: IO[str] | None = None,
+        file_input: str | None = None,
     ) -> None:
         super(Target, cls).invoke(about=about, about_format=about_format)
         cls.print_version(print_fn=cls.logger.info)
@@ -461,12 +471,13 @@ class TargetBigCommerce(SingerPlugin, Target):
         parse_env = bool(config and config.parse_env)
         settings = config.config if config else {}
         try:
+            source = None if file_input is None else open_input(file_input)
             target = cls(config=settings, parse_env_config=parse_env)
         except Exception as error:
             write_failed_start(
                 cls._readable(settings, parse_env=parse_env), error, utc_now()
             )
             raise
-        status = target.run(file_input)
-        discard_input(file_input, target.shutdown)
+        status = target.run(source)
+        discard_input(source, target.shutdown)
         sys.exit(status)

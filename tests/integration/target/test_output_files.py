@@ -312,6 +312,24 @@ def test_unreadable_input_overwrites_the_summary(
     assert got.errors == [summary["error"]]
 
 
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("missing.jsonl", "No such file or directory"),
+        ("", "Is a directory"),
+        ("nu\\0l", "No such file or directory"),
+    ],
+)
+def test_missing_input_overwrites_the_summary(
+    name: str, why: str, earlier: Path, config: dict[str, Any], tmp_path: Path
+) -> None:
+    got = run_target(config, [], args=["--input", str(tmp_path / name)])
+
+    assert got.status == 1
+    assert why in got.errors[0]
+    assert json.loads(earlier.read_text())["error"] == got.errors[0]
+
+
 def test_signal_overwrites_the_summary(
     earlier: Path, config: dict[str, Any], tmp_path: Path
 ) -> None:

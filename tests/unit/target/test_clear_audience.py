@@ -436,6 +436,26 @@ def test_signal_stops_it_and_it_can_be_run_again(
     again.shutdown.close()
 
 
+def test_next_run_resolves_what_a_killed_one_deleted(clearing: Clearing) -> None:
+    def kill(entry: Any) -> None:  # noqa: ANN401 - the sandbox's
+        if entry.method == "DELETE" and not clearing.runs[1:]:
+            raise SystemExit  # After the store executed the call.
+
+    clearing.box.journal.subscribe(kill)
+    with pytest.raises(SystemExit):
+        clearing.run(confirm=VIP)
+    assert clearing.changes() == 0
+    assert clearing.changes("pending") > 0
+
+    assert clearing.run(confirm=VIP) == 0
+
+    assert clearing.values == NEWS
+    assert clearing.changes() == 250
+    assert clearing.changes("pending") == 0
+    job = f"clear-audience {VIP}"
+    assert clearing.runs == [(job, "killed"), (job, "succeeded")]
+
+
 def test_signal_before_the_first_call_deletes_nothing(clearing: Clearing) -> None:
     clearing.shutdown.set(signal.SIGINT)
 

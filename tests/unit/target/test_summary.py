@@ -530,7 +530,15 @@ def test_failed_start_quotes_no_invalid_store(tmp_path: Path, store: object) -> 
     assert (summary["store"], summary["job"]) == (None, None)
 
 
-@pytest.mark.parametrize("path", [None, 7, "", " ", "no/folder/summary.json", "nu\0l"])
+def test_failed_start_creates_the_folder(tmp_path: Path) -> None:
+    path = tmp_path / "output" / "sandbox" / "summary.json"
+
+    failed_start(summary_path=str(path))
+
+    assert json.loads(path.read_text())["exit_status"] == 1
+
+
+@pytest.mark.parametrize("path", [None, 7, "", " ", "/dev/null/summary.json", "nu\0l"])
 def test_failed_start_without_a_usable_path_writes_nothing(path: object) -> None:
     failed_start(summary_path=path)
 
