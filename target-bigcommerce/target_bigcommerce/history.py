@@ -104,15 +104,26 @@ class History:
         self._store_time = store_time
         self.run = 0
         self._changes_path: str | None = None
+        self._file = Path(path).stat()
+        self._is_durable: bool | None = None  # Of transactions.
         self._lock: int | None = None
         self._rejects: list[tuple[Any, ...]] = []
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Make a block one transaction; a block within it is part of it."""
+    def transaction(self, *, is_durable: bool = False) -> Iterator[None]:
+        """Make a block one transaction; a block within it is part of it.
+
+        Args:
+            is_durable: whether it survives a power failure. If not, it survives that
+                the process is killed.
+        """
         if self._connection.in_transaction:
             yield
             return
+        if is_durable is not self._is_durable:
+            level = "FULL" if is_durable else "NORMAL"
+            self._execute(f"PRAGMA synchronous = {level}")
+            self._is_durable = is_durable
         self._execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -220,6 +231,7 @@ class History:
         """
         if not entries:
             return
+        self._check_file()
         logged = None if self._changes_path is None else 0
         rows = (
             (
@@ -237,7 +249,7 @@ class History:
             )
             for each in entries
         )
-        with self.transaction():
+        with self.transaction(is_durable=True):
             self._execute_many(
                 "INSERT INTO changes (run, at, stream, customer, email, kind, name,"
                 " old, new, action, state, logged)"
@@ -249,18 +261,13 @@ class History:
             entry.id, entry.run = number, self.run
 
     def settle(
-        self,
-        done: Sequence[RecordedChange],
-        dropped: Sequence[RecordedChange],
-        *,
-        is_logged: bool,
+        self, done: Sequence[RecordedChange], dropped: Sequence[RecordedChange]
     ) -> None:
         """Mark changes as done or dropped; one with a customer loses its email.
 
         Args:
             done: changes that the store holds.
-            dropped: changes that it does not hold.
-            is_logged: whether those that are done have a line in `changes_path`.
+            dropped: changes that it does not hold; skipped if they are done.
         """
         rows = [("done", each.customer, each.id) for each in done if each.id]
         rows += [("dropped", each.customer, each.id) for each in dropped if each.id]
@@ -269,11 +276,10 @@ class History:
         with self.transaction():
             self._execute_many(
                 "UPDATE changes SET state = ?1, customer = ?2,"
-                " email = CASE WHEN ?2 IS NULL THEN email END WHERE id = ?3",
+                " email = CASE WHEN ?2 IS NULL THEN email END"
+                " WHERE id = ?3 AND (state = 'pending' OR ?1 = 'done')",
                 rows,
             )
-            if is_logged:
-                self.mark_logged(done)
 
     def pending(self, runs: Iterable[int]) -> list[RecordedChange]:
         """List the pending changes of runs."""
@@ -317,8 +323,10 @@ class History:
         ).fetchall()
         return [_to_entry(*row) for row in rows]
 
-    def mark_logged(self, entries: Iterable[RecordedChange]) -> None:
-        """Record that changes have a line in `changes_path`."""
+    def mark_logged(self, entries: Sequence[RecordedChange]) -> None:
+        """Record that changes have a line in `changes_path`, which is on disk."""
+        if self._changes_path is None or not entries:
+            return
         with self.transaction():
             self._execute_many(
                 "UPDATE changes SET logged = 1 WHERE id = ? AND logged = 0",
@@ -335,7 +343,7 @@ class History:
         """
         latest = self.latest_now()
         query = "action = 'clear' AND name = ? AND at > ? AND state != 'dropped'"
-        mine = "run IN (SELECT id FROM runs WHERE store = ?)"
+        mine = "EXISTS (SELECT 1 FROM runs WHERE id = changes.run AND store = ?)"
         [ahead] = self._execute(
             f"SELECT count(*) FROM changes WHERE {query} AND {mine}",  # noqa: S608 - constants
             (attribute, latest, self._store),
@@ -425,14 +433,10 @@ class History:
                     self._execute_many(f"DELETE FROM {table} WHERE id = ?", old)  # noqa: S608 - constants
                 purged += len(old) if table == "changes" else 0
         self._execute(
-            "DELETE FROM runs WHERE ended < ? AND id NOT IN (SELECT run FROM changes)"
-            " AND id NOT IN (SELECT run FROM rejects)",
-            (before,),
-        )
-        self._execute(
-            "DELETE FROM runs WHERE status = 'killed' AND started < ?"
-            " AND id NOT IN (SELECT run FROM changes)"
-            " AND id NOT IN (SELECT run FROM rejects)",
+            "DELETE FROM runs"
+            " WHERE status != 'running' AND coalesce(ended, started) < ?"
+            " AND NOT EXISTS (SELECT 1 FROM changes WHERE run = runs.id)"
+            " AND NOT EXISTS (SELECT 1 FROM rejects WHERE run = runs.id)",
             (before,),
         )
         return purged
@@ -444,6 +448,15 @@ class History:
     def _execute_many(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
         with history_errors(self._path):
             self._connection.executemany(statement, rows)
+
+    def _check_file(self) -> None:
+        """Check that the path still names this file, so that the next run finds it."""
+        try:
+            is_same = os.path.samestat(self._file, Path(self._path).stat())
+        except OSError:
+            is_same = False
+        if not is_same:
+            raise _failure(self._path, "it was moved or deleted during the run")
 
     def _lock_path(self, run: int) -> Path:
         return Path(f"{self._path}.run-{run}")
@@ -584,8 +597,7 @@ def _prepare(connection: sqlite3.Connection, path: str) -> None:
     for statement in (
         "PRAGMA journal_mode = WAL",
         "PRAGMA secure_delete = ON",
-        "PRAGMA synchronous = FULL",  # Pending changes survive a power failure.
-        "PRAGMA fullfsync = ON",  # The same on macOS.
+        "PRAGMA fullfsync = ON",  # For macOS: see `transaction`.
     ):
         connection.execute(statement)
     if is_new:

@@ -16,6 +16,7 @@ from singer_kit.logs import were
 
 from .errors import HistoryError
 from .fields import ATTRIBUTE_TYPES, CUSTOMER_FIELDS, INCLUDES
+from .history import DAY_SECONDS
 from .plan import RecordedChange
 
 if TYPE_CHECKING:
@@ -46,10 +47,11 @@ class ChangeRecorder:
         history: the history; None without one.
         is_required: whether the run ends when the history fails. Otherwise it goes on
             without, because a history must not keep a job from working.
+        history_days: age at which the history is purged.
         is_dry_run: whether nothing is written; the history is then only read.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a run consists of
         self,
         *,
         log: ChangeLog,
@@ -57,6 +59,7 @@ class ChangeRecorder:
         now: Callable[[], float],
         history: History | None,
         is_required: bool,
+        history_days: int,
         is_dry_run: bool = False,
     ) -> None:
         self.log = log
@@ -65,7 +68,10 @@ class ChangeRecorder:
         self._history = history
         self._is_required = is_required
         self._is_dry_run = is_dry_run
+        self._history_days = history_days
+        self._purged_at = now()
         self._cleared: Counter[str] = Counter()  # Of a dry run, by attribute.
+        self._unsynced: list[RecordedChange] = []  # Have a line, maybe not on disk.
 
     # Before and after a call.
 
@@ -126,8 +132,8 @@ class ChangeRecorder:
         # The line comes first: if the process is killed between the two, the next run
         # finds the line by its id.
         self.log.add(done)
-        if not self._is_dry_run:
-            self._try(lambda history: history.settle(done, dropped, is_logged=True))
+        self._unsynced += done
+        self._try(lambda history: history.settle(done, dropped))
 
     # The guard.
 
@@ -145,7 +151,7 @@ class ChangeRecorder:
         if self._history is None or self._is_dry_run:
             yield
             return
-        with _needed(), self._history.transaction():
+        with _needed(), self._history.transaction(is_durable=True):
             yield
 
     # Unknown outcomes.
@@ -167,7 +173,7 @@ class ChangeRecorder:
         self._try(lambda history: pending.extend(history.pending(history.ended_runs())))
         if pending:
             done, dropped = self._compare(pending, store, definitions)
-            self._try(lambda history: history.settle(done, dropped, is_logged=False))
+            self._try(lambda history: history.settle(done, dropped))
             logger.info(
                 "Earlier runs ended before %s confirmed. The store holds %d of %d;"
                 " others were not written.",
@@ -233,7 +239,9 @@ class ChangeRecorder:
     def sync(self) -> None:
         """Flush to disk, before a STATE that covers the changes is printed."""
         self.log.sync()
-        self._try(lambda history: history.commit_rejects())
+        self._try(self._commit)
+        if self._now() - self._purged_at >= DAY_SECONDS:
+            self._try(self._purge)
 
     def name_job(self, job: str) -> None:
         """Change the name of the run's job in the history."""
@@ -245,23 +253,30 @@ class ChangeRecorder:
         status: RunStatus,
         input: str,  # noqa: A002 - as in the summary
         counts: Mapping[str, Any],
-        days: int,
     ) -> None:
-        """Record the end of the run, and purge what is older than a number of days."""
-
-        def end(history: History) -> None:
-            history.finish_run(status=status, input=input, counts=counts)
-            history.purge(days)
-
+        """Record the end of the run, and purge what is old."""
         self._is_required = False  # Every change has been recorded.
-        if not self._is_dry_run:
-            self._try(end)
+        self._try(
+            lambda history: history.finish_run(
+                status=status, input=input, counts=counts
+            )
+        )
+        self._try(self._purge)
 
     def close(self) -> None:
         """Close the files."""
         self.log.close()
         if self._history is not None:
             self._history.close()
+
+    def _commit(self, history: History) -> None:
+        history.commit_rejects()
+        history.mark_logged(self._unsynced)
+        self._unsynced = []
+
+    def _purge(self, history: History) -> None:
+        history.purge(self._history_days)
+        self._purged_at = self._now()
 
     def _try(self, work: Callable[[History], object]) -> None:
         if self._history is None or self._is_dry_run:

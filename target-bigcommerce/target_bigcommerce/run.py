@@ -282,7 +282,6 @@ class RunContext:
             status=summary["status"],
             input=summary["input"],
             counts=summary,
-            days=self.settings.history_days,
         )
         return summary
 
@@ -387,6 +386,7 @@ def build_run(  # noqa: PLR0913 - what differs between a run and a test
         now=now,
         history=history,
         is_required=settings.on_exit == "clear",
+        history_days=settings.history_days,
         is_dry_run=settings.dry_run,
     )
     destination = Destination(

@@ -38,11 +38,10 @@ class SharedHistory:
         self._customers = 0
         self._pending: list[RecordedChange] = []
         self.history: History | None = None
-        self.start_run(20)
+        self.start_run()
 
-    def start_run(self, percent: int, *, store: str = "abc", job: str = "job") -> None:
+    def start_run(self, *, store: str = "abc", job: str = "job") -> None:
         """Start another run; the one before ends as if it was killed."""
-        self.percent = percent
         if self.history is not None:
             self.history.close()
         self.history = open_history(
@@ -58,6 +57,7 @@ class SharedHistory:
             now=lambda: self.now,
             history=self.history,
             is_required=True,
+            history_days=90,
         )
 
     def end_run(self, end: str) -> None:

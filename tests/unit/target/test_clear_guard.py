@@ -57,7 +57,7 @@ def test_any_day_clears_at_most_the_share_or_10(
     for pause, requested, is_new_run in steps:
         shared.now += pause
         if is_new_run:
-            shared.start_run(percent)
+            shared.start_run()
         count = min(requested, shared.values)
         recent = sum(n for at, n in cleared if shared.now - at < DAY_SECONDS)
         expected = not count or is_allowed(percent, shared.values, recent, count)
@@ -108,7 +108,7 @@ def test_clears_of_a_day_count_over_runs(
 ) -> None:
     for (pause, count), expected in zip(clears, allowed, strict=True):
         shared.now += pause
-        shared.start_run(percent)
+        shared.start_run()
         assert shared.clear(count, percent) is expected
 
 
@@ -121,7 +121,7 @@ def test_attributes_are_counted_separately(shared: SharedHistory) -> None:
 
 def test_jobs_that_share_an_attribute_count_together(shared: SharedHistory) -> None:
     assert shared.clear(150, 20)
-    shared.start_run(20, job="other")
+    shared.start_run(job="other")
 
     assert not shared.clear(100, 20)
 
@@ -129,7 +129,7 @@ def test_jobs_that_share_an_attribute_count_together(shared: SharedHistory) -> N
 def test_stores_in_one_file_are_counted_separately(shared: SharedHistory) -> None:
     shared.clear(200, 20)
     shared.values = 1000
-    shared.start_run(20, store="other")
+    shared.start_run(store="other")
 
     assert shared.clear(200, 20)
 
@@ -138,7 +138,7 @@ def test_stores_in_one_file_are_counted_separately(shared: SharedHistory) -> Non
 def test_clears_of_any_earlier_run_count(shared: SharedHistory, end: str) -> None:
     shared.clear(200, 20, is_settled=end != "killed")
     shared.end_run(end)
-    shared.start_run(20)
+    shared.start_run()
 
     assert not shared.clear(1, 20)
 
@@ -166,7 +166,7 @@ def test_wrong_clock_does_not_reset_the_guard(
     if store_shift is not None:
         shared.store_now = shared.now + store_shift
     shared.now += shift
-    shared.start_run(20)
+    shared.start_run()
 
     assert not shared.clear(1, 20)
 
@@ -177,11 +177,11 @@ def test_clears_dated_in_the_future_count_for_a_day(shared: SharedHistory) -> No
     shared.clear(200, 20)
     shared.values = 1000
     shared.now = now
-    shared.start_run(20)
+    shared.start_run()
 
     first = shared.clear(200, 20)
     shared.now += DAY_SECONDS
-    shared.start_run(20)
+    shared.start_run()
 
     assert not first
     assert shared.clear(200, 20)
@@ -198,7 +198,7 @@ def advised(error: str) -> int:
 
 def test_refusal_states_all_counts(shared: SharedHistory) -> None:
     shared.clear(150, 20)
-    shared.start_run(20)
+    shared.start_run()
 
     error = shared.refusal(161, 20)
 
@@ -232,7 +232,7 @@ def test_advised_percentage_is_enough(
     cleared = data.draw(st.integers(0, values))
     if not shared.clear(cleared, 100 if cleared else percent):
         return
-    shared.start_run(percent)
+    shared.start_run()
     count = data.draw(st.integers(0, shared.values))
 
     error = shared.refusal(count, percent, is_required=False)

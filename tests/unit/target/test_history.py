@@ -310,7 +310,7 @@ def test_change_is_pending_until_it_is_settled(
 
     history.add_pending([first, second, third])
     before = states(path)
-    history.settle([first], [third], is_logged=False)
+    history.settle([first], [third])
 
     assert before == ["pending"] * 3
     assert states(path) == ["done", "pending", "dropped"]
@@ -368,7 +368,7 @@ def test_created_customer_is_pending_under_its_email(
     history.add_pending([change])
     before = rows_of(path, "SELECT customer, email FROM changes")
     change.customer = 17
-    history.settle([change], [], is_logged=False)
+    history.settle([change], [])
 
     assert before == [(None, "m1@example.com")]
     assert rows_of(path, "SELECT customer, email FROM changes") == [(17, None)]
@@ -675,7 +675,7 @@ def add_days(open_run: Callable[..., History], *ages: float, rows: int = 1) -> N
         for number in range(rows):
             changes += recorded(number, COMPANY, at=at)
         run.add_pending(changes)
-        run.settle(changes, [], is_logged=False)
+        run.settle(changes, [])
         run.add_reject("vip", code="refused", reason="", status=422, customer=None)
         run.finish_run(status="succeeded", input="complete", counts={})
 
@@ -721,7 +721,7 @@ def test_clears_of_a_day_survive_the_shortest_age(
     run = open_run()
     changes = recorded(1, change, at=NOW - DAY_SECONDS + 1, action="clear")
     run.add_pending(changes)
-    run.settle(changes, [], is_logged=False)
+    run.settle(changes, [])
 
     run.purge(1)
 
@@ -753,8 +753,6 @@ def test_end_of_a_run_purges(box: Sandbox, make_job: MakeJob, tmp_path: Path) ->
     job = make_job(box, map_standard_fields=NAMES, map_custom_attributes=[TIER])
     job.write(member(1, company="New", tier="gold"))
 
-    job.run.destination.recorder.finish(
-        status="succeeded", input="complete", counts={}, days=90
-    )
+    job.run.destination.recorder.finish(status="succeeded", input="complete", counts={})
 
     assert rows_of(path, "SELECT name FROM changes") == [("Tier",)]
