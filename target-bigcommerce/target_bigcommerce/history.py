@@ -612,9 +612,16 @@ def _prepare(connection: sqlite3.Connection, path: str) -> None:
 
 def _is_history(connection: sqlite3.Connection, path: str) -> bool:
     """Whether a database is a history; false if it is empty."""
-    [application] = connection.execute("PRAGMA application_id").fetchone()
-    [version] = connection.execute("PRAGMA user_version").fetchone()
-    [tables] = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    is_alone = not connection.in_transaction
+    if is_alone:  # Another run may create the tables meanwhile.
+        connection.execute("BEGIN")
+    try:
+        [application] = connection.execute("PRAGMA application_id").fetchone()
+        [version] = connection.execute("PRAGMA user_version").fetchone()
+        [tables] = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    finally:
+        if is_alone:
+            connection.execute("ROLLBACK")
     if not tables and not application:
         return False
     if application != APPLICATION_ID:
