@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 Schema = Mapping[str, Any]
 
 ANNOTATIONS = frozenset({"title", "description", "default", "examples", "deprecated"})
+TEXTS = ("title", "description")
 PLAIN = ANNOTATIONS | {"type", "format"}
 DAY_LENGTH = len("2026-01-31")
 SAMPLES: tuple[object, ...] = ("", 0, 0.5, True, None, [], {}, ["x"], {"x": "x"})
@@ -68,9 +69,14 @@ def overridden_type(field: Field) -> FieldType | None:
         OverrideError: when no value could be converted to it.
     """
     base = field_type(field.type)
-    if field.schema is None or _without_annotations(field.schema) == base.schema:
+    if field.schema is None:
+        return None
+    is_own = _without_annotations(field.schema) == base.schema
+    if is_own and all(isinstance(field.schema.get(name, ""), str) for name in TEXTS):
         return None
     _require_valid(field.schema)
+    if is_own:
+        return None
     kinds = [_kind(each) for each in _alternatives(field.schema)]
     given = _kind(base.schema)
     possible = {*POSSIBLE[given], "string", "any"}

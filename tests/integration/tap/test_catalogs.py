@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from support.tap_in_process import FinishedRun, run_tap_in_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+    from random import Random
 
     from sandbox import Sandbox
 
@@ -271,6 +275,47 @@ def test_deselected_audience_of_several_is_warned_about(run: RunTap) -> None:
     assert finished.status == 0
     [warning] = warnings_of(finished)
     assert f"Audience {VIP} is not exported" in warning
+
+
+REPLACEMENTS: list[Any] = [
+    *(None, True, False, 0, 1.5, "", "x", "true", VIP, [], {}, ["x"], [[]], {"a": 1}),
+    *("integer", ["null"], {"type": "string"}, {"type": ["null", "integer"]}),
+    *({"type": "array"}, {"$ref": "#/x"}, {"anyOf": [{"type": "integer"}]}),
+]
+
+
+def damage(catalog: Catalog, random: Random) -> None:
+    """Remove or replace a part of a catalog."""
+    owner: Any = catalog
+    key: Any = "streams"
+    while isinstance(owner[key], (dict, list)) and owner[key] and random.random() < 0.8:
+        owner = owner[key]
+        keys = list(owner) if isinstance(owner, dict) else range(len(owner))
+        key = random.choice(keys)
+    if random.random() < 0.3:
+        del owner[key]
+    else:
+        owner[key] = deepcopy(random.choice(REPLACEMENTS))
+
+
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(random=st.randoms(use_true_random=True), times=st.integers(1, 4))
+def test_any_catalog_is_honoured_or_refused(
+    random: Random, times: int, catalog: Catalog, run: RunTap
+) -> None:
+    damaged = deepcopy(catalog)
+    for _ in range(times):
+        if "streams" in damaged:
+            damage(damaged, random)
+
+    finished = run(catalog=damaged)
+
+    assert "Traceback" not in finished.log_text
+    if finished.status:
+        assert len(finished.errors) == 1
+        assert not finished.records
+    else:
+        assert_fits(finished)
 
 
 # Stream maps.

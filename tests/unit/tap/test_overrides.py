@@ -138,6 +138,7 @@ def test_value_that_does_not_fit_is_a_mismatch(
         ("string", {"type": "string", "pattern": "("}, "no valid JSON Schema"),
         ("string", {"$ref": "#/nowhere"}, "no valid JSON Schema"),
         ("string", {"anyOf": "string"}, "no valid JSON Schema"),
+        ("string", {"type": ["string", "null"], "title": 7}, "no valid JSON Schema"),
     ],
     ids=str,
 )
