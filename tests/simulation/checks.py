@@ -141,7 +141,7 @@ def end(simulation: Simulation, before: Mapping[str, Any]) -> None:
     last = final_values(simulation.scenario)
     possible = {key: {value} for key, value in last.items()}
     for customer, name, slug in cancelled_exits(simulation.scenario):
-        possible[customer, name].add(slug)
+        possible.setdefault((customer, name), {None}).add(slug)
     _compare(simulation, possible)
     _untouched(simulation, before)
     _journal(simulation)

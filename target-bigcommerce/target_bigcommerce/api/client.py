@@ -337,6 +337,9 @@ class BigCommerceClient:
         return [row for row in rows if row in stored]
 
     def _delete(self, request: ApiRequest) -> None:
+        """Send a DELETE; every one goes through here."""
+        if not request.query.get("id:in"):
+            raise ValueError("a DELETE without ids might delete every value")
         try:
             response = self._transport.send(request)
         except RefusedCallError as error:
