@@ -14,6 +14,7 @@ import sys
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -258,7 +259,8 @@ def _is_recent(at: datetime, now: datetime) -> bool:
 def _read_recent(path: str, now: datetime) -> dict[bytes, datetime]:
     """Read the rejects of the last 24 hours, the newest first, to their times."""
     found: dict[bytes, datetime] = {}
-    for line in lines_backwards(path, MAX_READ_BYTES):
+    # The first one is what follows the last line end: a partial line is removed.
+    for line in islice(lines_backwards(path, MAX_READ_BYTES), 1, None):
         reject = _read_reject(line)
         if reject is None:
             continue

@@ -304,6 +304,16 @@ def test_reject_is_repeated_if_its_line_is_gone(
     assert [row["type"] for row in lines(runs.path)] == ["SCHEMA", "RECORD", "RECORD"]
 
 
+@pytest.mark.parametrize("cut", [1, 2, 20])
+def test_partial_line_is_no_duplicate(runs: Runs, cut: int) -> None:
+    runs.reject(record(id=1))
+    runs.path.write_bytes(runs.path.read_bytes()[:-cut])
+
+    runs.reject(record(id=1))
+
+    assert runs.ids == [1]
+
+
 def test_only_lines_still_in_the_file_count(runs: Runs) -> None:
     runs.reject(record(id=1), record(id=2), record(id=3))
     kept = [row for row in lines(runs.path) if row.get("record") != {"id": 2}]
