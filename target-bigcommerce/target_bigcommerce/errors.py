@@ -63,7 +63,16 @@ class TooManyClearsError(PluginError):
 
 
 class HistoryError(PluginError):
-    """The history cannot be opened, read or written."""
+    """The history cannot be opened, read or written.
+
+    Args:
+        message: names the setting, the file and the reason.
+        is_explained: whether the message also says why the run ends.
+    """
+
+    def __init__(self, message: str, *, is_explained: bool = False) -> None:
+        super().__init__(message)
+        self.is_explained = is_explained
 
 
 class LimitReachedError(PluginError):

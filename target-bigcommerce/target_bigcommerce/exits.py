@@ -8,6 +8,7 @@ apart from other records, so that the guard decides on all of them at once.
 
 from __future__ import annotations
 
+import math
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ from .errors import TooManyClearsError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
+
+    from .plan import ClearedValues
 
 KEPT_VERSIONS = 2  # Per stream: the current and the previous one.
 ALWAYS_ALLOWED = 10  # Values, whatever share of a small audience they are.
@@ -202,7 +205,7 @@ class StreamVersions:
 class ClearCounter(Protocol):
     """Counts the values cleared; see `recording.ChangeRecorder`."""
 
-    def cleared(self, attribute: str) -> int:
+    def cleared(self, attribute: str) -> ClearedValues:
         """Count an attribute's values cleared, or about to be, in the last 24 hours."""
         ...
 
@@ -243,28 +246,27 @@ class ClearGuard:
             TooManyClearsError: when that is too many; none of them may be cleared.
         """
         values = None
-        if self._counter.cleared(attribute) + count > ALWAYS_ALLOWED:
+        if self._counter.cleared(attribute).total + count > ALWAYS_ALLOWED:
             values = total()
         with self._counter.transaction():
             cleared = self._counter.cleared(attribute)
-            if count and cleared + count > ALWAYS_ALLOWED:
+            if count and cleared.total + count > ALWAYS_ALLOWED:
                 values = max(count, total() if values is None else values)
-                if (cleared + count) * 100 > self._percent * (cleared + values):
-                    text = _explain(self._percent, attribute, count, cleared, values)
-                    raise TooManyClearsError(text)
+                # The store may still count those that are pending.
+                share = 100 * (cleared.total + count) / (cleared.confirmed + values)
+                if share > self._percent:
+                    raise TooManyClearsError(
+                        f"{_describe(count, values, attribute, cleared.total)}: more"
+                        f" than max_clear_percent {self._percent} allows. None of them"
+                        " was cleared, and STATE does not cover them. If the audience"
+                        " really shrank that much, run once with max_clear_percent"
+                        f" {min(100, math.ceil(share / PERCENT_STEP) * PERCENT_STEP)}."
+                    )
             yield
 
 
-def _explain(
-    percent: int, attribute: str, count: int, cleared: int, values: int
-) -> str:
-    steps = -(-(cleared + count) * 100 // ((values + cleared) * PERCENT_STEP))
+def _describe(count: int, values: int, attribute: str, cleared: int) -> str:
     before = f"{cleared:,} were cleared" if cleared != 1 else "1 was cleared"
     wait = f"{count:,} of the {counted(values, 'value')} of {attribute}"
     wait += " waits to be cleared" if count == 1 else " wait to be cleared"
-    return (
-        f"{wait}, and {before} in the last 24 hours: more than max_clear_percent"
-        f" {percent} allows. None of them was cleared, and STATE does not cover"
-        " them. If the audience really shrank that much, run once with"
-        f" max_clear_percent {min(100, steps * PERCENT_STEP)}."
-    )
+    return f"{wait}, and {before} in the last 24 hours"

@@ -25,7 +25,7 @@ from urllib.parse import quote
 import msgspec
 
 from .errors import HistoryError
-from .plan import Change, RecordedChange
+from .plan import Change, ClearedValues, RecordedChange
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -335,11 +335,11 @@ class History:
 
     # The guard.
 
-    def cleared(self, attribute: str) -> int:
+    def cleared(self, attribute: str) -> ClearedValues:
         """Count the values of an attribute cleared in the last 24 hours by any run.
 
-        Pending ones count. Those that an earlier run dated in the future, when a clock
-        was wrong, count for 24 hours from now.
+        Those that an earlier run dated in the future, when a clock was wrong, count for
+        24 hours from now.
         """
         latest = self.latest_now()
         query = "action = 'clear' AND name = ? AND at > ? AND state != 'dropped'"
@@ -353,11 +353,13 @@ class History:
                 f"UPDATE changes SET at = ? WHERE {query} AND {mine}",  # noqa: S608 - constants
                 (latest, attribute, latest, self._store),
             )
-        [count] = self._execute(
-            f"SELECT count(*) FROM changes WHERE {query} AND {mine}",  # noqa: S608 - constants
+        found = self._execute(
+            "SELECT count(*) FILTER (WHERE state = 'done'),"  # noqa: S608 - constants
+            " count(*) FILTER (WHERE state = 'pending')"
+            f" FROM changes WHERE {query} AND {mine}",
             (attribute, self.earliest_now() - DAY_SECONDS, self._store),
         ).fetchone()
-        return int(count)
+        return ClearedValues(*found)
 
     # Rejects and facts.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from .api.models import AttributeValue, StoredValue
 from .fields import ATTRIBUTE_TYPES, CUSTOMER_FIELDS
@@ -60,6 +60,23 @@ class RecordedChange:
     email: str | None = None
     id: int | None = None
     run: int = 0
+
+
+class ClearedValues(NamedTuple):
+    """The values of an attribute cleared in the last 24 hours.
+
+    Args:
+        confirmed: number of values that the store deleted.
+        pending: number of values about to be deleted, or perhaps deleted.
+    """
+
+    confirmed: int = 0
+    pending: int = 0
+
+    @property
+    def total(self) -> int:
+        """The number of all."""
+        return self.confirmed + self.pending
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

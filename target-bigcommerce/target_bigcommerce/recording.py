@@ -17,7 +17,7 @@ from singer_kit.logs import were
 from .errors import HistoryError
 from .fields import ATTRIBUTE_TYPES, CUSTOMER_FIELDS, INCLUDES
 from .history import DAY_SECONDS
-from .plan import RecordedChange
+from .plan import ClearedValues, RecordedChange
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -137,13 +137,13 @@ class ChangeRecorder:
 
     # The guard.
 
-    def cleared(self, attribute: str) -> int:
+    def cleared(self, attribute: str) -> ClearedValues:
         """Count the values of an attribute cleared, or about to be, in 24 hours."""
-        cleared = self._cleared[attribute]
+        found = ClearedValues()
         if self._history is not None:
             with _needed():
-                cleared += self._history.cleared(attribute)
-        return cleared
+                found = self._history.cleared(attribute)
+        return found._replace(pending=found.pending + self._cleared[attribute])
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -293,11 +293,13 @@ class ChangeRecorder:
 
 def needed_history(error: HistoryError) -> HistoryError:
     """Return the error that ends a run which cannot do without the history."""
+    if error.is_explained:
+        return error
     hint = (
         "on_exit clear needs it, to limit how many values are cleared in 24 hours."
         " Name a file on a local disk that this user may write, or set on_exit to keep."
     )
-    return HistoryError(f"{error} {hint}")
+    return HistoryError(f"{error} {hint}", is_explained=True)
 
 
 @contextmanager

@@ -9,18 +9,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sandbox import Fault
+from singer_kit.errors import RetriesExhaustedError
 from support.customers import leaver, member, put_customers
 from support.history import SharedHistory
+from support.store import put_values
 from support.target_job import MakeJob, clearing_job
 from target_bigcommerce.errors import TooManyClearsError
 from target_bigcommerce.exits import ALWAYS_ALLOWED
 from target_bigcommerce.history import DAY_SECONDS
+from target_bigcommerce.plan import Change
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from sandbox import Sandbox
 
+JOB_STREAM, JOB_ATTRIBUTE = "vip_customers", "LyticsAudience_vip_customers"
 VIP, NEWS = "LyticsAudience_vip", "LyticsAudience_news"
 HOUR = 3600.0
 
@@ -141,6 +146,64 @@ def test_clears_of_any_earlier_run_count(shared: SharedHistory, end: str) -> Non
     shared.start_run()
 
     assert not shared.clear(1, 20)
+
+
+def test_pending_clears_do_not_enlarge_the_share(shared: SharedHistory) -> None:
+    shared.clear(200, 20, is_settled=False)
+    shared.values += 200  # They have not been deleted yet.
+    shared.start_run()
+
+    assert not shared.clear(1, 20)
+    assert shared.clear(1, 25)
+
+
+def test_runs_that_clear_at_once_share_the_allowance(
+    box: Sandbox, make_job: MakeJob
+) -> None:
+    put_customers(box, *range(1, 101))
+    put_values(box, dict.fromkeys(range(1, 101), JOB_STREAM), JOB_ATTRIBUTE)
+    jobs = [clearing_job(make_job, box) for _ in range(2)]
+    guards = [job.run.destination for job in jobs]
+    admitted: list[int] = []
+
+    def clear(first: int) -> None:
+        change = Change(name=JOB_ATTRIBUTE, is_attribute=True, old=JOB_STREAM)
+        planned = [(first + n, None, [change]) for n in range(15)]
+        destination = guards[first // 50]
+        with destination.guard.admit(15, attribute=JOB_ATTRIBUTE, total=lambda: 100):
+            destination.recorder.begin(JOB_STREAM, "clear", planned)
+            admitted.append(first)
+
+    def total_while_the_other_is_admitted() -> int:
+        clear(51)
+        return 100
+
+    with (
+        pytest.raises(TooManyClearsError, match="15 were cleared in the last 24"),
+        guards[0].guard.admit(
+            15, attribute=JOB_ATTRIBUTE, total=total_while_the_other_is_admitted
+        ),
+    ):
+        admitted.append(1)
+
+    assert admitted == [51]
+
+
+def test_failed_deletion_does_not_count_twice(box: Sandbox, make_job: MakeJob) -> None:
+    put_customers(box, *range(1, 101))
+    put_values(box, dict.fromkeys(range(1, 101), JOB_STREAM), JOB_ATTRIBUTE)
+    box.faults.queue(Fault(kind="503", match="DELETE *", times=99))
+    failed = clearing_job(make_job, box)
+    with pytest.raises(RetriesExhaustedError):
+        failed.write(*map(leaver, range(1, 16)))
+    failed.run.close()
+    box.faults.clear()
+
+    job = clearing_job(make_job, box)
+    job.run.destination.resolve_ended_runs()
+    job.write(*map(leaver, range(1, 16)))
+
+    assert len(job.values()) == 85
 
 
 def test_dropped_clears_do_not_count(shared: SharedHistory) -> None:

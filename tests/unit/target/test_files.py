@@ -143,6 +143,58 @@ def test_every_written_value_is_a_line(tmp_path: Path) -> None:
     ]
 
 
+IDENTIFIED = [
+    recorded(17, Change(name=f"field {n}", new="x"), id=n, run=2)[0] for n in range(4)
+]
+
+
+@pytest.mark.parametrize(
+    ("written", "missing"),
+    [
+        ([], [0, 1, 2, 3]),
+        ([0, 2], [1, 3]),
+        ([3, 2, 1, 0], []),
+    ],
+    ids=["no file", "some", "all"],
+)
+def test_only_missing_lines_are_added(
+    written: list[int], missing: list[int], tmp_path: Path
+) -> None:
+    path = tmp_path / "changes"
+    ChangesFile(LineFile(str(path), "changes_path")).add(
+        [IDENTIFIED[n] for n in written]
+    )
+    file = ChangesFile(LineFile(str(path), "changes_path"))
+
+    file.add_missing(IDENTIFIED)
+    file.sync()
+
+    lines = path.read_text().splitlines() if path.exists() else []
+    assert [json.loads(line)["id"] for line in lines] == [*written, *missing]
+
+
+def test_partial_line_is_missing(tmp_path: Path) -> None:
+    path = tmp_path / "changes"
+    ChangesFile(LineFile(str(path), "changes_path")).add(IDENTIFIED[:2])
+    path.write_bytes(path.read_bytes()[:-3])
+
+    ChangesFile(LineFile(str(path), "changes_path")).add_missing(IDENTIFIED[:2])
+
+    lines = path.read_text().splitlines()
+    assert [json.loads(line)["id"] for line in lines] == [0, 1]
+
+
+def test_line_of_another_history_is_not_taken_for_it(tmp_path: Path) -> None:
+    path = tmp_path / "changes"
+    [other] = recorded(17, Change(name="field 0", new="x"), id=0, run=2, at=1.0)
+    file = ChangesFile(LineFile(str(path), "changes_path"))
+    file.add([other])
+
+    file.add_missing(IDENTIFIED[:1])
+
+    assert len(path.read_text().splitlines()) == 2
+
+
 # Checked before the input is read.
 
 NAMES = ("summary_path", "rejects_path", "changes_path")

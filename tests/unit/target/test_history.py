@@ -299,6 +299,22 @@ def test_failure_in_the_middle_of_a_run(
         assert sum("continues without" in each for each in caplog.messages) == 1
 
 
+@pytest.mark.parametrize("loss", ["deleted", "moved"])
+def test_history_lost_in_the_middle_of_a_run_ends_it(
+    loss: str, box: Sandbox, make_job: MakeJob, path: Path
+) -> None:
+    put_customers(box, 1)
+    job = make_job(box, on_exit="clear", map_standard_fields=NAMES)
+    path.rename(path.with_name("moved"))
+    if loss == "deleted":
+        path.with_name("moved").unlink()
+
+    with pytest.raises(HistoryError, match="was moved or deleted during the run"):
+        job.write(member(1, company="New"))
+
+    assert writes_of(box) == []
+
+
 # Two phases.
 
 
@@ -725,7 +741,7 @@ def test_clears_of_a_day_survive_the_shortest_age(
 
     run.purge(1)
 
-    assert run.cleared("A") == 1
+    assert run.cleared("A") == (1, 0)
 
 
 def test_clock_ahead_of_the_store_purges_nothing(
