@@ -49,7 +49,7 @@ CREATE TABLE lineage (
     number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
     audience TEXT NOT NULL, slug TEXT NOT NULL, fields TEXT NOT NULL,
     generation INTEGER NOT NULL, is_named INTEGER NOT NULL, used_at REAL NOT NULL,
-    copy_used_at REAL, copy_generation INTEGER, parent INTEGER
+    copy_used_at REAL, copy_generation INTEGER, inherits INTEGER NOT NULL
 );
 CREATE TABLE member (
     lineage INTEGER NOT NULL, member BLOB NOT NULL, digest BLOB,
@@ -157,8 +157,8 @@ class Lineage:
         generation: the last committed generation.
         restored_copy: the older copy of the file that it was restored from, until a
             full sync has seen every member.
-        parent: another lineage of the audience, whose members may have left before this
-            one knew them.
+        inherits: whether members of older lineages of the audience may have left before
+            this one knew them.
         pending: keys of former customers whose exit is due.
     """
 
@@ -170,7 +170,7 @@ class Lineage:
         id: str,  # noqa: A002 - its name in the state and the file
         generation: int,
         restored_copy: RestoredCopy | None = None,
-        parent: int | None = None,
+        inherits: bool = False,
         pending: Sequence[bytes] = (),
     ) -> None:
         self._connection = connection
@@ -179,7 +179,7 @@ class Lineage:
         self.committed = generation
         self.restored_copy = restored_copy
         self.pending = pending
-        self._parent = parent
+        self._inherits = inherits
 
     @property
     def generation(self) -> int:
@@ -241,34 +241,48 @@ class Lineage:
         return [member for (member,) in rows]
 
     def inherited(self, first_byte: int, fields: Sequence[str]) -> list[LedgerRow]:
-        """List the members of the parent that this lineage does not know.
+        """List the customers of older lineages that this one does not know.
+
+        Who left since a state was lost, or the job started over, is only known to them.
 
         Args:
             first_byte: of their keys.
             fields: require_fields, whose values the rows have.
         """
-        execute = self._connection.execute
-        query = "SELECT fields FROM lineage WHERE number = ?"
-        parent = execute(query, (self._parent,)).fetchone()
-        if parent is None:
+        if not self._inherits:
             return []
-        before = json.loads(parent[0])
-        rows = execute(
-            "SELECT member, required FROM member AS theirs WHERE lineage = ?"
-            " AND member >= ? AND member < ? AND flags & ? = 0 AND NOT EXISTS"
-            " (SELECT 1 FROM member WHERE lineage = ? AND member = theirs.member)",
-            (self._parent, *_keys_from(first_byte), LEFT | FORMER, self._number),
-        )
-        return [
-            LedgerRow(
-                member=member,
-                digest=None,
-                required=reorder_required(required, before, fields),
-                generation=self.generation,
-                flags=0,
+        execute, found = self._connection.execute, {}
+        older = execute(
+            "SELECT theirs.number, theirs.fields FROM lineage AS theirs, lineage AS own"
+            " WHERE own.number = ? AND theirs.audience = own.audience"
+            " AND theirs.number < own.number ORDER BY theirs.used_at",
+            (self._number,),
+        ).fetchall()
+        for number, text in older:
+            before = json.loads(text)
+            rows = execute(
+                "SELECT theirs.member, theirs.required, own.required"
+                " FROM member AS theirs LEFT JOIN member AS own"
+                " ON own.lineage = ? AND own.member = theirs.member"
+                " WHERE theirs.lineage = ? AND theirs.member >= ? AND theirs.member < ?"
+                " AND theirs.flags & ? = 0"
+                " AND (own.required IS NULL OR own.required != theirs.required)",
+                (self._number, number, *_keys_from(first_byte), LEFT),
             )
-            for member, required in rows
-        ]
+            for member, required, own in rows:
+                row = LedgerRow(
+                    member=member,
+                    digest=None,
+                    required=reorder_required(required, before, fields),
+                    generation=self.generation,
+                    flags=0,
+                )
+                if own is None:
+                    found[member] = row
+                elif is_other_customer(row.required, msgspec.json.decode(own)):
+                    former = placeholder_row(row, self.generation)
+                    found[former.member] = former
+        return list(found.values())
 
     def touch(self, at: datetime) -> None:
         """Note when it was last used."""
@@ -277,10 +291,10 @@ class Lineage:
 
     def end_inheritance(self) -> None:
         """Note that all who had left before this lineage knew them were found."""
-        if self._parent is not None:
+        if self._inherits:
             with _transaction(self._connection):
-                self._update("parent = ?", None)
-            self._parent = None
+                self._update("inherits = ?", 0)
+            self._inherits = False
 
     def end_full_sync(self) -> None:
         """Note that every member has been seen since the file was restored."""
@@ -350,35 +364,21 @@ class Ledger:
         """
         own = uuid.uuid4().hex
         with _transaction(self._connection):
-            # Who left since that one was last used must be reported by this one.
-            parent = self._connection.execute(
-                "SELECT number FROM lineage WHERE audience = ?"
-                " ORDER BY is_named DESC, used_at DESC LIMIT 1",
-                (audience.id,),
-            ).fetchone()
             added = self._connection.execute(
-                "INSERT INTO lineage"
-                " (id, audience, slug, fields, generation, is_named, used_at, parent)"
-                " VALUES (?, ?, ?, ?, 0, 0, ?, ?)",
+                "INSERT INTO lineage (id, audience, slug, fields, generation, is_named,"
+                " used_at, inherits) VALUES (?, ?, ?, ?, 0, 0, ?, 1)",
                 (
                     own,
                     audience.id,
                     audience.slug,
                     json.dumps(audience.fields),
                     at.timestamp(),
-                    parent[0] if parent else None,
                 ),
             )
         number = int(added.lastrowid or 0)
         self._lock(number, audience.slug)
         self._remove_unused(at)
-        return Lineage(
-            self._connection,
-            number,
-            id=own,
-            generation=0,
-            parent=parent[0] if parent else None,
-        )
+        return Lineage(self._connection, number, id=own, generation=0, inherits=True)
 
     def resume(
         self, ledger_id: str, covered: int, audience: LedgerAudience, at: datetime
@@ -428,11 +428,11 @@ class Ledger:
     ) -> Lineage:
         execute = self._connection.execute
         row = execute(
-            "SELECT id, generation, used_at, copy_used_at, copy_generation, parent,"
+            "SELECT id, generation, used_at, copy_used_at, copy_generation, inherits,"
             " fields FROM lineage WHERE number = ?",
             (number,),
         ).fetchone()
-        own, found, used_at, copy_used_at, copy_generation, parent, fields = row
+        own, found, used_at, copy_used_at, copy_generation, inherits, fields = row
         generation = max(found, covered)
         if covered > found:
             own, copy_used_at, copy_generation = uuid.uuid4().hex, used_at, generation
@@ -465,7 +465,7 @@ class Ledger:
             id=own,
             generation=generation,
             restored_copy=copy,
-            parent=parent,
+            inherits=bool(inherits),
             pending=pending,
         )
 

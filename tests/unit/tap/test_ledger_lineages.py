@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from support.tap_job import ID, Job
+from singer_kit.errors import ShutdownRequestedError
+from support.tap_job import ID, Collected, Job, is_scan
 from tap_lytics.ledger import LedgerAudience, LedgerRow, open_ledger
 from tap_lytics.sync import utc_now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from tap_lytics.transport import ApiRequest
 
 DAY = 24 * 3600
 
@@ -305,3 +315,125 @@ def test_large_lineage_is_removed_whole(job: Job, ledger_path: str) -> None:
     job.run()
 
     assert count_rows(ledger_path) == 25
+
+
+# Any order of runs and events.
+
+
+@pytest.fixture(scope="module")
+def ledger_in_memory() -> Iterator[Path]:
+    """A ledger whose commits do not wait for a disk, where there is such a folder."""
+    shared_memory = "/dev/shm"  # noqa: S108 - not a predictable file name
+    folder = shared_memory if os.access(shared_memory, os.W_OK) else None
+    with tempfile.TemporaryDirectory(dir=folder) as name:
+        yield Path(name) / "members.ledger"
+
+
+EVENTS = ["change", "change id", "enter", "leave", "enter untouched", "leave untouched"]
+RUNS = ["run", "lost run", "cut off", "stateless", "refresh", "emit_changes"]
+
+
+@dataclass
+class Copy:
+    """A job with its own state and its own store, which uses the shared ledger."""
+
+    state: dict[str, Any] = field(default_factory=dict)
+    customers: set[str] = field(default_factory=set)
+
+
+@settings(
+    suppress_health_check=[HealthCheck.too_slow],
+    max_examples=settings.default.max_examples // 8,
+)
+@given(
+    steps=st.lists(
+        st.tuples(
+            st.integers(0, 11), st.sampled_from(EVENTS + RUNS * 2), st.integers(0, 1)
+        ),
+        max_size=20,
+    ),
+    seed=st.integers(0, 3),
+)
+def test_jobs_that_share_a_ledger_add_up(
+    ledger_in_memory: Path, steps: list[tuple[int, str, int]], seed: int
+) -> None:
+    """Each job's store holds exactly the members, whatever the other one does."""
+    for path in ledger_in_memory.parent.iterdir():
+        path.unlink()
+    job = Job(
+        members=8,
+        seed=seed,
+        page_size=3,
+        existing_users=True,
+        emit_exits=True,
+        require_fields=[ID],
+        ledger_path=str(ledger_in_memory),
+        options={"others": 4, "newsletter": 4},
+    )
+    copies = [Copy(), Copy()]
+    for copy in copies:
+        complete_run(job, copy)
+
+    for index, event, which in steps:
+        job.clock.advance(7)
+        if event in EVENTS:
+            happen(job, index, event)
+        else:
+            run(job, copies[which], event)
+
+    for copy in copies:
+        job.days_later()
+        complete_run(job, copy)
+        assert copy.customers == job.audience()
+
+
+def complete_run(job: Job, copy: Copy) -> None:
+    job.state = copy.state
+    copy.customers = job.run().apply(copy.customers)
+    copy.state = job.state
+
+
+def run(job: Job, copy: Copy, event: str) -> None:
+    job.state = copy.state
+    if event == "run":
+        complete_run(job, copy)
+    elif event == "refresh":
+        copy.state = {}
+        complete_run(job, copy)
+    elif event == "lost run":  # Its records are written, its state is not kept.
+        copy.customers = job.run().apply(copy.customers)
+    elif event == "cut off":
+        output = interrupted(job)
+        copy.customers = output.apply(copy.customers)
+        copy.state = output.states[-1] if output.states else copy.state
+    elif event == "stateless":  # Such as `meltano config test`.
+        job.state = {}
+        job.run()
+    else:
+        job.config["emit_changes"] = not job.config["emit_changes"]
+
+
+def interrupted(job: Job) -> Collected:
+    """Shut down at the second page, or end before there is one."""
+    output, first = Collected(), len(job.sender.scans)
+
+    def interrupt(request: ApiRequest) -> None:
+        if is_scan(request) and len(job.sender.scans) == first + 1:
+            raise ShutdownRequestedError
+
+    job.sender.before = interrupt
+    with suppress(ShutdownRequestedError):
+        job.run(output)
+    job.sender.before = lambda _: None
+    return output
+
+
+def happen(job: Job, index: int, event: str) -> None:
+    lytics = job.box.lytics
+    if event == "change":
+        lytics.change(index, {"company": f"At {job.clock.now()}"})
+    elif event == "change id":
+        lytics.change(index, {ID: str(9000 + int(job.clock.now()) % 5)})
+    else:
+        verb, _, untouched = event.partition(" ")
+        getattr(lytics, verb)(index, touch=not untouched)
