@@ -42,8 +42,10 @@ KNOWN = [
     "👋" * LONGEST,
     "ß" * LONGEST,
 ]
-# JSON in UTF-8 cannot contain lone surrogates.
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=LONGEST)
+# JSON in UTF-8 cannot contain lone surrogates; a blank text is no value.
+TEXTS = st.text(
+    st.characters(exclude_categories=["Cs"]), min_size=1, max_size=LONGEST
+).filter(str.strip)
 
 
 def export(texts: list[str]) -> tuple[list[str], list[str]]:
