@@ -527,3 +527,68 @@ def test_derived_stream_without_mark_gets_no_exits(
 
     streams = [m["stream"] for m in messages if m["type"] == "RECORD"]
     assert streams == [VIP]
+
+
+# What changed since the last run.
+
+FIELDS = ("email", "company", ID)
+
+
+def retyped(catalog: Catalog) -> Catalog:
+    changed = deepcopy(catalog)
+    properties(changed)[ID]["type"] = ["integer", "null"]
+    return changed
+
+
+def retitled(catalog: Catalog) -> Catalog:
+    changed = deepcopy(catalog)
+    properties(changed)[ID] |= {"title": "Customer", "description": "Its number"}
+    changed["streams"][0]["schema"]["properties"] = dict(
+        reversed(properties(changed).items())
+    )
+    return changed
+
+
+@pytest.mark.parametrize("has_ledger", [False, True])
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"select": ["email", ID]}, "the selected fields changed"),
+        ({"select": [*FIELDS, "first_name"]}, "the selected fields changed"),
+        ({"catalog": retyped}, "the types of the fields changed"),
+        ({"stream_maps": {VIP: {"company": None}}}, "stream_maps"),
+        ({"stream_maps": {"vip_*": {"company": None}}}, "stream_maps"),
+        ({"flattening_enabled": True, "flattening_max_depth": 1}, "flattening"),
+        ({"resend": True}, "resend is set"),
+        ({"catalog": retitled}, ""),
+        ({"stream_maps": {"newsletter_readers": {"company": None}}}, ""),
+        ({"page_size": 7, "overlap_minutes": 5}, ""),
+    ],
+    ids=str,
+)
+def test_change_between_runs_sends_members_again(
+    change: dict[str, Any],
+    why: str,
+    has_ledger: bool,  # noqa: FBT001 - a parameter
+    run: RunTap,
+    catalog: Catalog,
+    tmp_path: Path,
+) -> None:
+    ledger = {"ledger_path": str(tmp_path / "ledger")} if has_ledger else {}
+    first = run(catalog=select(catalog, *FIELDS), **ledger)
+    changed = dict(change)
+    fields = changed.pop("select", FIELDS)
+    edit = changed.pop("catalog", deepcopy)
+
+    second = run(
+        catalog=edit(select(catalog, *fields)),
+        state=first.states[-1],
+        **ledger,
+        **changed,
+    )
+
+    assert second.status == 0, second.errors
+    count = sum(message["type"] == "RECORD" for message in first.messages)
+    sent = sum(message["type"] == "RECORD" for message in second.messages)
+    assert sent == (count if why else 0)
+    assert why in second.log_text
