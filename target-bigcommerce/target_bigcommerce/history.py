@@ -103,6 +103,7 @@ class History:
         self.now = now
         self._store_time = store_time
         self.run = 0
+        self.is_new = False  # Whether the store had no run before this one.
         self._changes_path: str | None = None
         self._file = Path(path).stat()
         self._is_durable: bool | None = None  # Of transactions.
@@ -162,6 +163,10 @@ class History:
         """
         self._changes_path = os.path.realpath(changes_path) if changes_path else None
         with self.transaction():
+            earlier = self._execute(
+                "SELECT 1 FROM runs WHERE store = ?", (self._store,)
+            )
+            self.is_new = earlier.fetchone() is None
             added = self._execute(
                 "INSERT INTO runs (store, job, started, status, changes_path)"
                 " VALUES (?, ?, ?, 'running', ?)",

@@ -417,19 +417,33 @@ def _open_history(
 ) -> History | None:
     if not settings.history:
         return None
-    path, store = settings.history_path, settings.store_hash
+    open_file = open_to_read if settings.dry_run else open_history
     try:
-        if settings.dry_run:
-            return open_to_read(path, store=store, now=now, store_time=store_time)
-        history = open_history(path, store=store, now=now, store_time=store_time)
-        try:
-            history.start_run(settings.job_id or "", changes_path=settings.changes_path)
-        except BaseException:
-            history.close()
-            raise
+        history = open_file(
+            settings.history_path,
+            store=settings.store_hash,
+            now=now,
+            store_time=store_time,
+        )
+        if history is not None and not settings.dry_run:
+            _start_run(history, settings)
     except HistoryError as error:
         if settings.on_exit == "clear":
             raise needed_history(error) from None
         logger.warning("%s This run continues without a history.", error)
         return None
     return history
+
+
+def _start_run(history: History, settings: Settings) -> None:
+    try:
+        history.start_run(settings.job_id or "", changes_path=settings.changes_path)
+    except BaseException:
+        history.close()
+        raise
+    if history.is_new and settings.on_exit == "clear":
+        logger.info(
+            "history_path %s has no earlier run of this store. max_clear_percent counts"
+            " the values that this run and later ones clear.",
+            settings.history_path,
+        )
