@@ -28,6 +28,7 @@ from .fields import REQUIRED_TO_CREATE
 from .plan import (
     Change,
     Definitions,
+    other_form,
     plan_fields,
     plan_values,
     to_creation,
@@ -391,11 +392,17 @@ class Drain:
         return None
 
     def _update(self, writes: Iterable[CustomerWrite]) -> None:
+        writes = [write for write in writes if write.is_writable]
+        plans = self._destination.recorder.without_known_forms(
+            [
+                (write.found["id"], plan_fields(write.desired, write.found))
+                for write in writes
+            ]
+        )
         planned = [
             (write, changes)
-            for write in writes
-            if write.is_writable
-            and (changes := plan_fields(write.desired, write.found))
+            for write, changes in zip(writes, plans, strict=True)
+            if changes
         ]
         for write, _ in planned:
             write.open_rows += 1
@@ -462,7 +469,14 @@ class Drain:
             if not write.rejected
             for number in [write.found["id"]]
         ]
-        for write, plan in plans:
+        kept = self._destination.recorder.without_known_forms(
+            [
+                (write.found["id"], [change for _, change in plan.upserts])
+                for write, plan in plans
+            ]
+        )
+        for (write, plan), changes in zip(plans, kept, strict=True):
+            plan.upserts[:] = [each for each in plan.upserts if each[1] in changes]
             write.open_rows = plan.rows
         with self._result.collecting():
             self._upsert(plans)
@@ -557,10 +571,12 @@ class Drain:
             AttributeConflictError: when an attribute was deleted meanwhile.
         """
         for at, (write, changes) in enumerate(recorded):
+            row = written.done.get(at, {})
+            if at in written.done:
+                write.confirm(row)
             for each in changes:
                 each.customer = write.customer_id
-            if at in written.done:
-                write.confirm(written.done[at])
+                each.stored = other_form(each.change, row, self._plan.types)
         self._destination.record([changes for _, changes in recorded], written)
         if names_attributes and written.rejected:
             # The store also rejects rows of a deleted attribute, with an error that may

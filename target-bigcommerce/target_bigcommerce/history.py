@@ -50,10 +50,11 @@ CREATE TABLE changes (
     id INTEGER PRIMARY KEY AUTOINCREMENT, run INTEGER NOT NULL, at REAL NOT NULL,
     stream TEXT NOT NULL, customer INTEGER, email TEXT,
     kind TEXT NOT NULL, name TEXT NOT NULL, old TEXT, new TEXT,
-    action TEXT NOT NULL, state TEXT NOT NULL, logged INTEGER
+    action TEXT NOT NULL, state TEXT NOT NULL, logged INTEGER, stored TEXT
 );
 CREATE INDEX changes_by_customer ON changes (customer);
 CREATE INDEX changes_by_run ON changes (run);
+CREATE INDEX changes_reformed ON changes (customer) WHERE stored IS NOT NULL;
 CREATE INDEX changes_pending ON changes (run) WHERE state = 'pending';
 CREATE INDEX changes_unlogged ON changes (run) WHERE logged = 0 AND state = 'done';
 CREATE INDEX changes_cleared ON changes (name, at) WHERE action = 'clear';
@@ -201,7 +202,7 @@ class History:
             self._execute(
                 "UPDATE runs SET ended = ?, status = ?, input = ?, counts = ?"
                 " WHERE id = ?",
-                (self.now(), status, input, _to_json(counts), self.run),
+                (self.now(), status, input, to_json(counts), self.run),
             )
         self._lock_path(self.run).unlink(missing_ok=True)
 
@@ -247,8 +248,8 @@ class History:
                 each.email,
                 "attribute" if each.change.is_attribute else "field",
                 each.change.name,
-                _to_json(each.change.old),
-                _to_json(each.change.new),
+                to_json(each.change.old),
+                to_json(each.change.new),
                 each.action,
                 logged,
             )
@@ -274,13 +275,19 @@ class History:
             done: changes that the store holds.
             dropped: changes that it does not hold; skipped if they are done.
         """
-        rows = [("done", each.customer, each.id) for each in done if each.id]
-        rows += [("dropped", each.customer, each.id) for each in dropped if each.id]
+        rows: list[tuple[Any, ...]] = [
+            ("done", each.customer, each.id, to_json(*each.stored or [None]))
+            for each in done
+            if each.id
+        ]
+        rows += [
+            ("dropped", each.customer, each.id, None) for each in dropped if each.id
+        ]
         if not rows:
             return
         with self.transaction():
             self._execute_many(
-                "UPDATE changes SET state = ?1, customer = ?2,"
+                "UPDATE changes SET state = ?1, customer = ?2, stored = ?4,"
                 " email = CASE WHEN ?2 IS NULL THEN email END"
                 " WHERE id = ?3 AND (state = 'pending' OR ?1 = 'done')",
                 rows,
@@ -315,6 +322,26 @@ class History:
             ),
         ).fetchone()
         return [] if row is None else [_from_json(row[0])]
+
+    def other_forms(
+        self, customers: Sequence[int]
+    ) -> set[tuple[int, str, bool, Any, Any]]:
+        """Return values that the store returned in another form than they were sent.
+
+        Args:
+            customers: ids of the customers; at most a few hundred.
+
+        Returns:
+            Customer, name, whether it is an attribute, and both forms as JSON.
+        """
+        listed = ",".join(map(str, customers))
+        rows = self._execute(
+            "SELECT customer, name, kind = 'attribute', new, stored FROM changes"  # noqa: S608 - numbers
+            f" WHERE customer IN ({listed}) AND stored IS NOT NULL AND state = 'done'"
+            " AND run IN (SELECT id FROM runs WHERE store = ?)",
+            (self._store,),
+        )
+        return {(row[0], row[1], bool(row[2]), row[3], row[4]) for row in rows}
 
     def unlogged(self) -> list[RecordedChange]:
         """List changes that are done and lack a line in this run's `changes_path`."""
@@ -500,7 +527,8 @@ def _to_entry(  # noqa: PLR0913, PLR0917 - the columns
     )
 
 
-def _to_json(value: Any) -> str | None:  # noqa: ANN401 - any JSON
+def to_json(value: Any) -> str | None:  # noqa: ANN401 - any JSON
+    """Write a value as the history does; None for null."""
     return None if value is None else _encoder.encode(value).decode()
 
 

@@ -50,6 +50,8 @@ class RecordedChange:
         email: the email of a new customer.
         id: its id in the history; None without a history.
         run: the run that made it.
+        stored: the new value in the form in which the store returned it, if that is
+            another one; otherwise empty.
     """
 
     at: float
@@ -60,6 +62,7 @@ class RecordedChange:
     email: str | None = None
     id: int | None = None
     run: int = 0
+    stored: list[Any] = field(default_factory=list)
 
 
 class ClearedValues(NamedTuple):
@@ -124,6 +127,29 @@ def needs_write(rules: ValueRules, stored: Any, new: Any, *, if_empty: bool) -> 
     if if_empty and not rules.is_empty(stored):
         return False
     return not rules.is_same(stored, new)
+
+
+def other_form(change: Change, row: Row, types: Mapping[str, str]) -> list[Any]:
+    """Return the value of a row that a call returned, if it is not the one sent.
+
+    Args:
+        change: what the call wrote.
+        row: the row that it returned.
+        types: attribute types by name.
+
+    Returns:
+        The value, or an empty list if the row lacks it, or has the new or the old one.
+    """
+    value = row.get("attribute_value" if change.is_attribute else change.name)
+    if value is None or change.new is None:
+        return []
+    rules: ValueRules = CUSTOMER_FIELDS.get(change.name, ATTRIBUTE_TYPES["string"])
+    if change.is_attribute:
+        rules = ATTRIBUTE_TYPES[types.get(change.name, "string")]
+    if rules.is_same(value, change.new):
+        return []
+    is_old = change.old is not None and rules.is_same(value, change.old)
+    return [] if is_old else [value]
 
 
 def plan_fields(desired: DesiredCustomer, row: Row) -> list[Change]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from singer_kit.logs import were
 
 from .errors import HistoryError
 from .fields import ATTRIBUTE_TYPES, CUSTOMER_FIELDS, INCLUDES
-from .history import DAY_SECONDS
+from .history import DAY_SECONDS, to_json
 from .plan import ClearedValues, RecordedChange
 
 if TYPE_CHECKING:
@@ -134,6 +134,31 @@ class ChangeRecorder:
         self.log.add(done)
         self._unsynced += done
         self._try(lambda history: history.settle(done, dropped))
+
+    # Values in another form.
+
+    def without_known_forms(
+        self, planned: Sequence[tuple[int, Sequence[Change]]]
+    ) -> list[list[Change]]:
+        """Leave out changes of values that the store keeps in another form.
+
+        An earlier change wrote the same value, and the store returned it in the form
+        that it holds now.
+
+        Args:
+            planned: customers with their changes.
+        """
+        known: set[tuple[int, str, bool, Any, Any]] = set()
+        ids = sorted({customer for customer, changes in planned if changes})
+        if ids and self._is_dry_run and self._history is not None:
+            with suppress(HistoryError):
+                known = self._history.other_forms(ids)
+        elif ids:
+            self._try(lambda history: known.update(history.other_forms(ids)))
+        return [
+            [change for change in changes if _to_form(customer, change) not in known]
+            for customer, changes in planned
+        ]
 
     # The guard.
 
@@ -356,6 +381,13 @@ def _find_created(changes: Sequence[RecordedChange], store: StoreApi) -> None:
         rows = found.get((each.email or "").lower(), [])
         if len(rows) == 1:
             each.customer = rows[0]["id"]
+
+
+def _to_form(
+    customer: int, change: Change
+) -> tuple[int, str, bool, str | None, str | None]:
+    new, old = to_json(change.new), to_json(change.old)
+    return customer, change.name, change.is_attribute, new, old
 
 
 def _is_same(change: Change, stored: Any, *, kind: str = "string") -> bool:  # noqa: ANN401 - any JSON

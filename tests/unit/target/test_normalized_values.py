@@ -197,3 +197,92 @@ def test_number_is_read_as_it_was_sent(
     outcomes = make_job(store, map_standard_fields=[], **config).write(member(1, n=33))
 
     assert outcomes == {"unchanged": 1}
+
+
+# Forms that no rule knows.
+
+PHONE = {"from": "phone", "to": "phone"}
+OTHER_FORMS: dict[str, Any] = {
+    "map_standard_fields": [PHONE],
+    "map_custom_attributes": [{"from": "tier", "to": "Tier"}],
+}
+MEMBER = member(1, phone="5550100", tier="gold")
+
+
+@pytest.fixture
+def reforming(box: Sandbox) -> Sandbox:
+    """A store that returns phones and tiers in a form of its own."""
+
+    def rewrite(_method: str, content: Any) -> Any:  # noqa: ANN401 - JSON
+        for row in content["data"]:
+            if row.get("phone") == "5550100":
+                row["phone"] = "(555) 0100"
+            if row.get("attribute_value") == "gold":
+                row["attribute_value"] = "GOLD"
+        return content
+
+    put_customers(box, 1)
+    return rewrite_responses(box, rewrite)
+
+
+def test_unknown_form_is_remembered(reforming: Sandbox, make_job: MakeJob) -> None:
+    make_job(reforming, **OTHER_FORMS).write(MEMBER)
+    reforming.journal.clear()
+
+    outcomes = make_job(reforming, **OTHER_FORMS).write(MEMBER)
+
+    assert outcomes == {"unchanged": 1}
+    assert all(entry.method == "GET" for entry in reforming.journal)
+
+
+def test_other_value_in_place_of_an_unknown_form_is_overwritten(
+    reforming: Sandbox, make_job: MakeJob
+) -> None:
+    make_job(reforming, **OTHER_FORMS).write(MEMBER)
+    reforming.store.put_customer(1, phone="999")
+    [number] = [
+        n for n, row in reforming.store.attributes.items() if row["name"] == "Tier"
+    ]
+    reforming.store.values[1, number] = "theirs"
+
+    outcomes = make_job(reforming, **OTHER_FORMS).write(MEMBER)
+
+    assert outcomes == {"updated": 1}
+    assert reforming.store.customers[1]["phone"] == "5550100"
+    assert reforming.store.values[1, number]["attribute_value"] == "gold"
+
+
+@pytest.mark.parametrize("changed", [{"phone": "5550199"}, {"tier": "silver"}], ids=str)
+def test_new_value_replaces_an_unknown_form(
+    reforming: Sandbox, make_job: MakeJob, changed: dict[str, str]
+) -> None:
+    make_job(reforming, **OTHER_FORMS).write(MEMBER)
+
+    outcomes = make_job(reforming, **OTHER_FORMS).write({**MEMBER, **changed})
+
+    assert outcomes == {"updated": 1}
+
+
+def test_unknown_form_is_written_again_without_a_history(
+    reforming: Sandbox, make_job: MakeJob
+) -> None:
+    config = {**OTHER_FORMS, "history": False}
+    make_job(reforming, **config).write(MEMBER)
+
+    assert make_job(reforming, **config).write(MEMBER) == {"updated": 1}
+
+
+def test_value_that_the_store_does_not_take_is_not_remembered(
+    box: Sandbox, make_job: MakeJob
+) -> None:
+    put_customers(box, 1, phone="old")
+
+    def keep_old(_method: str, content: Any) -> Any:  # noqa: ANN401 - JSON
+        for row in content["data"]:
+            row.update({"phone": "old"} if "phone" in row else {})
+        return content
+
+    store = rewrite_responses(box, keep_old)
+    make_job(store, **OTHER_FORMS).write(MEMBER)
+
+    assert make_job(store, **OTHER_FORMS).write(MEMBER) == {"updated": 1}
