@@ -129,10 +129,20 @@ def to_date(value: Any) -> str:  # noqa: ANN401 - any JSON
 
 def is_no_value(value: Any) -> bool:  # noqa: ANN401 - any JSON
     """Whether a value is empty or blank, or Go's zero time, which Lytics sends."""
+    waiting = [value]
+    while waiting:  # Not recursive, as lists can be nested deeply.
+        each = waiting.pop()
+        if isinstance(each, list):
+            waiting += [item for item in each if item is not None]
+        elif not _is_empty_scalar(each):
+            return False
+    return True
+
+
+def _is_empty_scalar(value: Any) -> bool:  # noqa: ANN401 - any JSON
     if isinstance(value, str):
-        return not value.strip() or value == GO_ZERO_TIME
-    if isinstance(value, list):
-        return all(each is None or is_no_value(each) for each in value)
+        text = value.strip()
+        return not text or text == GO_ZERO_TIME
     return isinstance(value, dict) and not value
 
 
@@ -239,7 +249,10 @@ class CustomerField(ValueRules):
 
     @override
     def coerce(self, value: Any) -> Any:
-        coerced = self.convert(value)
+        try:
+            coerced = self.convert(value)
+        except RecursionError:
+            raise CoercionError("it is nested too deeply") from None
         if coerced == "" or self._validator.is_valid(coerced):
             return coerced
         if isinstance(coerced, str) and self.max_length:
