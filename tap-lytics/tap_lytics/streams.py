@@ -161,9 +161,11 @@ class AudienceStream(Stream):
     def log(
         self, message: str, *args: Any, level: int = logging.INFO, **kwargs: Any
     ) -> None:
-        # The SDK's only error line announces an error that is logged anyway, and the
-        # mode that it names at the start of a sync is not the one of this sync.
-        if level < logging.ERROR and not message.startswith("Beginning sync"):
+        if message.startswith("Beginning sync"):
+            # It also names a mode, which is not the one of this sync.
+            message, args = "Reading audience %s.", (self.name,)
+        # The SDK's only error line announces an error that is logged anyway.
+        if level < logging.ERROR:
             super().log(message, *args, level=level, **kwargs)
 
     @override

@@ -159,3 +159,18 @@ def test_stream_maps_change_output(sandbox: Sandbox, config_of: Config) -> None:
     assert sent[VIP] == 50
     assert 0 < sent["copies"] < 50
     assert all("score" not in r for r in run.records)
+
+
+def test_log_names_each_audience_and_no_mode(
+    sandbox: Sandbox, config_of: Callable[..., dict[str, Any]]
+) -> None:
+    audiences = ["vip_customers", "newsletter_readers"]
+
+    run = run_tap(config_of(sandbox, audiences=audiences))
+
+    lines = [line.split(" | ")[-1] for line in run.stderr.splitlines()]
+    assert [line for line in lines if "audience" in line] == [
+        f"Reading audience {name}." for name in sorted(audiences)
+    ]
+    assert "full_table" not in run.stderr
+    assert "Skipping parse of env var" not in run.stderr
