@@ -67,6 +67,29 @@ def test_production_uses_required_fields_and_a_ledger(
     connection.close()
 
 
+def test_runs_without_the_state_leave_job_alone(
+    make_sandbox: Callable[..., Sandbox],
+    make_project: Callable[[Sandbox], MeltanoProject],
+) -> None:
+    box = make_sandbox(members=40)
+    project = make_project(box)
+    first = project.run(*RUN)
+    entrant = min(set(box.lytics.members("newsletter_readers")) - set(range(40)))
+    box.lytics.enter(entrant, VIP)
+    production = "--environment=production"
+
+    project.run(production, "config", "test", "tap-lytics")
+    project.run(*RUN, "--full-refresh", TARGET_BIGCOMMERCE_DRY_RUN="true")
+    project.run(*RUN, "--state-id-suffix=try")
+    between = values_of(box, ATTRIBUTE)
+    second = project.run(*RUN)
+
+    assert (first.status, second.status) == (0, 0), first.stderr + second.stderr
+    customer = int(box.lytics.member(entrant)["bigcommerce_customer_id"])
+    assert not between
+    assert values_of(box, ATTRIBUTE) == {customer: VIP}
+
+
 @pytest.mark.parametrize("environment", ["sandbox", "production"])
 def test_project_contains_only_sandbox_secrets(environment: str) -> None:
     [declared] = [
