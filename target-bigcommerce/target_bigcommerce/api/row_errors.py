@@ -95,7 +95,7 @@ class RowErrors:
         if details is None:
             raise EndpointFailedError(str(error)) from error
         logger.warning(
-            "%s %s. Reads succeed, so the call is split to find a row that causes it.",
+            "%s %s, although reads succeed: looking for a row that causes it.",
             request.endpoint,
             _describe(details),
         )

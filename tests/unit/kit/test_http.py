@@ -21,6 +21,7 @@ from singer_kit.errors import (
     UnexpectedResponseError,
 )
 from singer_kit.http import (
+    MAX_ATTEMPTS,
     HttpSession,
     call_with_retries,
     exponential_backoff,
@@ -265,7 +266,12 @@ class Attempts:
             raise self.errors.pop(0)
         return 42
 
-    def run(self, sleep: Callable[[float], None] | None = None) -> int:
+    def run(
+        self,
+        sleep: Callable[[float], None] | None = None,
+        *,
+        counted_attempts: int = MAX_ATTEMPTS,
+    ) -> int:
         """Call with retries."""
         return call_with_retries(
             self,
@@ -274,6 +280,8 @@ class Attempts:
             wait=lambda _error, attempts: 3.0 * attempts,
             on_retry=lambda *retry: self.retries.append((str(retry[0]), *retry[1:])),
             hint="the state is kept.",
+            counted_attempts=counted_attempts,
+            is_counted=lambda error: "Busy" not in str(error),
         )
 
 
@@ -295,6 +303,29 @@ def test_attempts_are_bounded_and_the_error_says_so() -> None:
         "GET /x returned 503. Gave up after 10 attempts; the state is kept."
     )
     assert len(attempts.sleeps) == 9
+
+
+BUSY, DOWN = RetriableError("Busy."), RetriableError("Down.")
+
+
+@pytest.mark.parametrize(
+    ("errors", "made"),
+    [
+        ([DOWN, DOWN], 2),
+        ([BUSY, DOWN, BUSY, DOWN], 4),
+        ([BUSY] * 10, 10),
+        ([DOWN, *[BUSY] * 9], 10),
+    ],
+)
+def test_only_counted_attempts_end_the_retries(
+    errors: list[Exception], made: int
+) -> None:
+    attempts = Attempts(*errors)
+
+    with pytest.raises(RetriesExhaustedError, match=f"after {made} attempts"):
+        attempts.run(counted_attempts=2)
+
+    assert not attempts.errors
 
 
 def test_other_errors_are_not_retried() -> None:
