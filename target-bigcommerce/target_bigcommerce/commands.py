@@ -179,10 +179,8 @@ def _clear(
     name: str,
 ) -> int:
     _require_history(settings)
-    # The history must not fail unnoticed, as with on_exit clear.
-    on_exit = "clear" if settings.history else "keep"
-    writing = replace(settings, dry_run=False, on_exit=on_exit)
-    context = build(writing, shutdown=shutdown)
+    writing = replace(settings, dry_run=False, on_exit="keep")
+    context = build(writing, shutdown=shutdown, requires_history=settings.history)
     clearing = _Clearing(context, name, values)
     try:
         end = run_to_end(clearing.run, signal=lambda: shutdown.signal)

@@ -317,6 +317,7 @@ def build_run(  # noqa: PLR0913 - what differs between a run and a test
     open_session: Callable[..., HttpSender] = open_session,
     open_threads: Callable[[int], ThreadPool] = ThreadPool,
     open_file: Callable[[str, str], LineFile] = LineFile,
+    requires_history: bool = False,
 ) -> RunContext:
     """Build the objects of a run, without making a call.
 
@@ -330,6 +331,8 @@ def build_run(  # noqa: PLR0913 - what differs between a run and a test
             `api.transport.open_session`.
         open_threads: creates a pool with a number of threads.
         open_file: opens a file of lines, given its path and the setting that names it.
+        requires_history: whether a failure of the history ends the run, as it does if
+            `on_exit` is clear.
 
     Raises:
         ConfigError: when a file of the run cannot be written.
@@ -385,7 +388,7 @@ def build_run(  # noqa: PLR0913 - what differs between a run and a test
         stats=stats,
         now=now,
         history=history,
-        is_required=settings.on_exit == "clear",
+        is_required=requires_history or settings.on_exit == "clear",
         history_days=settings.history_days,
         is_dry_run=settings.dry_run,
     )
