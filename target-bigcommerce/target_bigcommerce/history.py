@@ -145,6 +145,11 @@ class History:
 
     # Time. One of two clocks may be wrong.
 
+    @property
+    def knows_store_time(self) -> bool:
+        """Whether a response of this run had the store's time."""
+        return self._store_time() is not None
+
     def earliest_now(self) -> float:
         """Return the earlier of this machine's time and the store's."""
         return min(self.now(), self._store_time() or float("inf"))

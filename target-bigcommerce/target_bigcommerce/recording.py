@@ -300,7 +300,9 @@ class ChangeRecorder:
         self._unsynced = []
 
     def _purge(self, history: History) -> None:
-        history.purge(self._history_days)
+        # This machine's clock alone may be wrong, and purge what is new.
+        if history.knows_store_time:
+            history.purge(self._history_days)
         self._purged_at = self._now()
 
     def _try(self, work: Callable[[History], object]) -> None:

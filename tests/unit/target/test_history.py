@@ -772,3 +772,20 @@ def test_end_of_a_run_purges(box: Sandbox, make_job: MakeJob, tmp_path: Path) ->
     job.run.destination.recorder.finish(status="succeeded", input="complete", counts={})
 
     assert rows_of(path, "SELECT name FROM changes") == [("Tier",)]
+
+
+@pytest.mark.parametrize("calls", [0, 1])
+def test_run_that_reached_no_store_purges_nothing(
+    box: Sandbox, make_job: MakeJob, tmp_path: Path, calls: int
+) -> None:
+    put_customers(box, 1)
+    path = tmp_path / "history.sqlite"
+    make_job(box, map_standard_fields=NAMES).write(member(1, company="New"))
+    box.clock.advance(91 * DAY_SECONDS)
+    job = make_job(box, map_standard_fields=NAMES)
+    if calls:
+        job.write(member(1, company="New"))
+
+    job.run.destination.recorder.finish(status="succeeded", input="complete", counts={})
+
+    assert bool(states(path)) == (not calls)
