@@ -1,1 +1,3 @@
-"""Runs the target against the sandbox store in virtual time, driven by a seed."""
+"""Runs the target against the sandbox store, and the tap against its Lytics, in virtual
+time and driven by a seed.
+"""

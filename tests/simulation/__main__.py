@@ -5,8 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from typing import TYPE_CHECKING
 
 from .simulation import simulate
+from .tap.simulation import simulate_tap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MANY = 10_000
 STEP = 500
@@ -22,7 +27,7 @@ def main() -> int:
     seeds = range(given.seeds) if one is None else range(one, one + 1)
     began, failed = time.monotonic(), 0
     for seed in seeds:
-        failed += not _passes(seed)
+        failed += sum(not _passes(run, seed) for run in (simulate, simulate_tap))
         if (seed + 1) % STEP == 0:
             print(f"{seed + 1:,} seeds, {failed} violations", flush=True)  # noqa: T201 - a command
     seconds = time.monotonic() - began
@@ -30,9 +35,9 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def _passes(seed: int) -> bool:
+def _passes(run: Callable[[int], object], seed: int) -> bool:
     try:
-        simulate(seed)
+        run(seed)
     except AssertionError as found:
         print(found, file=sys.stderr)  # noqa: T201 - a command
         return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-QUICK = range(300)
+QUICK = range(200)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

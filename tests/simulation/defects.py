@@ -1,13 +1,18 @@
-"""Defects that the simulation must find, each patched into the target while it runs."""
+"""Defects that the simulation must find, each patched into a plugin while it runs."""
 
 from __future__ import annotations
 
+import json
 import sys
 from contextlib import nullcontext
+from dataclasses import replace
+from http import HTTPStatus
 from itertools import count
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
+from tap_lytics import transport
+from tap_lytics.ledger import Ledger, Lineage
 from target_bigcommerce.api.client import BigCommerceClient
 from target_bigcommerce.api.models import ApiRequest
 from target_bigcommerce.api.reads import CallSize
@@ -20,13 +25,19 @@ from target_bigcommerce.api.writes import (
 from target_bigcommerce.errors import OutcomeUnknownError
 from target_bigcommerce.exits import ClearGuard, SeenMembers, StreamVersions
 from target_bigcommerce.files import RejectsFile
+from target_bigcommerce.history import History
 from target_bigcommerce.state import Checkpoint
 from target_bigcommerce.target import TargetBigCommerce
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
+    from datetime import datetime
 
+    from singer_kit.http import HttpResponse
+    from tap_lytics.ledger import LedgerAudience
+    from tap_lytics.transport import ApiRequest as TapRequest
+    from tap_lytics.transport import ApiResponse
     from target_bigcommerce.api.models import Row, WriteResult
     from target_bigcommerce.errors import RecordRejectedError
 
@@ -106,6 +117,20 @@ def clear_any_share() -> AbstractContextManager[object]:
     return patch.object(ClearGuard, "admit", admit)
 
 
+def forget_former_clears() -> AbstractContextManager[object]:
+    """Count only the values that the present run cleared."""
+
+    def cleared(self: History, attribute: str) -> int:
+        [count] = self._execute(
+            "SELECT count(*) FROM changes WHERE action = 'clear' AND name = ?"
+            " AND state != 'dropped' AND run = ?",
+            (attribute, self.run),
+        ).fetchone()
+        return int(count)
+
+    return patch.object(History, "cleared", cleared)
+
+
 def drain_in_signal_handler() -> AbstractContextManager[object]:
     """Handle signals as the SDK does: drain inside the signal handler."""
 
@@ -119,6 +144,45 @@ def drain_in_signal_handler() -> AbstractContextManager[object]:
     return patch.object(TargetBigCommerce, "_handle_termination", handle)
 
 
+def take_the_ledger() -> AbstractContextManager[object]:
+    """Let a run without a state use the lineage that was used last."""
+    start = Ledger.start
+
+    def take(self: Ledger, audience: LedgerAudience, at: datetime) -> Lineage:
+        row = self._connection.execute(
+            "SELECT number, id, generation FROM lineage WHERE audience = ?"
+            " ORDER BY used_at DESC LIMIT 1",
+            (audience.id,),
+        ).fetchone()
+        if row is None:
+            return start(self, audience, at)
+        number, own, generation = row
+        self._lock(number, audience.slug)
+        return Lineage(
+            self._connection, number, id=own, generation=generation, parent=None
+        )
+
+    return patch.object(Ledger, "start", take)
+
+
+def read_errors_as_empty() -> AbstractContextManager[object]:
+    """Read an envelope without data under HTTP 200 as a page without members."""
+    read = transport.read_response
+
+    def read_empty(request: TapRequest, response: HttpResponse) -> ApiResponse:
+        try:
+            content = json.loads(response.body)
+        except ValueError:
+            return read(request, response)
+        is_error = response.status == HTTPStatus.OK and content.get("data", ()) is None
+        if is_error and request.path.endswith("/scan"):
+            empty = b'{"status": 200, "data": [], "total": 0, "_next": ""}'
+            response = replace(response, body=empty)
+        return read(request, response)
+
+    return patch.object(transport, "read_response", read_empty)
+
+
 DEFECTS: Mapping[str, Defect] = {
     "a state printed before the write": print_state_before_write,
     "a POST retried blindly": retry_post_blindly,
@@ -126,4 +190,7 @@ DEFECTS: Mapping[str, Defect] = {
     "an exit applied on an unfinished scan": trust_empty_versions,
     "a broken audience cleared": clear_any_share,
     "the signal handler of the stock SDK": drain_in_signal_handler,
+    "the guard forgets between runs": forget_former_clears,
+    "a stateless run takes the ledger": take_the_ledger,
+    "an error envelope is an empty audience": read_errors_as_empty,
 }

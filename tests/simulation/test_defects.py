@@ -1,18 +1,24 @@
-"""The simulation finds every defect that is patched into the target."""
+"""The simulation finds every defect that is patched into a plugin."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import pytest
 
 from simulation.defects import DEFECTS
 from simulation.simulation import simulate
+from simulation.tap.simulation import simulate_tap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SEEDS = range(1000)  # Enough to find each defect.
 
 
-def simulate_all(seeds: range) -> None:
+def simulate_all(seeds: range, run: Callable[[int], object]) -> None:
     for seed in seeds:
-        simulate(seed)
+        run(seed)
 
 
 @pytest.mark.parametrize(
@@ -24,8 +30,21 @@ def simulate_all(seeds: range) -> None:
         ("an exit applied on an unfinished scan", "a member, is cleared"),
         ("a broken audience cleared", "values are cleared"),
         ("the signal handler of the stock SDK", "a call starts|after signal"),
+        ("the guard forgets between runs", "values are cleared"),
     ],
 )
 def test_planted_defect_is_found(defect: str, words: str) -> None:
     with DEFECTS[defect](), pytest.raises(AssertionError, match=words):
-        simulate_all(SEEDS)
+        simulate_all(SEEDS, simulate)
+
+
+@pytest.mark.parametrize(
+    ("defect", "words"),
+    [
+        ("a stateless run takes the ledger", "never sent|no exit|not sent again"),
+        ("an error envelope is an empty audience", "never sent|company of|no exit"),
+    ],
+)
+def test_planted_defect_of_the_tap_is_found(defect: str, words: str) -> None:
+    with DEFECTS[defect](), pytest.raises(AssertionError, match=words):
+        simulate_all(SEEDS, simulate_tap)

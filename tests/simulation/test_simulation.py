@@ -1,10 +1,11 @@
-"""A few hundred seeds of the simulation; `make simulate` runs 10,000."""
+"""Some hundred seeds of the simulation; `make simulate` runs 10,000."""
 
 from __future__ import annotations
 
 import pytest
 
 from simulation.simulation import simulate
+from simulation.tap.simulation import simulate_tap
 
 PARTS = 6  # To show progress.
 
@@ -15,3 +16,9 @@ PARTS = 6  # To show progress.
 def test_no_check_fails(seeds: range, part: int) -> None:
     for seed in seeds[part::PARTS]:
         simulate(seed)
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_no_check_of_the_tap_fails(seeds: range, part: int) -> None:
+    for seed in seeds[part::PARTS]:
+        simulate_tap(seed)

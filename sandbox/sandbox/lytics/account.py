@@ -274,7 +274,9 @@ class Endpoints:
         if audience.invalid_reason:
             return self._envelope([], _next="", total=0)
         scan = f"audience {audience.id}"
-        return self._scan(request, scan, Include(audience.slug), fields=True)
+        return self._scan(
+            request, scan, Include(audience.id, is_path=True), fields=True
+        )
 
     def _post_scan(self, request: Request, _: str) -> Response:
         if not request.headers.get("content-type", "").startswith("text/plain"):

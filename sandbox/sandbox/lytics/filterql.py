@@ -43,9 +43,13 @@ class Everyone:
 
 @dataclass(frozen=True, slots=True)
 class Include:
-    """The person is a member of a saved audience, named by slug or id."""
+    """The person is a member of a saved audience, named by slug or id.
+
+    `is_path` is whether a path names it, not a filter.
+    """
 
     audience: str
+    is_path: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +262,7 @@ class Matcher:
             inner = self._test(node.part)
             return lambda index: not inner(index)
         if isinstance(node, Include):
-            audience = self._population.audiences[self._slug(node.audience)]
+            audience = self._population.audiences[self._slug(node)]
             return _no_one if audience.invalid_reason else audience.__contains__
         return self._field_test(node)
 
@@ -305,18 +309,18 @@ class Matcher:
             raise FilterError(f"unknown field {name!r}")
         return name
 
-    def _slug(self, name: str) -> str:
-        audiences = self._population.audiences
+    def _slug(self, node: Include) -> str:
+        audiences, name = self._population.audiences, node.audience
         if name in audiences:
             return name
-        if self._population.options.include_by_id:
+        if node.is_path or self._population.options.include_by_id:
             for slug, audience in audiences.items():
                 if audience.id == name:
                     return slug
         raise FilterError(f"no audience {name!r} to include")
 
     def _whole_audience(self, node: Node) -> str | None:
-        return self._slug(node.audience) if isinstance(node, Include) else None
+        return self._slug(node) if isinstance(node, Include) else None
 
     def _needs_change(self, node: Node) -> bool:
         if isinstance(node, Group):

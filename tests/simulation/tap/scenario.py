@@ -21,7 +21,7 @@ Action = Literal[
     "settings", "selection", "resend", "clock", "rename", "delete",
 ]  # fmt: skip
 ACTIONS: Mapping[Action, int] = {
-    "run": 12,
+    "run": 16,
     "stateless": 2,
     "second job": 1,
     "older state": 1,
@@ -38,11 +38,11 @@ ACTIONS: Mapping[Action, int] = {
 FAULTS = (
     *("429", "429_retry_after", "500", "502", "503", "504", "500_after", "503_after"),
     *("cut", "cut_after", "truncated", "not_json", "empty_body", "slow", "drip"),
-    *("stale_cursor", "error_envelope", "error_envelope", "error_code", "null_data"),
+    *("stale_cursor", "error_envelope", "error_code", "null_data"),
     "date_ahead",
 )
 # Members are missing until the next full sync.
-LOSSY = ("row_missing", "empty_page", "same_next", "empty_scan", "empty_scan")
+LOSSY = ("row_missing", "empty_page", "same_next", "empty_scan")
 FATAL = ("401", "403", "redirect")
 INTERRUPTIONS: tuple[What | None, ...] = (None, None, "term", "int", "kill", "kill")
 MONTHS = 90 * 86_400
@@ -140,6 +140,8 @@ def draw_rates(rng: random.Random, *, is_lossy: bool) -> dict[str, float]:
         kind: rng.choice((0.02, 0.1, 0.25))
         for kind in rng.sample(kinds, rng.choice((0, 0, 1, 2, 4)))
     }
+    if rng.random() < 0.25:  # The worst of them.
+        rates[rng.choice(("error_envelope", "null_data"))] = 0.3
     if rng.random() < 0.1:
         rates[rng.choice(FATAL)] = 0.05
     return rates

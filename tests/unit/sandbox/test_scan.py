@@ -170,6 +170,19 @@ def test_snapshot_has_members_who_moved(make_box: MakeBox, move: str) -> None:
     assert len(changed(box)) == 10
 
 
+@pytest.mark.parametrize("by_id", [True, False])
+def test_renamed_audience_stays_in_a_snapshot(
+    make_box: MakeBox, *, by_id: bool
+) -> None:
+    box = make_box(scan_is_snapshot=True, include_by_id=by_id)
+    path = f"/api/segment/{box.lytics.audiences['vip_customers'].id}/scan"
+    token = box.lytics.call("GET", path).json()["_next"]
+
+    box.lytics.rename("vip_customers", "renamed")
+
+    assert box.lytics.call("GET", path, start=token).json()["total"] == 250
+
+
 def test_changes_apply_in_the_order_of_visibility(box: Sandbox) -> None:
     box.lytics.change(7, {"company": "First"}, visible_after=30)
     box.clock.advance(60)
