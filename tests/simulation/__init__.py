@@ -1,3 +1,1 @@
-"""Runs the target against the sandbox store, and the tap against its Lytics, in virtual
-time and driven by a seed.
-"""
+"""Runs both plugins against the sandbox in virtual time, driven by a seed."""

@@ -81,8 +81,8 @@ def unconfirmed(simulation: Simulation) -> set[CustomerKey | None]:
     }
 
 
-def process(ended: ProcessResult, world: World) -> None:
-    """Check how a process ended."""
+def process(ended: ProcessResult, world: World, total: int) -> None:
+    """Check how a process ended; `total` is the number of all records."""
     for line in ended.errors:
         if line.startswith("Unexpected"):
             raise ViolationError(line)
@@ -93,12 +93,14 @@ def process(ended: ProcessResult, world: World) -> None:
     ):
         raise ViolationError(f"{ended.read} records have {ended.with_outcome} outcomes")
     if world.signalled:
-        _signalled(ended, world)
+        is_whole = bool(ended.states) and ended.states[-1]["n"] == total
+        _signalled(ended, world, is_whole=is_whole)
 
 
-def _signalled(ended: ProcessResult, world: World) -> None:
-    # A signal that comes when all is done, but the history's end, has no effect.
-    if ended.status not in {0, 1, 128 + (world.signalled or 0)}:
+def _signalled(ended: ProcessResult, world: World, *, is_whole: bool) -> None:
+    # A signal that comes when the input is written has no effect.
+    expected = {1, 128 + (world.signalled or 0), *((0,) if is_whole else ())}
+    if ended.status not in expected:
         raise ViolationError(f"status {ended.status} after signal {world.signalled}")
     if world.now() - world.signalled_at > SECONDS_TO_END:
         raise ViolationError("the process does not end after a signal")

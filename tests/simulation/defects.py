@@ -26,6 +26,7 @@ from target_bigcommerce.errors import OutcomeUnknownError
 from target_bigcommerce.exits import ClearGuard, SeenMembers, StreamVersions
 from target_bigcommerce.files import RejectsFile
 from target_bigcommerce.history import History
+from target_bigcommerce.plan import ClearedValues
 from target_bigcommerce.state import Checkpoint
 from target_bigcommerce.target import TargetBigCommerce
 
@@ -120,13 +121,14 @@ def clear_any_share() -> AbstractContextManager[object]:
 def forget_former_clears() -> AbstractContextManager[object]:
     """Count only the values that the present run cleared."""
 
-    def cleared(self: History, attribute: str) -> int:
-        [count] = self._execute(
-            "SELECT count(*) FROM changes WHERE action = 'clear' AND name = ?"
-            " AND state != 'dropped' AND run = ?",
+    def cleared(self: History, attribute: str) -> ClearedValues:
+        found = self._execute(
+            "SELECT count(*) FILTER (WHERE state = 'done'),"
+            " count(*) FILTER (WHERE state = 'pending')"
+            " FROM changes WHERE action = 'clear' AND name = ? AND run = ?",
             (attribute, self.run),
         ).fetchone()
-        return int(count)
+        return ClearedValues(*found)
 
     return patch.object(History, "cleared", cleared)
 

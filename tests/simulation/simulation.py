@@ -109,7 +109,7 @@ class Simulation:
             before = checks.contents(self.store)
             ended = self._process(self._state, limit=limit)
             checks.limit(ended, self, before, limit)
-            checks.process(ended, self._world)
+            checks.process(ended, self._world, len(self.scenario.entries))
             checks.covered(self, self._state)
 
     def _run_once(self) -> bool:
@@ -125,7 +125,7 @@ class Simulation:
         self._most_cleared = checks.suggested_percent(ended, self._most_cleared)
         for state in ended.states:
             self._state = checks.read_state(state, self._state)
-        checks.process(ended, self._world)
+        checks.process(ended, self._world, len(self.scenario.entries))
         checks.covered(self, self._state)
         if ended.status != 0:
             return False
