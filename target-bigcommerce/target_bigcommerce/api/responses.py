@@ -75,10 +75,17 @@ MAX_PAGES = 5000
 # Status and body.
 
 
-def parse_response(request: ApiRequest, response: HttpResponse) -> ApiResponse:
+def parse_response(
+    request: ApiRequest, response: HttpResponse, *, was_accepted: bool = False
+) -> ApiResponse:
     """Decode a 2xx response; raise the error for any other.
 
     An error status in the body overrides a 2xx, unless the body also has rows.
+
+    Args:
+        request: the request.
+        response: the response.
+        was_accepted: whether the store accepted an earlier request with the same token.
 
     Raises:
         AuthError: for a 401 or 403.
@@ -92,11 +99,11 @@ def parse_response(request: ApiRequest, response: HttpResponse) -> ApiResponse:
     """
     status = response.status
     if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-        raise _error(request, response, status)
+        raise _error(request, response, status, was_accepted=was_accepted)
     content = _decode(response.body)
     stated = _stated_status(content)
     if stated >= HTTPStatus.BAD_REQUEST:
-        raise _error(request, response, stated)
+        raise _error(request, response, stated, was_accepted=was_accepted)
     failures, failed = _failures(response, content)
     is_read = request.method == "GET"
     if not _is_complete(request.method, status, content) or (is_read and failures):
@@ -145,7 +152,9 @@ def read_error_details(status: int, body: bytes, request_id: str = "") -> ErrorD
     )
 
 
-def _error(request: ApiRequest, response: HttpResponse, status: int) -> PluginError:
+def _error(
+    request: ApiRequest, response: HttpResponse, status: int, *, was_accepted: bool
+) -> PluginError:
     details = read_error_details(status, response.body, _id(response))
     returned = f"{request.endpoint} returned {status}{_with_id(response)}"
     retry_after = read_rate_limits(response.headers).retry_after_seconds
@@ -158,6 +167,12 @@ def _error(request: ApiRequest, response: HttpResponse, status: int) -> PluginEr
     if status in TIMED_OUT or _is_transient(status):
         what = f"returned {status}{_with_id(response)}"
         return outcome_unknown(request, what, details, retry_after)
+    if status == HTTPStatus.UNAUTHORIZED and was_accepted:
+        return AuthError(
+            f"{returned}, although earlier calls of this run succeeded: access_token"
+            f" was revoked or has expired. Create one with {SCOPE}, and set"
+            " access_token."
+        )
     return _permanent_error(returned, details)
 
 

@@ -328,6 +328,7 @@ class Transport:
         self._jitter = jitter
         self._on_attempt = on_attempt
         self._has_response = False
+        self._was_accepted = False
         self._store_time: float | None = None
         self._local = threading.local()
         self._lock = threading.Lock()
@@ -409,7 +410,9 @@ class Transport:
                 self._store_time = date.timestamp()
             slot.record(response.status, response.headers)
         self._count(request, response.status)
-        return parse_response(request, response)
+        parsed = parse_response(request, response, was_accepted=self._was_accepted)
+        self._was_accepted = True
+        return parsed
 
     def _session(self) -> HttpSender:
         session: HttpSender | None = getattr(self._local, "session", None)

@@ -176,6 +176,22 @@ def test_token_revoked_during_the_run_is_named(box: Sandbox, make_job: MakeJob) 
     assert "store_hash" not in str(caught.value)
 
 
+@pytest.mark.parametrize("match", ["GET *", "PUT *", "DELETE *"])
+def test_token_that_becomes_invalid_is_named(
+    box: Sandbox, make_job: MakeJob, match: str
+) -> None:
+    put_customers(box, *MEMBERS)
+    config: dict[str, Any] = {"map_custom_attributes": [TIER], "on_null": "clear"}
+    job = make_job(box, map_standard_fields=[], **config)
+    job.write(member(1, tier="gold"))
+    box.faults.queue(Fault(kind="401", match=match, times=10_000))
+
+    with pytest.raises(AuthError, match="was revoked or has expired") as caught:
+        job.write(member(1, tier=None), member(2, tier="gold"))
+
+    assert "store_hash" not in str(caught.value)
+
+
 def test_forbidden_first_write_names_token_and_store(
     box: Sandbox, make_job: MakeJob
 ) -> None:
