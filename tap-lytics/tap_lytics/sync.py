@@ -14,6 +14,7 @@ from .catalog import AudienceCheck
 from .client import LyticsClient
 from .coverage import ScanCoverage, is_incomplete, why_exits_are_uncertain
 from .due import (
+    EPOCH,
     MAX_CLOCK_SKEW,
     Findings,
     SyncKind,
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
     from .state import StreamState
 
 MAX_EMPTY_SCANS = 3  # Of an audience whose size is above 0.
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # Much earlier ones leave datetime's range.
 
 
 # Composition.

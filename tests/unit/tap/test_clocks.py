@@ -185,6 +185,21 @@ def test_cleared_bookmark_reads_from_the_start() -> None:
     assert job.run().sent() == {job.email(job.outsider()): 1}
 
 
+@pytest.mark.parametrize("has_ledger", [False, True])
+def test_ancient_start_date_sends_everybody(
+    has_ledger: bool,  # noqa: FBT001 - a parameter
+    ledger_path: str,
+) -> None:
+    job = Job(start_date="0001-01-01", ledger_path=ledger_path if has_ledger else None)
+    first = job.run().sent()
+    job.config["ledger_path"] = ledger_path
+    job.clock.advance(3600)
+
+    job.run()
+
+    assert len(first) == 25
+
+
 def test_future_start_date_is_a_baseline() -> None:
     job = Job(start_date="2027-01-01T00:00:00Z")
     first = job.run().sent()
