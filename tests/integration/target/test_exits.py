@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support.live_target import LiveTarget
 from support.singer import activate, left, record, schema, state
 from support.store import put_values, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from sandbox import Sandbox
     from support.plugins import RunTarget
@@ -143,3 +145,59 @@ def test_version_that_clears_too_many_ends_run(
     assert kept == 400
     assert allowed.status == 0
     assert len(values_of(box)) == 280
+
+
+@pytest.mark.guarantee("no-false-exit")
+@pytest.mark.parametrize(
+    ("rule", "message", "is_kept"),
+    [
+        ({"_sdc_deleted_at": "tier"}, record(1001, tier="2026-01-01"), False),
+        ({"_sdc_deleted_at": "tier"}, record(1001, tier=None), True),
+        ({"_sdc_deleted_at": None}, left(1001), True),
+        ({"__filter__": "not _sdc_deleted_at"}, left(1001), True),
+        (
+            {"company": "company.title()", "__else__": None, "id": "id"},
+            left(1001),
+            False,
+        ),
+    ],
+    ids=["made", "not made", "removed", "filtered", "others excluded"],
+)
+def test_record_after_the_stream_maps_decides(
+    members: Sandbox, run: RunTarget, rule: Message, message: Message, *, is_kept: bool
+) -> None:
+    got = run(schema(), message, state(1), stream_maps={"vip": rule}, **CLEAR)
+
+    assert got.status == 0, got.stderr
+    assert (1001 in values_of(members)) is is_kept
+    assert got.state == {"n": 1}
+    assert got.rejects == ()
+
+
+@pytest.mark.parametrize(
+    "mark", ["", " ", "null", "False", "0", 0, False, True, -1], ids=repr
+)
+def test_value_of_a_live_member_is_kept(
+    members: Sandbox, run: RunTarget, mark: object
+) -> None:
+    got = run(schema(), record(1001, _sdc_deleted_at=mark), **CLEAR)
+
+    assert values_of(members) == VALUES
+    assert got.outcomes == {"unchanged": 1}
+
+
+def test_exit_is_cleared_while_the_input_is_silent(
+    members: Sandbox, config: dict[str, Any], tmp_path: Path
+) -> None:
+    waiting = {**config, **CLEAR, "batch_wait_limit_seconds": 1}
+
+    with LiveTarget(waiting, tmp_path) as target:
+        target.send(schema(), record(1002), state(1), left(1001), state(2))
+        states = [target.state()]
+        if states[-1] == {"n": 1}:
+            states.append(target.state())
+
+        assert states[-1] == {"n": 2}
+        assert 1001 not in values_of(members)
+        target.close_input()
+        assert target.end().outcomes == {"unchanged": 1, "cleared": 1}
