@@ -48,7 +48,6 @@ VALUES = "/customers/attribute-values"
 ATTRIBUTES = "/customers/attributes"
 MAX_ATTRIBUTES = 50  # Per store.
 
-CLIENT_ERRORS = range(400, 500)  # Statuses after which nothing is applied.
 CALLS_PER_ROW = 2
 FOUND = "_found"  # Marks a customer that was looked up instead of created.
 AMBIGUOUS = "_ambiguous"  # Holds the ids of several customers with the row's email.
@@ -264,11 +263,12 @@ class _Bisection:
             self._send_next(_cut(part, self._size.limit))
             return
         is_alone = len(part) == 1
-        is_unknown = is_alone and details.status not in CLIENT_ERRORS
+        # An earlier attempt may have been applied, and its response lost.
+        is_unknown = is_alone and not is_row_error
         found: set[int] = set()
         if not self._call.is_idempotent or is_unknown:
             found = self._find(part)
-        if is_alone and not is_row_error and not found:
+        if is_unknown and not found:
             index, row = part[0]
             self._row_errors.record_rejected(
                 self._call.request,

@@ -126,6 +126,23 @@ def test_refused_deletion_rejects_its_record_only(
     assert len(job.values()) == 1
 
 
+@pytest.mark.parametrize("status", ["400", "403", "409"])
+def test_row_applied_before_its_error_is_done(
+    box: Sandbox, make_job: MakeJob, status: str
+) -> None:
+    put_customers(box, 1, 2)
+    job = make_job(box, map_standard_fields=NAMES)
+    job.write(changed(1))
+    box.faults.queue(
+        Fault(kind="503_after", match="PUT /customers"),
+        Fault(kind=status, match="PUT /customers", times=2),
+    )
+
+    job.write(changed(2))
+
+    assert job.outcomes == {"updated": 2}
+
+
 # Errors that end the run.
 
 
