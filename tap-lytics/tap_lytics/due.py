@@ -9,19 +9,21 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from .state import EPOCH
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from datetime import datetime
 
     from .client import Audience
     from .settings import Settings
     from .state import StreamState
 
 FINGERPRINT_DIGITS = 16
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # Much earlier ones leave datetime's range.
 # Clocks differ by so much, even those of Lytics' own servers.
 MAX_CLOCK_SKEW = timedelta(minutes=1)
 FALLBACK = timedelta(days=30)  # How far a sync reads without a usable bookmark.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import json
 from dataclasses import asdict, dataclass, fields
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from .errors import StateError
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     )
 
 MAX_QUOTED = 40  # Characters of an unknown key.
+MAX_COUNT = 2**53  # SQLite's integers have 63 bits.
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # Much earlier ones leave datetime's range.
 MAX_WRAPPERS = 2  # Meltano's around a Singer message's, or the other way round.
 PASS_STATUS: Final = "pass_status"  # noqa: S105 - not a password
 RUNNING: Final = "running"
@@ -243,12 +245,14 @@ def _read(name: str, value: object) -> Any:  # noqa: ANN401 - by the field's own
         return None
     if not _is_valid(name, value):
         raise ValueError(f"{name} is not {_expected(name)}")
-    return parse_timestamp(str(value)) if name in TIMESTAMPS else value
+    if name not in TIMESTAMPS:
+        return value
+    return max(parse_timestamp(str(value)), EPOCH)
 
 
 def _is_valid(name: str, value: object) -> bool:
     if name in COUNTS:
-        return type(value) is int and value >= 0
+        return type(value) is int and 0 <= value < MAX_COUNT
     if name in FLAGS:
         return isinstance(value, bool)
     if not isinstance(value, str):

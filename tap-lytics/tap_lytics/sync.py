@@ -14,7 +14,6 @@ from .catalog import AudienceCheck
 from .client import LyticsClient
 from .coverage import ScanCoverage, is_incomplete, why_exits_are_uncertain
 from .due import (
-    EPOCH,
     MAX_CLOCK_SKEW,
     Findings,
     SyncKind,
@@ -30,7 +29,7 @@ from .due import (
 from .membership import LedgerTracker, RecentMemory
 from .records import format_timestamp
 from .scan import AudienceReader
-from .state import COMPLETE, RUNNING
+from .state import COMPLETE, EPOCH, RUNNING
 from .transport import Transport, open_session
 
 if TYPE_CHECKING:

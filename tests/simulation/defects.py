@@ -160,9 +160,7 @@ def take_the_ledger() -> AbstractContextManager[object]:
             return start(self, audience, at)
         number, own, generation = row
         self._lock(number, audience.slug)
-        return Lineage(
-            self._connection, number, id=own, generation=generation, parent=None
-        )
+        return Lineage(self._connection, number, id=own, generation=generation)
 
     return patch.object(Ledger, "start", take)
 

@@ -159,6 +159,36 @@ def test_future_baseline_is_not_swallowed(ledger_path: str) -> None:
     assert job.email(job.outsider()) in job.run().sent()
 
 
+@pytest.mark.parametrize("has_ledger", [False, True])
+@pytest.mark.parametrize(
+    "key", ["bookmark", "last_whole_scan", "scan_started_at", "starting_point"]
+)
+@pytest.mark.parametrize("year", ["0001", "1969"])
+def test_ancient_time_loses_nobody(
+    year: str,
+    key: str,
+    has_ledger: bool,  # noqa: FBT001 - a parameter
+    ledger_path: str,
+) -> None:
+    job = Job(
+        existing_users=True,
+        emit_exits=True,
+        require_fields=[ID],
+        ledger_path=ledger_path if has_ledger else None,
+    )
+    job.state = job.run_interrupted(at_page=3).states[-1]
+    job.clock.advance(3600)
+    job.box.lytics.enter(job.outsider())
+    job.state[key] = f"{year}-01-01T00:00:00Z"
+    first = job.run().sent()
+    job.state["ledger_id"] = None
+    job.config["ledger_path"] = ledger_path
+
+    job.run()
+
+    assert job.email(job.outsider()) in first
+
+
 @pytest.mark.parametrize("key", ["bookmark", "last_whole_scan"])
 def test_cleared_time_loses_nobody(key: str) -> None:
     """A state that somebody edited."""

@@ -107,6 +107,7 @@ def test_invalid_state_error_shows_an_example(state: Any) -> None:  # noqa: ANN4
         ({"scan_read": 1.5}, ("scan_read",)),
         ({"ledger_generation": "1"}, ("ledger_generation",)),
         ({"ledger_generation": -1}, ("ledger_generation",)),
+        ({"ledger_generation": 2**63}, ("ledger_generation",)),
         ({"is_baseline_open": 1}, ("is_baseline_open",)),
         ({"fingerprint": "x"}, ("fingerprint",)),
         ({"pass_status": "done"}, ("pass_status",)),
@@ -163,7 +164,10 @@ def settings_of(**config: Any) -> Settings:  # noqa: ANN401 - settings
     return Settings.from_config(whole)
 
 
-TIMESTAMPS = st.datetimes(timezones=st.just(UTC)) | st.none()
+TIMESTAMPS = st.none() | st.datetimes(
+    min_value=datetime(1970, 1, 1),  # noqa: DTZ001 - the zone is given below
+    timezones=st.just(UTC),
+)
 STATES = st.builds(
     StreamState,
     audience_id=st.none() | st.text(),
@@ -171,9 +175,9 @@ STATES = st.builds(
     scan_cursor=st.none() | st.text(),
     scan_started_at=TIMESTAMPS,
     scan_settings=st.none() | st.text(),
-    scan_read=st.none() | st.integers(0),
-    short_scans=st.none() | st.integers(0),
-    ledger_generation=st.none() | st.integers(0),
+    scan_read=st.none() | st.integers(0, 2**53 - 1),
+    short_scans=st.none() | st.integers(0, 2**53 - 1),
+    ledger_generation=st.none() | st.integers(0, 2**53 - 1),
     starting_point=TIMESTAMPS,
     is_baseline_open=st.none() | st.booleans(),
     fingerprint=st.none() | st.just('{"selection": "a"}'),
