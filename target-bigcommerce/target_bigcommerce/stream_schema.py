@@ -27,6 +27,7 @@ TYPES: dict[str, frozenset[type]] = {
     "null": frozenset({type(None)}),
 }
 COMPOSITIONS = ("allOf", "anyOf", "oneOf")
+NESTED = frozenset({"$ref", "properties", *COMPOSITIONS})
 MAX_DEPTH = 30  # Of objects in objects, which only flattening reads.
 MAX_NESTED = 10_000  # Fields below the first level.
 MAX_PARTS = 100  # Of one composed schema.
@@ -70,6 +71,9 @@ class _Reducer:
 
     def reduce(self, schema: Any, depth: int) -> dict[str, Any]:  # noqa: ANN401 - any JSON
         """Return the type and the properties of a schema, as far as they are known."""
+        if isinstance(schema, dict) and not NESTED.intersection(schema):
+            types = _types([schema])  # Most fields; some taps repeat their SCHEMA.
+            return {"type": types} if types else {}
         parts = self._parts(schema)
         reduced: dict[str, Any] = {}
         groups = [part["properties"] for part in parts if _has_properties(part)]

@@ -124,7 +124,8 @@ class TargetBigCommerce(SingerPlugin, Target):
         super().__init__(message_reader=reader, **given)
         self.settings = Settings.from_config(self.config)
         self.context = build(self.settings, shutdown=self.shutdown)
-        self._schemas: dict[str, Message] = {}  # The newest SCHEMA of each stream.
+        self._received: dict[str, Message] = {}  # The newest SCHEMA of each stream.
+        self._schemas: dict[str, Message] = {}  # The same, reduced.
         self._opened: dict[str, OpenedStream] = {}
         self._sinks: dict[str, CustomerSink] = {}
         self._replaced_sinks: list[CustomerSink] = []  # Since the last drain.
@@ -167,8 +168,11 @@ class TargetBigCommerce(SingerPlugin, Target):
     def _process_schema_message(self, message_dict: Message) -> None:
         check_schema(message_dict)
         self.context.input.add(message_dict)
-        reduced = reduce_schema(message_dict)
         stream = message_dict["stream"]
+        if self._received.get(stream) == message_dict:
+            return
+        self._received[stream] = message_dict
+        reduced = reduce_schema(message_dict)
         if self._schemas.get(stream) != reduced:
             self._schemas[stream] = reduced
             self._opened.pop(stream, None)

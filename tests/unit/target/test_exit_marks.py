@@ -270,3 +270,29 @@ def test_stream_map_that_names_nothing_is_one_warning(
     run(job, described, record(id=1), schema("id", "email", "more"), record(id=2))
 
     assert len([line for line in caplog.messages if warning in line]) == 1
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"key": "_member_id", "__key_properties__": ["key"]},
+        {"_member_id": None, "__key_properties__": None},
+        {"id": "int(id)", "__key_properties__": ["id"], "__else__": None},
+    ],
+    ids=["renamed", "removed", "another"],
+)
+def test_exit_of_a_stream_with_another_key_is_cleared(
+    audience: Sandbox, make_job: MakeJob, rule: Message
+) -> None:
+    job = clearing_job(make_job, audience, stream_maps={VIP: rule})
+    described = schema("_member_id", "id", "_sdc_deleted_at")
+
+    status = run(
+        job,
+        described | {"key_properties": ["_member_id"]},
+        record(_member_id="a", **MARKED),
+        record(_member_id="b", id=2, _sdc_deleted_at=None),
+    )
+
+    assert status == 0
+    assert job.values() == {2: VIP, 3: VIP}
