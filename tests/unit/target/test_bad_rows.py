@@ -50,6 +50,7 @@ def test_bad_row_does_not_block_the_batch(
     rejects = rejects_in(tmp_path)[1:]
     assert [row["record"]["id"] for row in rejects] == [7, 14]
     assert {row["reject"]["status"] for row in rejects} == {status}
+    assert all(row["reject"]["request_id"].startswith("sandbox-") for row in rejects)
 
 
 @pytest.mark.guarantee("one-bad-record-one-reject")
@@ -255,6 +256,7 @@ def test_failed_row_of_a_207_keeps_its_reason(
     assert outcomes == {"updated": 19, "rejected": 1}
     [reject] = rejects_in(tmp_path)
     assert reject["reject"]["status"] == 207
+    assert reject["reject"]["request_id"].startswith("sandbox-")
     texts = {"errors": "already in use", "detail": "already in use", "title": "confirm"}
     assert texts[body] in reject["reject"]["reason"]
 
