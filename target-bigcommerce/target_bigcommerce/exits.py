@@ -47,7 +47,7 @@ def is_mark(value: Any) -> bool:  # noqa: ANN401 - any JSON, or what a stream ma
     if isinstance(value, str):
         text = value.strip()
         return not (NO_MARK.fullmatch(text) or is_zero_date(text))
-    if isinstance(value, bool):
+    if value is None or isinstance(value, bool):
         return False
     if isinstance(value, int | float | Decimal):
         is_number = not (isinstance(value, Decimal) and value.is_nan())
