@@ -10,6 +10,7 @@ import re
 import sqlite3
 from collections import Counter, defaultdict
 from contextlib import closing
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from .model import (
@@ -19,7 +20,7 @@ from .model import (
     if_empty_of,
     initial_values,
 )
-from .population import audience_of
+from .population import TYPES, audience_of
 from .world import ViolationError
 
 if TYPE_CHECKING:
@@ -81,8 +82,8 @@ def unconfirmed(simulation: Simulation) -> set[CustomerKey | None]:
     }
 
 
-def process(ended: ProcessResult, world: World, total: int) -> None:
-    """Check how a process ended; `total` is the number of all records."""
+def process(ended: ProcessResult, world: World, *, is_whole: bool) -> None:
+    """Check how a process ended; `is_whole` is whether STATE covers the input."""
     for line in ended.errors:
         if line.startswith("Unexpected"):
             raise ViolationError(line)
@@ -93,7 +94,6 @@ def process(ended: ProcessResult, world: World, total: int) -> None:
     ):
         raise ViolationError(f"{ended.read} records have {ended.with_outcome} outcomes")
     if world.signalled:
-        is_whole = bool(ended.states) and ended.states[-1]["n"] == total
         _signalled(ended, world, is_whole=is_whole)
 
 
@@ -244,7 +244,16 @@ def _lookup(
 
 
 def _plain(name: str, value: str | None) -> str | None:
-    return (value.lower() if name == "email" else value) if value else None
+    """Return a value in one form, whatever form it was sent or stored in.
+
+    The target takes values that differ in white space around them for the same.
+    """
+    if not value:
+        return None
+    if TYPES.get(name) == "number":
+        return str(Decimal(value).normalize())
+    plain = value.strip().replace("\r\n", "\n")
+    return plain.lower() if name == "email" else plain
 
 
 def _is_shared(simulation: Simulation, customer: CustomerKey | None) -> bool:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 CustomerKey = int | str  # A customer's id, or the email of one to be created.
 ATTRIBUTES = {"tier": "Tier", "score": "Score"}
+MARKS = ("2026-01-01T00:00:00Z", 1_767_225_600, "yes")
+NO_MARKS = (None, "", " ", "null", "False", "0", False, True, 0, -1)
 POISON = "poison"
 FIELDS = ("company", "phone", "first_name", "last_name")
 NEVER_EMPTY = ("first_name", "last_name")
@@ -121,7 +123,7 @@ class Writer:
     def _exit(self, n: int) -> Entry:
         number = self._rng.choice([*self._population.customers, 9003])
         stream = self._rng.choice((stream_of(number), *STREAMS))
-        record = {"_sdc_deleted_at": "2026-01-01T00:00:00Z", "company": "Gone"}
+        record = {"_sdc_deleted_at": self._rng.choice(MARKS), "company": "Gone"}
         return Entry(
             n=n,
             stream=stream,
@@ -201,9 +203,11 @@ class Writer:
             name: self._text(name, n) for name in FIELDS if self._rng.random() < 0.4
         }
         desired: dict[str, str | None] = dict(record)
+        if self._rng.random() < 0.1:
+            record["_sdc_deleted_at"] = self._rng.choice(NO_MARKS)
         for name, attribute in ATTRIBUTES.items():
             if self._rng.random() < 0.5:
-                record[name] = self._rng.choice((str(n % 10), None))
+                record[name] = self._rng.choice((str(n % 10), f"{n % 10}.50", None))
                 if attribute in self._attributes:
                     desired[attribute] = record[name]
         return record, {
@@ -218,7 +222,8 @@ class Writer:
     def _text(self, name: str, n: int) -> str | None:
         if name == "phone":
             return self._rng.choice((str(n), "123", None))
-        return self._rng.choice((f"{name} {n}", "Old Ltd", None))
+        forms = (f"{name} {n}", f" {name} {n} ", f"{name}\r\n{n}")
+        return self._rng.choice((self._rng.choice(forms), "Old Ltd", " Old Ltd", None))
 
     def _entry(  # noqa: PLR0913 - a record's parts
         self,

@@ -109,7 +109,7 @@ class Simulation:
             before = checks.contents(self.store)
             ended = self._process(self._state, limit=limit)
             checks.limit(ended, self, before, limit)
-            checks.process(ended, self._world, len(self.scenario.entries))
+            checks.process(ended, self._world, is_whole=self._is_whole)
             checks.covered(self, self._state)
 
     def _run_once(self) -> bool:
@@ -125,7 +125,7 @@ class Simulation:
         self._most_cleared = checks.suggested_percent(ended, self._most_cleared)
         for state in ended.states:
             self._state = checks.read_state(state, self._state)
-        checks.process(ended, self._world, len(self.scenario.entries))
+        checks.process(ended, self._world, is_whole=self._is_whole)
         checks.covered(self, self._state)
         if ended.status != 0:
             return False
@@ -134,6 +134,10 @@ class Simulation:
             self._state, self.has_restarted = 0, True
             return False
         return True
+
+    @property
+    def _is_whole(self) -> bool:
+        return self._state == len(self.scenario.entries)
 
     @property
     def _is_fault_free(self) -> bool:
