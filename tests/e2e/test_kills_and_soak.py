@@ -369,6 +369,7 @@ def running_pair(
             on_exit="clear",
             max_clear_percent=100,
             rejects_path=str(folder / "rejects.jsonl"),
+            history_path=str(folder / "history.sqlite"),
             summary_path=str(folder / "summary.json"),
             **{**declared_mapping(), **target},
         ),

@@ -46,6 +46,7 @@ def config(box: Sandbox, tmp_path: Path) -> dict[str, Any]:
         id_field="id",
         map_standard_fields=[{"from": "company", "to": "company"}],
         rejects_path=str(tmp_path / "rejects.jsonl"),
+        history_path=str(tmp_path / "history.sqlite"),
     )
 
 

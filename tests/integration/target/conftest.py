@@ -47,6 +47,7 @@ def config_of(tmp_path: Path) -> Callable[[Sandbox], dict[str, Any]]:
             id_field="id",
             map_standard_fields=[{"from": "company", "to": "company"}],
             rejects_path=str(tmp_path / "rejects.jsonl"),
+            history_path=str(tmp_path / "history.sqlite"),
             summary_path=str(tmp_path / "summary.json"),
             request_timeout_seconds=30,
         )
