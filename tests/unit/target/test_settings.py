@@ -66,6 +66,9 @@ def test_setting_without_default_is_required_or_optional() -> None:
         ("quota_share_percent", 90),
         ("rejects_path", "rejects.jsonl"),
         ("max_rejects", 1000),
+        ("history", True),
+        ("history_path", "bigcommerce-history.sqlite"),
+        ("history_days", 90),
         ("dry_run", False),
         ("limit", None),
         ("changes_path", None),
@@ -146,6 +149,10 @@ def errors_of(**more: object) -> list[str]:
         ("id_field", "", "is missing"),
         ("id_field", "  ", "is missing"),
         ("rejects_path", " ", "must name a file"),
+        ("history_path", " ", "must name a file"),
+        ("history_path", "rejects.jsonl", "rejects_path name the same file"),
+        ("history_path", "./rejects.jsonl", "rejects_path name the same file"),
+        ("history_days", 0, "at least 1"),
         ("audience_attribute", "x" * 256, "more than 255 characters"),
         ("job_id", "x" * 241, "would have more than 255 characters"),
     ],
@@ -162,6 +169,20 @@ def test_invalid_setting_is_named_with_what_it_takes(
 def test_long_job_id_is_accepted_if_unused() -> None:
     assert errors_of(job_id="x" * 241, audience_attribute="VIP") == []
     assert errors_of(job_id="x" * 240) == []
+
+
+def test_on_exit_clear_needs_the_history() -> None:
+    [line] = errors_of(history=False, on_exit="clear")
+
+    assert line.startswith("on_exit clear needs the history")
+    assert errors_of(history=False) == []
+
+
+@pytest.mark.parametrize("name", ["changes_path", "summary_path"])
+def test_history_has_a_file_of_its_own(name: str) -> None:
+    [line] = errors_of(history_path="a/file", **{name: "a/./file"})
+
+    assert line.startswith(f"history_path and {name} name the same file")
 
 
 def test_audience_attribute_cannot_be_mapped() -> None:
