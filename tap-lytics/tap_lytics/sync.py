@@ -252,9 +252,7 @@ class AudienceSync:
             "Reading members whose profile changed since %s.", format_timestamp(since)
         )
         self._send_changed(state, audience, at, since)
-        if self._tracker.knows_members:
-            for keys in self._reader.changed_non_members(audience, since):
-                self._write(self._tracker.exits(keys, at), state)
+        self._send_changed_exits(state, audience, at, since)
 
     def _send_changed(
         self,
@@ -381,22 +379,36 @@ class AudienceSync:
         started_at: datetime,
         coverage: ScanCoverage,
     ) -> None:
-        if not coverage.starts:
-            reason = why_exits_are_uncertain(coverage, size_after=None, redefined=False)
-            self._log_no_exits(reason)
-            return
-        after = self._check.repeat(audience.id)
-        redefined = is_redefined(state, after)
-        reason = why_exits_are_uncertain(
-            coverage, size_after=after.size, redefined=redefined
-        )
+        reason = self._why_no_exits(state, audience, coverage)
         if reason:
             self._log_no_exits(reason)
+            # The bookmark moves to the start of this sync, which did not find them.
+            since = max(state.bookmark or started_at, EPOCH) - self._settings.overlap
+            self._send_changed_exits(state, audience, started_at, since)
         elif self._settings.reports_exits_by_version:
             self._output.activate_version(_version(started_at))
         else:
             for exits in self._tracker.unseen_exits(coverage.seen, started_at):
                 self._write(exits, state)
+
+    def _why_no_exits(
+        self, state: StreamState, audience: Audience, coverage: ScanCoverage
+    ) -> str:
+        if not coverage.starts:
+            return why_exits_are_uncertain(coverage, size_after=None, redefined=False)
+        after = self._check.repeat(audience.id)
+        redefined = is_redefined(state, after)
+        return why_exits_are_uncertain(
+            coverage, size_after=after.size, redefined=redefined
+        )
+
+    def _send_changed_exits(
+        self, state: StreamState, audience: Audience, at: datetime, since: datetime
+    ) -> None:
+        """Find who left among the changed profiles, if the members are known."""
+        if self._tracker.knows_members:
+            for keys in self._reader.changed_non_members(audience, since):
+                self._write(self._tracker.exits(keys, at), state)
 
     def _send(self, page: MemberPage, state: StreamState, *, is_full: bool) -> None:
         self._write(self._tracker.select(page.members, is_full=is_full), state)

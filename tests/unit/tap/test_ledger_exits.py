@@ -47,6 +47,20 @@ def test_untouched_exit_is_found_by_full_sync(job: Job) -> None:
     assert full == [job.customer(4)]
 
 
+@pytest.mark.parametrize("interval", [0, 24])
+def test_exit_before_interrupted_sync_is_reported(job: Job, interval: int) -> None:
+    """A resumed full sync does not know whom the run before it saw."""
+    job.config["full_scan_interval_hours"] = interval
+    job.run()
+    job.clock.advance(3600)
+    job.box.lytics.leave(4)
+    job.clock.advance(7200)
+    job.config["emit_changes"] = False  # So that a full sync is due.
+    job.state = job.run_interrupted(at_page=3).states[-1]
+
+    assert job.run().exits() == [job.customer(4)]
+
+
 def test_exit_is_reported_once(job: Job) -> None:
     job.run()
     job.clock.advance(60)

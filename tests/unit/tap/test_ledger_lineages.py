@@ -381,10 +381,10 @@ def test_jobs_that_share_a_ledger_add_up(
         else:
             run(job, copies[which], event)
 
-    for copy in copies:
+    for copy in copies * 2:  # The first may resume a sync, which finds no exits.
         job.days_later()
         complete_run(job, copy)
-        assert copy.customers == job.audience()
+    assert [copy.customers for copy in copies] == [job.audience()] * 2
 
 
 def complete_run(job: Job, copy: Copy) -> None:
