@@ -33,7 +33,7 @@ def test_usage_error_names_module(package: str) -> None:
     done = run_module(package, "--wrong")
 
     assert done.returncode == 2
-    assert done.stderr.startswith(f"Usage: python -m {package} [OPTIONS]\n")
+    assert done.stderr.startswith(f"Usage: python -m {package} [OPTIONS]")
 
 
 @pytest.mark.parametrize("package", PACKAGES)
