@@ -6,11 +6,10 @@ Uses as few requests as BigCommerce's limits allow, and sends them in parallel.
 from __future__ import annotations
 
 from functools import partial
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from singer_kit.errors import PluginError
-from target_bigcommerce.errors import RefusedCallError, RequestRejectedError
+from target_bigcommerce.errors import RequestRejectedError
 
 from .models import ApiRequest, WriteResult
 from .reads import CallSize, ListReader, Refused
@@ -47,7 +46,6 @@ T = TypeVar("T")
 MAX_ROWS_PER_CALL = 10  # BigCommerce returns 413 for more.
 MAX_IDS_PER_CALL = 100
 MAX_EMAILS_PER_CALL = 40
-GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 
 
 class StoreApi(Protocol):
@@ -340,13 +338,7 @@ class BigCommerceClient:
         """Send a DELETE; every one goes through here."""
         if not request.query.get("id:in"):
             raise ValueError("a DELETE without ids might delete every value")
-        try:
-            response = self._transport.send(request)
-        except RefusedCallError as error:
-            is_gone = error.details.status in GONE and "," not in request.query["id:in"]
-            if not is_gone:
-                raise
-            return
+        response = self._transport.send(request)
         if response.failures is not None:
             # Alone, each is deleted or the error concerns it.
             text = f"{request.endpoint} returned {response.status}."
