@@ -319,13 +319,15 @@ class TapSimulation:
 
     @property
     def _finds_all_exits(self) -> bool:
+        members = self.audience.members()
+        has_customers = bool(self.audience.customers(members))
         if "ledger_path" not in self.settings:
             # A version without records does not count as an empty audience.
-            return bool(self.audience.members())
-        # An empty scan whose cursor never ends does not, either.
+            return has_customers
+        # Nor does an empty scan of an audience that has members, or without an end.
         is_endless = self.scenario.options.scan_end == "repeat"
-        is_empty = not self.audience.customers(self.audience.members())
-        return not self._exits_are_lost and not (is_endless and is_empty)
+        is_believed = has_customers or not (members or is_endless)
+        return not self._exits_are_lost and is_believed
 
     def _required(self) -> set[int]:
         """The people who must be in the store, if they are members."""
