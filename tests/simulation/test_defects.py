@@ -42,12 +42,14 @@ def test_planted_defect_is_found(defect: str, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("defect", "words"),
+    ("defect", "words", "first"),
     [
-        ("a stateless run takes the ledger", "never sent|no exit|not sent again"),
-        ("an error envelope is an empty audience", "never sent|company of|no exit"),
+        ("a stateless run takes the ledger", "never sent|no exit|not sent again", 0),
+        ("an error envelope is an empty audience", "never sent|company of", 100),
     ],
 )
-def test_planted_defect_of_the_tap_is_found(defect: str, words: str) -> None:
+def test_planted_defect_of_the_tap_is_found(
+    defect: str, words: str, first: int
+) -> None:
     with DEFECTS[defect](), pytest.raises(AssertionError, match=words):
-        simulate_all(SEEDS, simulate_tap)
+        simulate_all(SEEDS[first:], simulate_tap)
