@@ -290,6 +290,8 @@ class RunContext:
         attributes = self.destination.attributes
         is_running = end.exit_status is None
         found = self.input.status
+        # In the middle of a sync, or with `limit`, the input is not cut off.
+        is_unread = is_running or (not end.exit_status and not self.input.has_ended)
         facts = RunFacts(
             job=self.settings.job_id or ", ".join(streams) or None,
             store=self.settings.store_hash,
@@ -301,8 +303,7 @@ class RunContext:
             attribute_ids=attributes.ids,
             attributes_created=attributes.created,
             quota_wait_seconds=round(self.throttle.waited_seconds, 3),
-            # In the middle of a sync the input is not cut off yet.
-            input="unknown" if is_running and found == "cut_off" else found,
+            input="unknown" if is_unread and found == "cut_off" else found,
         )
         return to_summary(end, facts, self.stats)
 

@@ -99,7 +99,7 @@ class InputTracker:
     """
 
     def __init__(self) -> None:
-        self._is_empty, self._has_ended = True, False
+        self._is_empty, self.has_ended = True, False
         self._has_schema = self._has_tap_key = False
         self._has_records = self._has_replayed = False
         self._has_pass_status = self._is_whole = False
@@ -121,7 +121,7 @@ class InputTracker:
 
     def end(self) -> None:
         """Note the end of the input."""
-        self._has_ended = True
+        self.has_ended = True
 
     @property
     def status(self) -> Input:
@@ -133,7 +133,7 @@ class InputTracker:
         is_rejects_file = self._has_replayed and not self._has_records
         is_from_tap = self._has_tap_key and not is_rejects_file
         if self._is_empty:
-            return "cut_off" if self._has_ended else "unknown"
+            return "cut_off" if self.has_ended else "unknown"
         if not is_from_tap and not self._has_pass_status:
             return "unknown"
         return "complete" if self._is_whole and self._has_schema else "cut_off"

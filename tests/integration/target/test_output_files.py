@@ -399,3 +399,13 @@ def test_summary_says_whether_the_input_is_complete(
     assert got.summary is not None
     assert got.summary["input"] == expected
     assert ("The input was cut off" in got.stderr) == (expected == "cut_off")
+
+
+def test_input_beyond_a_limit_is_not_cut_off(run: RunTarget) -> None:
+    members = [record(number, _member_id=f"u{number}") for number in (1001, 1002)]
+
+    got = run(LYTICS, lytics_state("running"), *members, limit=1, batch_size_rows=1)
+
+    assert got.summary is not None
+    assert (got.summary["status"], got.summary["input"]) == ("succeeded", "unknown")
+    assert "The input was cut off" not in got.stderr
