@@ -376,7 +376,8 @@ def _require_marks(streams: Iterable[AudienceStream]) -> None:
 def _read_json(file: IO[str] | None, option: str) -> dict[str, Any] | None:
     if file is None:
         return None
-    text = decode_text(file.buffer.read(), f"The file given with {option}")  # type: ignore[attr-defined]  # of click.File
+    with file:
+        text = decode_text(file.buffer.read(), f"The file given with {option}")  # type: ignore[attr-defined]  # of click.File
     try:
         content = json.loads(text)
     except (ValueError, RecursionError):
