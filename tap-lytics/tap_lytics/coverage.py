@@ -120,6 +120,17 @@ class ScanCoverage:
             self.counted, self.highest = total, max(total, self.highest)
 
 
+def count_missing(coverage: ScanCoverage) -> int:
+    """Return by how many a scan falls short of the count that came with its pages.
+
+    Members read twice count twice, as Lytics counts profiles.
+    """
+    if coverage.total is None:
+        return 0
+    read = coverage.read or 0
+    return max((coverage.expected or 0) - coverage.growth - read, 0)
+
+
 def is_incomplete(coverage: ScanCoverage) -> bool:
     """Whether the scan missed members for no known reason.
 

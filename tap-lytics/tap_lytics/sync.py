@@ -12,7 +12,12 @@ from singer_kit.errors import UnexpectedResponseError
 
 from .catalog import AudienceCheck
 from .client import LyticsClient
-from .coverage import ScanCoverage, is_incomplete, why_exits_are_uncertain
+from .coverage import (
+    ScanCoverage,
+    count_missing,
+    is_incomplete,
+    why_exits_are_uncertain,
+)
 from .due import (
     MAX_CLOCK_SKEW,
     Findings,
@@ -195,8 +200,9 @@ class AudienceSync:
             self._log_baseline(audience.size, at)
             self._end_incremental(state, audience, at)
         elif due.kind is SyncKind.INCREMENTAL:
-            self._sync_incrementally(state, audience, at)
-            self._end_incremental(state, audience, at)
+            is_complete = self._sync_incrementally(state, audience, at)
+            # What a scan lacked is read by the next one.
+            self._end_incremental(state, audience, at if is_complete else None)
         else:
             is_resumed = due.kind is SyncKind.RESUMED
             self._sync_fully(state, audience, at, is_resumed=is_resumed)
@@ -246,13 +252,23 @@ class AudienceSync:
 
     def _sync_incrementally(
         self, state: StreamState, audience: Audience, at: datetime
-    ) -> None:
+    ) -> bool:
+        """Send who changed and who left; return whether no member was missing.
+
+        A scan that returns fewer members than it counts itself is repeated once.
+        """
         since = max(state.bookmark or at, EPOCH) - self._settings.overlap
         self._logger.info(
             "Reading members whose profile changed since %s.", format_timestamp(since)
         )
-        self._send_changed(state, audience, at, since)
+        missing = self._send_changed(state, audience, at, since)
+        if missing:
+            self._log_missing(missing, "The scan is repeated.")
+            missing = self._send_changed(state, audience, at, since)
+        if missing:
+            self._log_missing(missing, "The next sync reads from the same time on.")
         self._send_changed_exits(state, audience, at, since)
+        return not missing
 
     def _send_changed(
         self,
@@ -261,17 +277,23 @@ class AudienceSync:
         at: datetime,
         since: datetime,
         coverage: ScanCoverage | None = None,
-    ) -> None:
+    ) -> int:
+        """Send the changed members; return how many fewer they are than counted."""
         self._tracker.start_read(state, at, since)
+        own = ScanCoverage(starts=1)
         for page in self._reader.changed_members(audience, since):
             self._send(page, state, is_full=False)
+            own.start_page(page.starts, page.total)
+            own.add(member.key for member in page.members)
             if coverage:
                 coverage.add(member.key for member in page.members)
+        return count_missing(own)
 
     def _end_incremental(
-        self, state: StreamState, audience: Audience, at: datetime
+        self, state: StreamState, audience: Audience, at: datetime | None
     ) -> None:
-        state.bookmark, state.audience_updated = at, audience.updated
+        state.bookmark = at or state.bookmark
+        state.audience_updated = audience.updated
         state.discard_full_sync()  # Left by a run with settings that have full syncs.
         self._end_pass(state)
 
@@ -480,6 +502,13 @@ class AudienceSync:
             " fields, correct require_fields; otherwise run again later."
             if is_last
             else f"Repeating it (attempt {attempt + 1} of {MAX_EMPTY_SCANS}).",
+        )
+
+    def _log_missing(self, missing: int, consequence: str) -> None:
+        self._logger.warning(
+            "The scan of changed members lacks %d that Lytics counts. %s",
+            missing,
+            consequence,
         )
 
     def _log_incomplete(self, state: StreamState, coverage: ScanCoverage) -> None:

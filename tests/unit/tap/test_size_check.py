@@ -259,3 +259,56 @@ def test_filtered_scan_below_size_is_complete() -> None:
 
     assert job.sender.full_syncs() == 1
     assert job.state["last_whole_scan"]
+
+
+# Scans of changed members have no size, but a total.
+
+
+def lose_changed(job: Job, number: int, *, times: int) -> None:
+    """Let the next pages of changed members lack one of them."""
+    name, left = job.email(number), [times]
+
+    def corrupt(page: int, content: dict[str, Any]) -> None:
+        if "_modified" not in (job.sender.scans[page - 1].body or ""):
+            return
+        kept = [m for m in content["data"] if m.get("email") != name]
+        if left[0] and len(kept) < len(content["data"]):
+            left[0] -= 1
+            content["data"] = kept
+
+    job.sender.corrupt = corrupt
+
+
+@pytest.mark.parametrize("number", [0, 4, 7])
+@pytest.mark.parametrize("settings", [{}, {"existing_users": True}], ids=str)
+def test_missing_changed_member_is_read_again(
+    settings: dict[str, Any], number: int
+) -> None:
+    job = Job(**settings)
+    job.run()
+    job.clock.advance(3600)
+    for index in range(8):
+        job.box.lytics.change(index, {"company": "New"})
+    lose_changed(job, number, times=1)
+
+    sent = job.run().sent()
+
+    assert sent.keys() == {job.email(index) for index in range(8)}
+
+
+@pytest.mark.parametrize("settings", [{}, {"existing_users": True}], ids=str)
+def test_bookmark_stays_while_changed_members_lack(settings: dict[str, Any]) -> None:
+    job = Job(full_scan_interval_hours=0, **settings)
+    job.run()
+    before = job.state["bookmark"]
+    job.clock.advance(3600)
+    job.box.lytics.change(3, {"company": "New"})
+    lose_changed(job, 3, times=2)
+
+    first = job.run().sent()
+
+    assert not first
+    assert job.state["bookmark"] == before
+    job.clock.advance(3600)
+    assert job.run().sent() == {job.email(3): 1}
+    assert job.state["bookmark"] > before
