@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 import tempfile
@@ -79,7 +80,7 @@ class TapSimulation:
         self._exempt_at_backup: set[int] = set()
         self._exits_are_lost = False
         self._resends = False
-        self._sends_all = False  # existing_users was set: the next run sends everybody.
+        self._had_existing_users = True  # In the run before the last one.
         self.log: list[str] = []
 
     # What happens.
@@ -161,8 +162,6 @@ class TapSimulation:
             settings[name] = self._rng.choice((2, 5, 100))
         else:
             settings[name] = not settings[name]
-        if name == "existing_users":
-            self._sends_all = settings[name]
 
     def _selection(self) -> None:
         self._is_wide = not self._is_wide
@@ -218,11 +217,13 @@ class TapSimulation:
                 p.index for p in self.audience.people if p.customer == customer
             }
         if is_calm:
-            is_resumed = bool(stream_part(before.state).get("scan_started_at"))
+            part = stream_part(before.state)
+            is_resumed = bool(part.get("scan_started_at"))
+            former = json.loads(part.get("fingerprint") or "{}")
+            self._had_existing_users = former.get("existing_users", True)
             visible = {p.index for p in self.audience.people if p.visible_at <= began}
             if before.state:
                 self._check_calm(ended, visible, is_resumed=is_resumed)
-        self._sends_all = False
         return ended
 
     def _save(self, before: Saved, state: dict[str, Any], began: float) -> None:
@@ -310,7 +311,8 @@ class TapSimulation:
             self.exempt.clear()
         expected = self._required() & self.audience.always & visible
         customers = self.audience.customers(expected)
-        if self._sends_all and not is_resumed:
+        is_new = self.settings["existing_users"] and not self._had_existing_users
+        if is_new and not is_resumed:
             checks.in_store(self.job, customers)
         if self._resends and not is_resumed:
             sent = {r.get("bigcommerce_customer_id") for r in records(ended.messages)}
