@@ -33,6 +33,11 @@ class SeenMembers:
             number = int(key[:PREFIX], 16)
             buckets[number >> 56].append(number)
 
+    def __contains__(self, key: str) -> bool:
+        """Whether a member was added."""
+        number = int(key[:PREFIX], 16)
+        return number in self._buckets[number >> 56]
+
     def count_read(self) -> int:
         """Count what was added, with repeats."""
         return sum(map(len, self._buckets))

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from singer_kit.shutdown import ShutdownSignal
 
     from .client import Audience, AudienceSnapshot
+    from .coverage import SeenMembers
     from .due import DueSync
     from .ledger import Ledger
     from .membership import MembershipTracker
@@ -406,7 +407,9 @@ class AudienceSync:
             self._log_no_exits(reason)
             # The bookmark moves to the start of this sync, which did not find them.
             since = max(state.bookmark or started_at, EPOCH) - self._settings.overlap
-            self._send_changed_exits(state, audience, started_at, since)
+            self._send_changed_exits(
+                state, audience, started_at, since, seen=coverage.seen
+            )
         elif self._settings.reports_exits_by_version:
             self._output.activate_version(_version(started_at))
         else:
@@ -425,12 +428,22 @@ class AudienceSync:
         )
 
     def _send_changed_exits(
-        self, state: StreamState, audience: Audience, at: datetime, since: datetime
+        self,
+        state: StreamState,
+        audience: Audience,
+        at: datetime,
+        since: datetime,
+        *,
+        seen: SeenMembers | None = None,
     ) -> None:
-        """Find who left among the changed profiles, if the members are known."""
+        """Find who left among the changed profiles, if the members are known.
+
+        Members whom this sync has seen may have left since; the next one finds them.
+        """
         if self._tracker.knows_members:
             for keys in self._reader.changed_non_members(audience, since):
-                self._write(self._tracker.exits(keys, at), state)
+                unseen = [key for key in keys if seen is None or key not in seen]
+                self._write(self._tracker.exits(unseen, at), state)
 
     def _send(self, page: MemberPage, state: StreamState, *, is_full: bool) -> None:
         self._write(self._tracker.select(page.members, is_full=is_full), state)

@@ -102,3 +102,14 @@ def test_restarted_scan_resets_coverage() -> None:
     coverage.start_page(1, 3)
 
     assert (coverage.seen.count(), coverage.total, coverage.starts) == (0, 3, 1)
+
+
+@pytest.mark.parametrize("key", ["00" * 16, "ff" * 16, "0123456789abcdef" * 2])
+def test_seen_members_contain_what_was_added(key: str) -> None:
+    seen = SeenMembers()
+    assert key not in seen
+
+    seen.update([key, key])
+
+    assert key in seen
+    assert "aa" * 16 not in seen
