@@ -148,7 +148,8 @@ class RestoredCopy:
 class Lineage:
     """The rows of one stream of one job, which its state names.
 
-    Nobody else changes them while it is open. The generation grows with every commit.
+    No other process changes them while it is open. The generation grows with every
+    commit.
 
     Args:
         connection: to the file, outside a transaction.
@@ -519,7 +520,7 @@ class Ledger:
             )
         self._resources.callback(lock.release)
 
-    # Lineages that nobody needs any more.
+    # Lineages that are not needed any more.
 
     def _remove_unused(self, at: datetime) -> None:
         rows = self._connection.execute(

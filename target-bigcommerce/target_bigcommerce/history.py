@@ -312,7 +312,7 @@ class History:
     def later_old(self, entry: RecordedChange) -> list[Any]:
         """Return the old value of the next change of the same value, if there is one.
 
-        Whoever made it read that value in the store.
+        The run that made it read that value in the store.
         """
         row = self._execute(
             "SELECT changes.old FROM changes JOIN runs ON runs.id = changes.run"

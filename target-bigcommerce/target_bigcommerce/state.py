@@ -94,7 +94,7 @@ class Checkpoint:
 class InputTracker:
     """Finds out whether the tap got to its end; a pipe that closes does not say so.
 
-    Only tap-lytics tells: its last message is a STATE in which every stream's
+    Only tap-lytics says so: its last message is a STATE in which every stream's
     `pass_status` is `complete`.
     """
 

@@ -59,7 +59,7 @@ class _Streak:
 
 
 class RowErrors:
-    """Tells bad rows from failing endpoints. Shared by all threads of a run.
+    """Distinguishes bad rows from failing endpoints. Shared by all threads of a run.
 
     Args:
         transport: makes the control reads.
