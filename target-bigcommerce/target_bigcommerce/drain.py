@@ -248,6 +248,26 @@ class DrainResult:
         self.writes = [write for write in self.writes if not condition(write)]
         return [record for write in withdrawn for record in write.records]
 
+    def hold(self, batch: Batch) -> tuple[list[BufferedRecord], Batch]:
+        """Split off the records with the email of a rejected customer.
+
+        They are written after those records of the customer that come before them.
+        """
+        emails = {
+            email_of(write.row)
+            for write in self.writes
+            if write.rejected is not None and write.row is not None
+        }
+        held: list[BufferedRecord] = []
+        rest = Batch()
+        for email, records in batch.by_key.items():
+            for record in records:
+                if email in emails:
+                    held.append(record)
+                else:
+                    rest.add(record)
+        return held, rest
+
     def withdraw_customers(
         self, condition: Callable[[CustomerWrite], bool]
     ) -> list[tuple[BufferedRecord, bool]]:
@@ -338,11 +358,16 @@ class Drain:
         result = self._result = DrainResult()
         try:
             again = self._write(batch)
-            for record in result.withdraw(_has_taken_email):
+            refused = result.withdraw(_has_taken_email)
+            held, again = result.hold(again)
+            for record in refused:
                 again.add(record)
             while again.records:
-                again = self._write(again)
-            for record, is_changed in result.withdraw_customers(_may_have_good_records):
+                more, again = result.hold(self._write(again))
+                held += more
+            single = result.withdraw_customers(_may_have_good_records)
+            single += [(record, False) for record in held]
+            for record, is_changed in sorted(single, key=lambda each: each[0].order):
                 self._write(Batch.of(record))
                 result.writes[-1].is_changed |= is_changed
         except PluginError as error:
