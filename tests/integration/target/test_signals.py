@@ -269,7 +269,12 @@ def check_kills(
         folder = tmp_path / str(at)
         folder.mkdir()
         box = open_store(make_box, latency_ms=rng.choice([0.0, 3.0]))
-        config = {**config_of(box), **MAPPED, "rejects_path": str(folder / "rejects")}
+        config = {
+            **config_of(box),
+            **MAPPED,
+            "rejects_path": str(folder / "rejects"),
+            "history_path": str(folder / "history"),  # Of this store alone.
+        }
 
         killed = interrupt_at_call(
             rng.randint(1, calls),
