@@ -215,7 +215,7 @@ def test_forbidden_first_write_names_token_and_store(
     put_customers(box, *MEMBERS)
     box.faults.queue(Fault(kind="403", match="PUT *"))
     box.store.add_attribute("LyticsAudience_vip_customers")
-    job = make_job(box, map_standard_fields=[])
+    job = make_job(box, map_standard_fields=[], max_in_flight=1)
 
     with pytest.raises(AuthError, match="store_hash"):
         job.write(*map(member, MEMBERS))
