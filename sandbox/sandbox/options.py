@@ -15,6 +15,7 @@ STORE_HASH = "sandbox1"
 
 Move = Literal["either", "front", "end", "stay"]
 ScanEnd = Literal["empty", "missing", "repeat", "empty_page"]
+Splits = Literal["served", "ignored", "ignored_on_post", "refused"]
 SizeShape = Literal["list", "object", "objects"]
 Order = Literal["request", "reversed"]
 ErrorBody = Literal["errors", "detail", "title"]
@@ -24,6 +25,7 @@ CHOICES: Mapping[str, Any] = MappingProxyType(
     {
         "changed_members_move": Move,
         "scan_end": ScanEnd,
+        "splits": Splits,
         "size_shape": SizeShape,
         "answer_order": Order,
         "error_body": ErrorBody,
@@ -75,6 +77,8 @@ class Options:
     same_token: bool = False
     token_seconds: float = 0.0
     stale_token_status: int = 400
+    splits: Splits = "served"
+    without_split: float = 0.0
     fields_on_post: bool = True
     include_by_id: bool = True
     unknown_fields_refused: bool = True

@@ -244,8 +244,15 @@ class People:
             return self._rank(index) % 2 == 0  # Half can be matched by their email.
         return kind not in {Kind.UNKNOWN_ID, Kind.SHARES_ID}
 
+    def has_split(self, index: int) -> bool:
+        """Return whether the profile of person `index` belongs to a split."""
+        if not self.options.without_split:
+            return True
+        without = round(self.members * self.options.without_split)
+        return self._rank(index) < self.members - without
+
     def _rank(self, index: int) -> int:
-        return index * self._step % self.members
+        return index * self._step % max(self.members, 1)
 
     def _block(self, index: int) -> Block | None:
         if index >= self.members or not self._blocks:

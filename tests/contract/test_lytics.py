@@ -168,6 +168,8 @@ def test_response_has_the_documented_form(
         (404, "/api/elsewhere", {}),
         (400, "/api/segment/scan", {"params": {"segments": "FILTER ("}}),
         (400, f"/api/segment/{VIP}/scan?start=what", {}),
+        (400, f"/api/segment/{VIP}/scan?splits=0,100", {}),
+        (400, f"/api/segment/{VIP}/scan?splits=first", {}),
         (400, "/api/segment/scan", {"method": "POST", "data": "FILTER *"}),
     ],
 )
@@ -227,6 +229,21 @@ def test_scan_ends_with_an_empty_token(ask: Ask) -> None:
 
     assert token == ""
     assert len(set(seen)) == len(seen) == 250
+
+
+def test_splits_are_spread_evenly_over_0_to_99(ask: Ask) -> None:
+    seen: list[int] = []
+
+    for first in range(0, 100, 25):
+        splits = ",".join(map(str, range(first, first + 25)))
+        part = ask(f"/api/segment/{VIP}/scan?limit=100&splits={splits}").json()
+        found = [member["_split"] for member in part["data"]]
+        assert len(found) == part["total"]
+        assert set(found) <= set(range(first, first + 25))
+        assert 40 <= len(found) <= 85
+        seen += found
+
+    assert len(seen) == 250
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from .events import AccountEvents
 from .fields import Field
 from .filterql import FilterError, Include, Node, parse
 from .population import Population
-from .scan import Page, Scans, StaleTokenError
+from .scan import Page, Scan, Scans, StaleTokenError, parse_splits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -306,9 +306,12 @@ class Endpoints:
         limit = min(max(limit, 1), self._options.page_limit)
         names = [part for part in query.get("fields", "").split(",") if part]
         try:
+            scan = Scan(name=name, node=node, splits=self._splits(request))
+        except ValueError as error:
+            return error_response(400, str(error))
+        try:
             page = self._scans.page(
-                name,
-                node,
+                scan,
                 query.get("start", ""),
                 limit,
                 (names if fields else []) or None,
@@ -316,6 +319,16 @@ class Endpoints:
         except StaleTokenError as error:
             return error_response(self._options.stale_token_status, str(error))
         return self._envelope(page.members, **self._scan_end(page))
+
+    def _splits(self, request: Request) -> frozenset[int] | None:
+        text, served = request.query.get("splits"), self._options.splits
+        if text is None or served == "ignored":
+            return None
+        if served == "ignored_on_post" and request.method == "POST":
+            return None
+        if served == "refused":
+            raise ValueError("unknown parameter splits")
+        return parse_splits(text)
 
     def _scan_end(self, page: Page) -> dict[str, Any]:
         if page.token is None and self._options.scan_end == "missing":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -223,14 +223,24 @@ def to_nanos(text: str, now: float) -> int:
 
 
 class Matcher:
-    """A parsed filter applied to a population, with `now` in seconds since 1970."""
+    """A parsed filter applied to a population, with `now` in seconds since 1970.
 
-    def __init__(self, node: Node, population: Population, now: float) -> None:
+    `splits` are those whose profiles can match; None: all profiles.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        population: Population,
+        now: float,
+        splits: Container[int] | None = None,
+    ) -> None:
         self._population = population
         self._now = now
         self.test = self._test(node)
         self._changed_only = self._needs_change(node)
         self._audience = self._whole_audience(node)
+        self._part = None if splits is None else population.in_splits(splits)
 
     def found(self, position: int | None) -> Iterator[tuple[int, int]]:
         """Yield (position, index) of all matches after a position."""
@@ -241,6 +251,9 @@ class Matcher:
             if self._changed_only
             else order.after(position)
         )
+        part = self._part
+        if part is not None:
+            candidates = (each for each in candidates if part[each[1]])
         return ((at, index) for at, index in candidates if self.test(index))
 
     @property
@@ -251,7 +264,8 @@ class Matcher:
     def count(self) -> int:
         """Count the matches."""
         if self._audience is not None:
-            return self._population.audiences[self._audience].size
+            audience = self._population.audiences[self._audience]
+            return audience.size if self._part is None else audience.count(self._part)
         return sum(1 for _ in self.found(None))
 
     def _test(self, node: Node) -> Test:

@@ -18,7 +18,7 @@ from sandbox.people import People, mix
 from .fields import FIELDS, Field, created, extra_field, modified_nanos
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
 
     from sandbox.http import Json
     from sandbox.options import Move, Options
@@ -54,6 +54,13 @@ class Audience:
         """The number of members."""
         base = sum(stop - start for start, stop in self.ranges)
         return base + len(self.entered) - len(self.left)
+
+    def count(self, part: bytearray) -> int:
+        """Count the members whose byte in `part` is 1, not 0."""
+        base = sum(part.count(1, start, stop) for start, stop in self.ranges)
+        return (
+            base + sum(part[n] for n in self.entered) - sum(part[n] for n in self.left)
+        )
 
     def enter(self, index: int) -> None:
         """Add a person."""
@@ -176,6 +183,8 @@ class ScanOrder:
         insort(self._places, (position, index))
 
 
+SPLITS = range(100)  # Each profile belongs to one of them.
+NO_SPLIT = 255  # In `Population.splits`, which holds bytes.
 BUILT_IN = ("_id", "_created", "_modified", "_split", "_num_events", "_num_streams")
 Changes = dict[int, Mapping[str, Any]]
 
@@ -198,6 +207,7 @@ class Population:
         self.audiences: dict[str, Audience] = {}
         self.version = 0
         self._clock = clock
+        self._splits: bytearray | None = None
         self._pending: list[tuple[float, int, Callable[[], None]]] = []
 
     # Reading.
@@ -241,6 +251,12 @@ class Population:
                 row[name] = value
         return row
 
+    def in_splits(self, splits: Container[int]) -> bytearray:
+        """Return one byte per profile: 1 if it belongs to one of the splits, else 0."""
+        if self._splits is None:
+            self._splits = bytearray(map(self._split, range(self.total)))
+        return self._splits.translate(bytes(n in splits for n in range(256)))
+
     def modified_at(self, index: int) -> int:
         """Return when a profile last changed, in nanoseconds since 1970."""
         at = self.modified.get(index)
@@ -257,6 +273,8 @@ class Population:
         self.changes[index] = {**self.changes.get(index, {}), **fields}
         self.modified[index] = nanos
         self.order.touch(index)
+        if self._splits is not None:
+            self._splits[index] = self._split(index)
         self.version += 1
 
     def add(self, fields: Mapping[str, Any], nanos: int) -> int:
@@ -266,6 +284,8 @@ class Population:
         self.changes[index] = dict(fields)
         self.modified[index] = nanos
         self.order.add(index)
+        if self._splits is not None:
+            self._splits.append(self._split(index))
         self.version += 1
         return index
 
@@ -292,6 +312,10 @@ class Population:
         copy.audiences = {slug: a.copy() for slug, a in self.audiences.items()}
         return copy
 
+    def _split(self, index: int) -> int:
+        split = self.value(index, "_split")
+        return split if split in SPLITS else NO_SPLIT
+
     def _built_in(self, index: int, name: str) -> Json:
         made = BUILT_IN_VALUES.get(name)
         return made(self, index) if made else None
@@ -300,7 +324,9 @@ class Population:
 BUILT_IN_VALUES: dict[str, Callable[[Population, int], Any]] = {
     "_created": lambda p, n: timestamp(created(p.people[n])),
     "_modified": lambda p, n: timestamp_nanos(p.modified_at(n)),
-    "_split": lambda p, n: p.people[n].bits % 100,
+    "_split": lambda p, n: (
+        p.people[n].bits % len(SPLITS) if p.people.has_split(n) else None
+    ),
     "_num_events": lambda p, n: p.people[n].bits % 500 + 1,
     "_num_streams": lambda p, n: p.people[n].bits % 4 + 1,
     "_total_sz": lambda _p, _n: 2048,

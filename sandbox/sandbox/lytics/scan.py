@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,25 @@ STALE = "invalid start token"
 
 class StaleTokenError(Exception):
     """The token is unknown, belongs to another scan, or has expired."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """What a scan returns: the matches of a filter, of some splits or of all.
+
+    `name` is the filter's text or names the audience.
+    """
+
+    name: str
+    node: Node
+    splits: frozenset[int] | None = None
+
+    @property
+    def key(self) -> str:
+        """What a token of the scan belongs to."""
+        if self.splits is None:
+            return self.name
+        return f"{self.name} splits {sorted(self.splits)}"
 
 
 class Cursor(msgspec.Struct, frozen=True, array_like=True):
@@ -62,48 +82,48 @@ class Scans:
 
     def page(
         self,
-        name: str,
-        node: Node,
+        scan: Scan,
         token: str,
         limit: int,
         fields: Sequence[str] | None,
     ) -> Page:
-        """Read one page of the scan called `name` (its filter or audience).
+        """Read one page of a scan.
 
         Raises:
             StaleTokenError: if the token is not from this scan, or has expired.
             FilterError: if the filter names an unknown field or audience.
         """
-        cursor = self._resume(name, token) if token else self._begin(name)
+        key = scan.key
+        cursor = self._resume(key, token) if token else self._begin(key)
         people = self._snapshots.get(cursor.number, self.population)
-        matcher = Matcher(node, people, self.clock.now())
-        total = self._total(name, matcher, people)
+        matcher = Matcher(scan.node, people, self.clock.now(), scan.splits)
+        total = self._total(key, matcher, people)
         if cursor.ended and self.options.scan_end == "empty_page":
             return Page(members=[], total=total, token=None)
         found = list(islice(matcher.found(cursor.position), limit + 1))
         last = found[:limit][-1][0] if found else cursor.position
-        after = Cursor(name, cursor.number, last, cursor.at, total)
+        after = Cursor(key, cursor.number, last, cursor.at, total)
         return Page(
             members=[people.profile(index, fields) for _, index in found[:limit]],
             total=total,
             token=self._token(cursor, after, more=len(found) > limit),
         )
 
-    def _begin(self, name: str) -> Cursor:
+    def _begin(self, key: str) -> Cursor:
         self._number += 1
         if self.options.scan_is_snapshot:
             self._snapshots[self._number] = self.population.snapshot()
             self._snapshots.pop(self._number - REMEMBERED, None)
         self._cursors.pop(self._number - REMEMBERED, None)
-        return Cursor(name, self._number, None, self.clock.now(), -1)
+        return Cursor(key, self._number, None, self.clock.now(), -1)
 
-    def _resume(self, name: str, token: str) -> Cursor:
+    def _resume(self, key: str, token: str) -> Cursor:
         try:
             cursor = msgspec.json.decode(base64.urlsafe_b64decode(token), type=Cursor)
         except ValueError as error:
             raise StaleTokenError(STALE) from error
         oldest = self.clock.now() - (self.options.token_seconds or float("inf"))
-        if cursor.scan != name or cursor.at < oldest:
+        if cursor.scan != key or cursor.at < oldest:
             raise StaleTokenError(STALE)
         if self.options.scan_is_snapshot and cursor.number not in self._snapshots:
             raise StaleTokenError(STALE)
@@ -123,15 +143,27 @@ class Scans:
         self._cursors[after.number] = after
         return _encode(Cursor(after.scan, after.number, None, after.at, 0))
 
-    def _total(self, name: str, matcher: Matcher, people: Population) -> int:
-        if matcher.is_cheap or "now" in name:
+    def _total(self, key: str, matcher: Matcher, people: Population) -> int:
+        if matcher.is_cheap or "now" in key:
             return matcher.count()
-        key = (name, people.version)
-        if key not in self._totals:
+        version = (key, people.version)
+        if version not in self._totals:
             if len(self._totals) >= REMEMBERED:
                 self._totals.clear()
-            self._totals[key] = matcher.count()
-        return self._totals[key]
+            self._totals[version] = matcher.count()
+        return self._totals[version]
+
+
+def parse_splits(text: str) -> frozenset[int]:
+    """Parse the parameter `splits`: integers from 0 to 99, separated by commas.
+
+    Raises:
+        ValueError: if it is anything else.
+    """
+    parts = text.split(",")
+    if not all(re.fullmatch("[0-9]{1,2}", part) for part in parts):
+        raise ValueError("splits is not a list of integers from 0 to 99")
+    return frozenset(map(int, parts))
 
 
 def _encode(cursor: Cursor) -> str:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from support.store import MakeBox
 
 SCAN = "/api/segment/vip_customers/scan"
+FILTER_SCAN = "/api/segment/scan"
+MEMBERS = "FILTER INCLUDE vip_customers FROM user"
 CHANGED = 'FILTER AND (INCLUDE vip_customers, _modified >= "now-1h") FROM user'
 
 
@@ -286,3 +288,198 @@ def test_envelope_can_be_bare_with_text_status(make_box: MakeBox) -> None:
 
     assert response.keys() == {"status", "data"}
     assert response["status"] == "200"
+
+
+FIRST_QUARTER = ",".join(map(str, range(25)))
+SCANS = (
+    ("GET", SCAN, "", {}),
+    ("POST", FILTER_SCAN, MEMBERS, {}),
+    ("GET", FILTER_SCAN, "", {"segments": MEMBERS}),
+    ("POST", FILTER_SCAN, CHANGED, {}),
+)
+
+
+def part(
+    box: Sandbox, splits: str, scan: tuple[str, str, str, dict[str, str]] = SCANS[0]
+) -> tuple[list[str], set[int]]:
+    """Return the members of a part and the totals that its pages report."""
+    method, path, text, query = scan
+    found: list[str] = []
+    totals, cursor = set(), ""
+    while True:
+        query = {**query, "splits": splits, "limit": "10", "start": cursor}
+        response = box.lytics.call(method, path, text, **query)
+        assert response.status == 200
+        content = response.json()
+        found += ids(content)
+        totals.add(content["total"])
+        cursor = content["_next"]
+        if not cursor:
+            return found, totals
+
+
+@pytest.mark.parametrize("scan", SCANS, ids=["saved", "posted", "queried", "changed"])
+@pytest.mark.parametrize("number", [1, 2, 4, 10])
+def test_parts_make_the_whole(
+    box: Sandbox, scan: tuple[str, str, str, dict[str, str]], number: int
+) -> None:
+    everybody = {name_of(box, index) for index in range(250)}
+    if scan[2] == CHANGED:
+        everybody = {name_of(box, index) for index in range(60)}
+        for index in range(60):
+            box.lytics.change(index, {"company": "New"})
+    size = 100 // number
+
+    parts = [
+        part(box, ",".join(map(str, range(start, start + size))), scan)
+        for start in range(0, 100, size)
+    ]
+
+    found = [name for names, _ in parts for name in names]
+    assert sorted(found) == sorted(everybody)
+    assert all(totals == {len(names)} for names, totals in parts)
+
+
+def test_part_has_the_profiles_of_its_splits(box: Sandbox) -> None:
+    splits = [box.lytics.member(index)["_split"] for index in range(250)]
+
+    found, _ = part(box, "3,77,41")
+
+    expected = {name_of(box, n) for n in range(250) if splits[n] in {3, 77, 41}}
+    assert set(found) == expected
+    assert set(splits) <= set(range(100))
+
+
+def test_part_follows_who_enters_leaves_and_changes(box: Sandbox) -> None:
+    part(box, FIRST_QUARTER)  # The sandbox has looked up the splits.
+    splits = {n: box.lytics.member(n)["_split"] for n in range(300)}
+    left, entered = [
+        next(n for n in numbers if splits[n] < 25)
+        for numbers in (range(250), range(250, 300))
+    ]
+    moved = next(n for n in range(250) if splits[n] >= 25)
+    box.lytics.leave(left)
+    box.lytics.enter(entered)
+    box.lytics.change(moved, {"_split": 0})
+    new = box.lytics.put_member({"user_id": "new", "_split": 24})
+    without = box.lytics.put_member({"user_id": "none", "_split": None})
+
+    found, totals = part(box, FIRST_QUARTER)
+
+    expected = {n for n in range(250) if splits[n] < 25} - {left}
+    assert set(found) == {name_of(box, n) for n in expected | {entered, moved, new}}
+    assert totals == {len(expected) + 3}
+    assert "_split" not in box.lytics.member(without)
+
+
+@pytest.mark.parametrize(
+    ("share", "number"), [(0.002, 5), (0.004, 10), (0.05, 125), (1.0, 2500)]
+)
+def test_profiles_without_split_are_in_no_part(
+    make_box: MakeBox, share: float, number: int
+) -> None:
+    box = make_box(members=2500, without_split=share)
+    everything = ",".join(map(str, range(100)))
+
+    response = box.lytics.call("GET", SCAN, splits=everything)
+    having = "FILTER AND (INCLUDE vip_customers, EXISTS _split) FROM user"
+    by_filter = box.lytics.call("POST", FILTER_SCAN, having)
+
+    without = [n for n in range(2500) if "_split" not in box.lytics.member(n)]
+    assert len(without) == number
+    assert response.json()["total"] == by_filter.json()["total"] == 2500 - number
+    assert page(box)["total"] == 2500
+
+
+@pytest.mark.parametrize("served", ["served", "ignored", "ignored_on_post", "refused"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_splits_can_be_ignored_or_refused(
+    make_box: MakeBox, served: str, method: str
+) -> None:
+    box = make_box(splits=served)
+    path, text = (SCAN, "") if method == "GET" else (FILTER_SCAN, MEMBERS)
+
+    response = box.lytics.call(method, path, text, splits=FIRST_QUARTER)
+
+    ignored = served == "ignored" or (served == "ignored_on_post" and method == "POST")
+    assert response.status == (400 if served == "refused" else 200)
+    assert (response.json().get("total") == 250) == ignored
+
+
+@pytest.mark.parametrize(
+    "splits", ["", ",", "1,", "a", "100", "-1", "1.0", "+1", " 1", "1 ,2", "٣", "1;2"]
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_invalid_splits_are_refused(box: Sandbox, splits: str, method: str) -> None:
+    path, text = (SCAN, "") if method == "GET" else (FILTER_SCAN, MEMBERS)
+
+    response = box.lytics.call(method, path, text, splits=splits)
+
+    message = "splits is not a list of integers from 0 to 99"
+    assert (response.status, response.json()["message"]) == (400, message)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "status"),
+    [
+        (FIRST_QUARTER, FIRST_QUARTER, 200),
+        ("1,2,3", "3,2,2,1", 200),
+        (FIRST_QUARTER, "25,26", 400),
+        (FIRST_QUARTER, "0", 400),
+        (FIRST_QUARTER, None, 400),
+        (None, FIRST_QUARTER, 400),
+    ],
+)
+def test_cursor_belongs_to_its_splits(
+    box: Sandbox, before: str | None, after: str | None, status: int
+) -> None:
+    first, second = [{"splits": each} if each else {} for each in (before, after)]
+    cursor = box.lytics.call("GET", SCAN, limit=1, **first).json()["_next"]
+
+    response = box.lytics.call("GET", SCAN, start=cursor, **second)
+
+    assert response.status == status
+
+
+@pytest.mark.parametrize("end", ["empty", "missing", "repeat", "empty_page"])
+def test_part_ends_like_the_whole(make_box: MakeBox, end: str) -> None:
+    box = make_box(members=50, scan_end=end)
+    query = {"limit": 100, "splits": FIRST_QUARTER}
+
+    first = box.lytics.call("GET", SCAN, **query).json()
+
+    assert len(first["data"]) == first["total"] < 50
+    if end in {"repeat", "empty_page"}:
+        last = box.lytics.call("GET", SCAN, start=first["_next"], **query).json()
+        assert last["data"] == (first["data"] if end == "repeat" else [])
+    else:
+        assert not first.get("_next")
+
+
+def test_part_of_a_snapshot_stays(make_box: MakeBox) -> None:
+    box = make_box(scan_is_snapshot=True)
+    before = part(box, FIRST_QUARTER)[0]
+    cursor = box.lytics.call("GET", SCAN, splits=FIRST_QUARTER, limit=5).json()["_next"]
+    for index in range(250):
+        box.lytics.leave(index)
+
+    rest = box.lytics.call("GET", SCAN, splits=FIRST_QUARTER, start=cursor, limit=100)
+
+    assert ids(rest.json()) == before[5:]
+
+
+def test_parts_can_have_constant_cursors(make_box: MakeBox) -> None:
+    box = make_box(same_token=True)
+    halves = [",".join(map(str, range(at, at + 50))) for at in (0, 50)]
+    cursors = ["", ""]
+    found: list[str] = []
+
+    for _ in range(2):
+        for at, splits in enumerate(halves):
+            query = {"splits": splits, "start": cursors[at], "limit": 40}
+            content = box.lytics.call("GET", SCAN, **query).json()
+            assert cursors[at] in {"", content["_next"]}
+            cursors[at] = content["_next"]
+            found += ids(content)
+
+    assert len(found) == len(set(found)) == 160
