@@ -66,11 +66,14 @@ class Clock:
         self._now, self._at = seconds, self._source()
 
 
+MINUTES = tuple(f"{n // 60:02d}:{n % 60:02d}" for n in range(1440))  # Of a day.
+
+
 def timestamp(seconds: float) -> str:
     """Format a time as BigCommerce does: `2023-02-01T05:42:34Z`."""
     day, rest = divmod(int(seconds), DAY)
-    hour, rest = divmod(rest, 3600)
-    return f"{_day(day)}T{hour:02d}:{rest // 60:02d}:{rest % 60:02d}Z"
+    minute, second = divmod(rest, 60)
+    return f"{_day(day)}T{MINUTES[minute]}:{second:02d}Z"
 
 
 def timestamp_nanos(nanos: int) -> str:

@@ -220,9 +220,13 @@ class People:
         self._step = _coprime(self.members)
         self._back = pow(self._step, -1, self.members) if self.members > 1 else 0
         self._blocks = _blocks(options)
+        self._latest = Person(self, 0)  # A profile asks for the same person often.
 
     def __getitem__(self, index: int) -> Person:
-        return Person(self, index)
+        person = self._latest  # Threads may ask for different ones.
+        if person.index != index:
+            self._latest = person = Person(self, index)
+        return person
 
     def kind(self, index: int) -> Kind:
         """Return the kind of person `index`; non-members are clean."""
