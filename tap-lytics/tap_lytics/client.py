@@ -417,6 +417,11 @@ def changed_non_members_filter(
     return _filter([*excluded, _modified_since(since)])
 
 
+def changed_profiles_filter(since: datetime, *, required: Sequence[str] = ()) -> str:
+    """Select the profiles, of members or not, that changed at or after `since`."""
+    return _filter([*_exists(required), _modified_since(since)])
+
+
 def audience_name(audience: Audience) -> str:
     """Format the name of an audience for a filter: its id, which never changes.
 

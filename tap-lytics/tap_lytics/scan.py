@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from singer_kit.errors import UnexpectedResponseError
 from singer_kit.logs import counted
-from singer_kit.shutdown import BackgroundCall
+from singer_kit.shutdown import BackgroundCall, call_interruptibly
 
 from .client import (
     Page,
     Scan,
     changed_members_filter,
     changed_non_members_filter,
+    changed_profiles_filter,
     field_name,
     members_filter,
 )
@@ -125,6 +126,14 @@ class AudienceReader:
         scan = self._scan(audience, text, fields=self._builder.key_query_fields)
         for page in ScanPages(self._client, scan, self._shutdown):
             yield [self._builder.key(profile) for profile in page.members]
+
+    def has_changed_profiles(self, audience: Audience, since: datetime) -> bool:
+        """Whether a profile changed since, of a member or not. This takes one call."""
+        text = changed_profiles_filter(since, required=self._required)
+        scan = replace(self._scan(audience, text, fields=("_modified",)), limit=1)
+        call = partial(self._client.page, scan, "")
+        page = call_interruptibly(call, self._shutdown)
+        return bool(page.members or page.next or page.total)
 
     def _scan(
         self,

@@ -325,6 +325,26 @@ def test_non_members_can_be_filtered_by_field() -> None:
 
 
 @pytest.mark.parametrize(
+    ("required", "conditions"),
+    [
+        ((), ""),
+        (("id",), "EXISTS id, "),
+        (("order", "name with spaces"), "EXISTS `order`, EXISTS `name with spaces`, "),
+        (("größe", "1st", 'a"b'), 'EXISTS `größe`, EXISTS `1st`, EXISTS `a"b`, '),
+    ],
+    ids=str,
+)
+def test_changed_profiles_filter(required: tuple[str, ...], conditions: str) -> None:
+    text = client.changed_profiles_filter(AT, required=required)
+
+    since = f'{conditions}_modified >= "2026-11-23T07:00:00Z"'
+    assert text == f"FILTER {f'AND ({since})' if required else since} FROM user"
+    found = parse(text)
+    parts = found.parts if isinstance(found, Group) else (found,)
+    assert parts[:-1] == tuple(map(Exists, required))
+
+
+@pytest.mark.parametrize(
     ("data", "size"),
     [
         *(("[30]", 30), ('{"size": 30}', 30), ('[{"size": "30"}]', 30), ("30", 30)),

@@ -194,7 +194,7 @@ def test_member_of_interrupted_run_can_exit(job: Job) -> None:
     job.run()
     job.clock.advance(60)
     job.box.lytics.enter(job.outsider())
-    output = job.run_interrupted(at_page=2)
+    output = job.run_interrupted(at_page=3)
     job.clock.advance(60)
     job.box.lytics.leave(job.outsider())
 
@@ -217,7 +217,7 @@ def test_exit_of_interrupted_run_can_return(ledger_path: str) -> None:
     job.clock.advance(60)
     for index in (1, 2):
         job.box.lytics.leave(index)
-    output = job.run_interrupted(at_page=3)  # The page of the second exit.
+    output = job.run_interrupted(at_page=4)  # The page of the second exit.
     [exited] = output.exits()
     job.clock.advance(60)
     for index in (1, 2):
