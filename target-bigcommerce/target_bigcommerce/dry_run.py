@@ -10,7 +10,7 @@ from pyroaring import BitMap64
 
 from singer_kit.logs import counted
 
-from .api.client import MAX_IDS_PER_CALL, MAX_ROWS_PER_CALL
+from .api.limits import MAX_DELETIONS_PER_CALL, MAX_ROWS_PER_CALL
 from .api.models import AttributeDefinition, WriteResult
 
 if TYPE_CHECKING:
@@ -145,7 +145,8 @@ class DryRunStore:
 
     def update_customers(self, rows: Sequence[Row]) -> WriteResult:
         """Write nothing."""
-        return self._accept(rows)
+        self._count(len(rows))
+        return WriteResult(done=dict(enumerate(rows)))
 
     def create_customers(self, rows: Sequence[Row]) -> WriteResult:
         """Create nothing: the customers returned have negative ids."""
@@ -157,16 +158,13 @@ class DryRunStore:
 
     def upsert_values(self, values: Sequence[AttributeValue]) -> WriteResult:
         """Write nothing."""
-        return self._accept([{} for _ in values])
+        self.writes += self._client.count_value_calls(values)
+        return WriteResult(done={at: {} for at in range(len(values))})
 
     def delete_values(self, value_ids: Sequence[int]) -> WriteResult:
         """Delete nothing."""
-        self._count(len(value_ids), MAX_IDS_PER_CALL)
+        self._count(len(value_ids), MAX_DELETIONS_PER_CALL)
         return WriteResult(done={at: {} for at in range(len(value_ids))})
-
-    def _accept(self, rows: Sequence[Row]) -> WriteResult:
-        self._count(len(rows))
-        return WriteResult(done=dict(enumerate(rows)), rejected={})
 
     def _count(self, rows: int, per_call: int = MAX_ROWS_PER_CALL) -> None:
         self.writes += -(-rows // per_call)

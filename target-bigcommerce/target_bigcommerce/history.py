@@ -426,20 +426,25 @@ class History:
             )
         self._rejects.clear()
 
-    def fact(self, name: str) -> str | None:
-        """Return what is known about the store under a name, None if nothing is."""
-        row = self._execute(
-            "SELECT value FROM store_facts WHERE store = ? AND name = ?",
-            (self._store, name),
-        ).fetchone()
-        return None if row is None else str(row[0])
-
-    def set_fact(self, name: str, value: str) -> None:
-        """Remember something about the store, such as a limit that it has."""
-        self._execute(
-            "INSERT OR REPLACE INTO store_facts VALUES (?, ?, ?, ?)",
-            (self._store, name, value, self.now()),
+    def facts(self) -> dict[str, int]:
+        """Return the limits of the store that runs have found out, by name."""
+        rows = self._execute(
+            "SELECT name, CAST(value AS INTEGER) FROM store_facts WHERE store = ?",
+            (self._store,),
         )
+        return dict(rows.fetchall())
+
+    def lower_facts(self, facts: Mapping[str, int]) -> None:
+        """Remember limits of the store, except where another run found a lower one."""
+        rows = [(self._store, name, n, self.now()) for name, n in facts.items()]
+        with self.transaction():
+            self._execute_many(
+                "INSERT INTO store_facts VALUES (?, ?, ?, ?)"
+                " ON CONFLICT (store, name) DO UPDATE"
+                " SET value = excluded.value, at = excluded.at"
+                " WHERE CAST(excluded.value AS INTEGER) < CAST(value AS INTEGER)",
+                rows,
+            )
 
     # Age.
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from singer_kit.logs import were
 
+from .api.limits import StoreFacts
 from .errors import HistoryError
 from .fields import ATTRIBUTE_TYPES, CUSTOMER_FIELDS, INCLUDES
 from .history import DAY_SECONDS, to_json
@@ -49,6 +50,7 @@ class ChangeRecorder:
             without, because a history must not keep a job from working.
         history_days: age at which the history is purged.
         is_dry_run: whether nothing is written; the history is then only read.
+        facts: limits of the store that the run finds out; the history keeps them.
     """
 
     def __init__(  # noqa: PLR0913 - what a run consists of
@@ -61,8 +63,10 @@ class ChangeRecorder:
         is_required: bool,
         history_days: int,
         is_dry_run: bool = False,
+        facts: StoreFacts | None = None,
     ) -> None:
         self.log = log
+        self._facts = facts or StoreFacts()
         self._stats = stats
         self._now = now
         self._history = history
@@ -109,6 +113,7 @@ class ChangeRecorder:
             for customer, email, changes in planned
         ]
         every = [each for one in recorded for each in one]
+        self._keep_facts()
         if self._is_dry_run:
             self._cleared.update(e.change.name for e in every if e.action == "clear")
         else:
@@ -133,6 +138,7 @@ class ChangeRecorder:
         # finds the line by its id.
         self.log.add(done)
         self._unsynced += done
+        self._keep_facts()
         self._try(lambda history: history.settle(done, dropped))
 
     # Values in another form.
@@ -264,6 +270,7 @@ class ChangeRecorder:
     def sync(self) -> None:
         """Flush to disk, before a STATE that covers the changes is printed."""
         self.log.sync()
+        self._keep_facts()
         self._try(self._commit)
         if self._now() - self._purged_at >= DAY_SECONDS:
             self._try(self._purge)
@@ -281,6 +288,7 @@ class ChangeRecorder:
     ) -> None:
         """Record the end of the run, and purge what is old."""
         self._is_required = False  # Every change has been recorded.
+        self._keep_facts()
         self._try(
             lambda history: history.finish_run(
                 status=status, input=input, counts=counts
@@ -293,6 +301,11 @@ class ChangeRecorder:
         self.log.close()
         if self._history is not None:
             self._history.close()
+
+    def _keep_facts(self) -> None:
+        # The threads that find them out cannot use the history's connection.
+        if found := self._facts.take_new():
+            self._try(lambda history: history.lower_facts(found))
 
     def _commit(self, history: History) -> None:
         history.commit_rejects()

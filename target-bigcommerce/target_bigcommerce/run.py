@@ -16,6 +16,7 @@ from singer_kit.errors import OutputError
 from singer_kit.logs import were
 
 from .api.client import BigCommerceClient
+from .api.limits import StoreFacts
 from .api.parallel import ParallelCalls, ThreadPool
 from .api.transport import Throttle, Transport, open_session
 from .drain import Destination
@@ -366,14 +367,18 @@ def build_run(  # noqa: PLR0913 - what differs between a run and a test
         jitter=random,
         on_attempt=stats.count_call,
     )
+    facts = StoreFacts()
+    history = _open_history(
+        settings, now=now, store_time=transport.store_time, facts=facts
+    )
     client = BigCommerceClient(
         transport,
         ParallelCalls(settings.max_in_flight, shutdown, threads),
         is_applied=has_fields,
         include=INCLUDES,
+        facts=facts,
     )
     resources.callback(client.close)
-    history = _open_history(settings, now=now, store_time=transport.store_time)
     log: ChangeLog = NoChangeLog()
     dry_run = None
     if settings.dry_run:
@@ -392,6 +397,7 @@ def build_run(  # noqa: PLR0913 - what differs between a run and a test
         is_required=requires_history or settings.on_exit == "clear",
         history_days=settings.history_days,
         is_dry_run=settings.dry_run,
+        facts=facts,
     )
     destination = Destination(
         store=dry_run.store if dry_run else client,
@@ -418,6 +424,7 @@ def _open_history(
     *,
     now: Callable[[], float],
     store_time: Callable[[], float | None],
+    facts: StoreFacts,
 ) -> History | None:
     if not settings.history:
         return None
@@ -429,8 +436,8 @@ def _open_history(
             now=now,
             store_time=store_time,
         )
-        if history is not None and not settings.dry_run:
-            _start_run(history, settings)
+        if history is not None:
+            _start_run(history, settings, facts)
     except HistoryError as error:
         if settings.on_exit == "clear":
             raise needed_history(error) from None
@@ -439,8 +446,11 @@ def _open_history(
     return history
 
 
-def _start_run(history: History, settings: Settings) -> None:
+def _start_run(history: History, settings: Settings, facts: StoreFacts) -> None:
     try:
+        facts.load(history.facts())
+        if settings.dry_run:
+            return
         history.start_run(settings.job_id or "", changes_path=settings.changes_path)
     except BaseException:
         history.close()

@@ -14,8 +14,8 @@ from unittest.mock import patch
 from tap_lytics import transport
 from tap_lytics.ledger import Ledger, Lineage
 from target_bigcommerce.api.client import BigCommerceClient
+from target_bigcommerce.api.limits import CallSize
 from target_bigcommerce.api.models import ApiRequest
-from target_bigcommerce.api.reads import CallSize
 from target_bigcommerce.api.writes import (
     CUSTOMERS,
     Confirmation,

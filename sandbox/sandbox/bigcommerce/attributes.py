@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from sandbox.http import Json
+    from sandbox.options import Options
 
 TYPES = ("string", "number", "date")
 MAX_LENGTH = 255  # Of names and values.
@@ -226,12 +227,16 @@ def _matching(
     )
 
 
+def count_of(options: Options, rows: list[Any]) -> int:
+    """Return the number of rows, or of customers, that is limited."""
+    if not options.cap_counts_customers:
+        return len(rows)
+    return len({str(r.get("customer_id")) for r in rows if isinstance(r, dict)})
+
+
 def _check_count(data: StoreData, rows: list[Any]) -> None:
     options = data.options
-    count = len(rows)
-    if options.cap_counts_customers:
-        count = len({str(r.get("customer_id")) for r in rows if isinstance(r, dict)})
-    if count > options.rows_per_call:
+    if count_of(options, rows) > options.rows_per_call:
         title = f"Max batch size allowed is {options.rows_per_call}"
         raise RefusalError(options.overflow_status, title)
 

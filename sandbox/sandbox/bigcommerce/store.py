@@ -199,13 +199,19 @@ class Store(Vendor):
         rows = read_rows(request.body)
         for text, status in self.bad_rows.items():
             others = [row for row in rows if not is_bad_row(row, text)]
-            if len(others) == len(rows) or len(rows) > self.options.rows_per_call:
+            if len(others) == len(rows) or self._is_overfull(path, rows):
                 continue
             if self.options.apply_valid_rows and others:
                 body = msgspec.json.encode(others)
                 endpoint(self.data, replace(request, body=body))
             return self._error(status)
         return None
+
+    def _is_overfull(self, path: str, rows: list[Any]) -> bool:
+        """Whether the endpoint refuses a call for its number of rows."""
+        is_values = path == "/customers/attribute-values"
+        count = attributes.count_of(self.options, rows) if is_values else len(rows)
+        return count > self.options.rows_per_call
 
     def _endpoint(self, request: Request) -> Endpoint:
         if request.url_length > self.options.url_limit:

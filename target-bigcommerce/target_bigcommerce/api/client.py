@@ -11,8 +11,17 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from singer_kit.errors import PluginError
 from target_bigcommerce.errors import RequestRejectedError
 
+from .limits import (
+    MAX_DELETIONS_PER_CALL,
+    MAX_EMAILS_PER_CALL,
+    MAX_IDS_PER_CALL,
+    MAX_ROWS_PER_CALL,
+    CallSize,
+    StoreFacts,
+    ValuesCallSize,
+)
 from .models import ApiRequest, WriteResult
-from .reads import CallSize, ListReader, Refused
+from .reads import ListReader, Refused
 from .responses import (
     VALUE_KEY,
     parse_attribute,
@@ -36,6 +45,7 @@ from .writes import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from .limits import IndexedRow
     from .models import AttributeDefinition, AttributeValue, Row, StoredValue
     from .parallel import ParallelCalls
     from .transport import Transport
@@ -43,9 +53,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MAX_ROWS_PER_CALL = 10  # BigCommerce returns 413 for more.
-MAX_IDS_PER_CALL = 100
-MAX_EMAILS_PER_CALL = 40
+MAX_TRIES = 3  # Large calls of one list of rows that find out what the store accepts.
 
 
 class StoreApi(Protocol):
@@ -127,6 +135,7 @@ class BigCommerceClient:
         is_applied: whether a customer that was read back has the fields of a row that
             was sent; called when the response to an update lists no rows.
         include: the `include` values for reading customers back.
+        facts: limits of the store that are known; receives those found out.
     """
 
     def __init__(
@@ -136,7 +145,9 @@ class BigCommerceClient:
         *,
         is_applied: Callable[[Row, Row], bool],
         include: Sequence[str] = (),
+        facts: StoreFacts | None = None,
     ) -> None:
+        facts = facts or StoreFacts()
         self._transport = transport
         self._parallel = parallel
         self._is_applied = is_applied
@@ -146,10 +157,17 @@ class BigCommerceClient:
         self._attribute_creation = AttributeCreation(
             transport, self.attributes, self._row_errors
         )
-        self._ids_per_call = CallSize(MAX_IDS_PER_CALL)
-        self._emails_per_call = CallSize(MAX_EMAILS_PER_CALL)
-        self._customers_per_call = CallSize(MAX_ROWS_PER_CALL)
-        self._values_per_call = CallSize(MAX_ROWS_PER_CALL)
+        self._ids_per_call = CallSize(MAX_IDS_PER_CALL, facts, "ids_per_call")
+        self._emails_per_call = CallSize(MAX_EMAILS_PER_CALL, facts, "emails_per_call")
+        self._deletions_per_call = CallSize(
+            MAX_DELETIONS_PER_CALL, facts, "deletions_per_call"
+        )
+        self._customers_per_call = CallSize(
+            MAX_ROWS_PER_CALL, facts, "customers_per_call"
+        )
+        self._values_per_call = ValuesCallSize(
+            MAX_ROWS_PER_CALL, facts, "values_per_call"
+        )
 
     def run_parallel(self, tasks: Sequence[Callable[[], T]]) -> list[T]:
         """Run reads in parallel; returns their results in order."""
@@ -262,10 +280,18 @@ class BigCommerceClient:
         return self._write(rows, call, self._customers_per_call)
 
     def upsert_values(self, values: Sequence[AttributeValue]) -> WriteResult:
-        """PUT attribute values."""
+        """PUT attribute values, of 10 customers per call where the store accepts it."""
         rows = [value_row(value) for value in values]
         call = update_call(self._transport, VALUES, VALUE_KEY, self._read_back_values)
         return self._write(rows, call, self._values_per_call)
+
+    def count_value_calls(self, values: Sequence[AttributeValue]) -> int:
+        """Return how many calls `upsert_values` makes at most if no row is rejected."""
+        rows = [value_row(value) for value in values]
+        calls, _ = self._values_per_call.next_calls(
+            list(enumerate(rows)), may_try=False
+        )
+        return len(calls)
 
     def delete_values(self, value_ids: Sequence[int]) -> WriteResult:
         """DELETE attribute values by id; unknown ids are done."""
@@ -286,7 +312,7 @@ class BigCommerceClient:
                 request,
                 "id:in",
                 [str(number) for number in ids],
-                self._ids_per_call,
+                self._deletions_per_call,
                 delete,
                 refused,
             )
@@ -299,12 +325,26 @@ class BigCommerceClient:
     def _write(
         self, rows: Sequence[Row], call: WriteCall, size: CallSize
     ) -> WriteResult:
-        indexed = list(enumerate(rows))
-        parts = [
-            indexed[at : at + size.limit] for at in range(0, len(indexed), size.limit)
-        ]
-        self._transport.throttle.expect(len(parts))
+        waiting = list(enumerate(rows))
         result = WriteResult()
+        tries = 0
+        try:
+            while waiting:
+                parts, waiting = size.next_calls(waiting, may_try=tries < MAX_TRIES)
+                tries += 1
+                self._write_parts(parts, call, size, result)
+        except PluginError as error:
+            result.error = error
+        return result
+
+    def _write_parts(
+        self,
+        parts: Sequence[Sequence[IndexedRow]],
+        call: WriteCall,
+        size: CallSize,
+        result: WriteResult,
+    ) -> None:
+        self._transport.throttle.expect(len(parts))
         tasks = [
             partial(
                 write_rows,
@@ -316,11 +356,7 @@ class BigCommerceClient:
             )
             for part in parts
         ]
-        try:
-            self._parallel.run(tasks)
-        except PluginError as error:
-            result.error = error
-        return result
+        self._parallel.run(tasks)
 
     def _read_back_customers(self, rows: list[Row]) -> list[Row]:
         found = self.customers_by_id([row["id"] for row in rows], self._include)

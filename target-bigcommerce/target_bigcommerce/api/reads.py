@@ -1,7 +1,8 @@
 """Reads long lists: splits values across requests and reads all pages.
 
-A list of ids or emails is split to fit BigCommerce's limits. A list that is rejected as
-too long is halved, and the smaller size is used from then on.
+A list of ids or emails is split to fit BigCommerce's limits. A list that is rejected is
+halved. If both halves are accepted it was too long, and the smaller size is used from
+then on.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
-from itertools import chain, islice, pairwise
-from typing import TYPE_CHECKING, Any
+from itertools import islice, pairwise
+from typing import TYPE_CHECKING, Any, Self
 
 from singer_kit.errors import (
     PluginError,
@@ -19,9 +20,9 @@ from singer_kit.errors import (
 )
 from target_bigcommerce.errors import ErrorDetails, RequestRejectedError
 
+from .limits import cut
 from .models import encode
 from .responses import (
-    LIST_TOO_LONG,
     MAX_PAGES,
     STOPPED,
     are_rows_missing,
@@ -36,6 +37,7 @@ from .row_errors import attempts_after, call_twice
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from .limits import CallSize
     from .models import ApiRequest, Row
     from .parallel import ParallelCalls
     from .row_errors import RowErrors
@@ -53,21 +55,9 @@ OF_VALUES = frozenset(
         HTTPStatus.UNPROCESSABLE_ENTITY,
     }
 )
+CLIENT_ERRORS = range(400, 500)
 PAGE_ROWS = 250  # BigCommerce's maximum.
-
-
-class CallSize:
-    """The number of rows or values per request, which only decreases during a run.
-
-    Several threads may lower it; the lowest value wins.
-    """
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-
-    def lower(self, rejected: int) -> None:
-        """Lower the limit to half of a size that was rejected."""
-        self.limit = max(1, min(self.limit, rejected // 2))
+PAGE_QUERY = {"limit": str(PAGE_ROWS), "page": "9999"}  # As long as it can become.
 
 
 def chunks(values: Sequence[str], max_values: int, max_length: int) -> list[list[str]]:
@@ -87,6 +77,27 @@ def chunks(values: Sequence[str], max_values: int, max_length: int) -> list[list
     return parts
 
 
+@dataclass(slots=True, kw_only=True)
+class _Part:
+    """The result of a part of a list.
+
+    Args:
+        rows: the rows that match.
+        is_accepted: whether the store refused none of its values.
+    """
+
+    rows: list[Row]
+    is_accepted: bool = True
+
+    @classmethod
+    def joined(cls, parts: Sequence[_Part]) -> Self:
+        """Join parts of a part."""
+        return cls(
+            rows=[row for part in parts for row in part.rows],
+            is_accepted=all(part.is_accepted for part in parts),
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _PartedCall:
     """A call that is made for each part of a list."""
@@ -96,11 +107,8 @@ class _PartedCall:
     size: CallSize
     call: Callable[[ApiRequest], list[Row]]
     refused: Refused | None
-
-    def lower_size(self, rejected: int, details: ErrorDetails) -> None:
-        """Lower the size if the list was too long."""
-        if rejected > 1 and details.status in LIST_TOO_LONG:
-            self.size.lower(rejected)
+    attempts: int | None = None
+    is_bisecting: bool = False
 
     def check_collects(self, error: PluginError) -> None:
         """Raise an error that must not pass unnoticed."""
@@ -154,49 +162,58 @@ class ListReader:
         Returns:
             The rows of all calls.
         """
-        room = MAX_URL_LENGTH - self._transport.url_length(_with(request, name, []))
+        longest = replace(request, query={**request.query, **PAGE_QUERY})
+        room = MAX_URL_LENGTH - self._transport.url_length(_with(longest, name, []))
         parts = chunks(values, size.limit, room)
         parted = _PartedCall(
             request=request, name=name, size=size, call=call, refused=refused
         )
-        tasks = [partial(self._part, parted, part) for part in parts]
-        return list(chain.from_iterable(self._parallel.run(tasks)))
+        return self._parts(parted, parts).rows
 
-    def _part(
-        self,
-        parted: _PartedCall,
-        part: list[str],
-        attempts: int | None = None,
-        *,
-        is_bisecting: bool = False,
-    ) -> list[Row]:
+    def _parts(self, parted: _PartedCall, parts: Sequence[list[str]]) -> _Part:
+        tasks = [partial(self._part, parted, part) for part in parts]
+        return _Part.joined(self._parallel.run(tasks))
+
+    def _part(self, parted: _PartedCall, part: list[str]) -> _Part:
+        if len(part) > parted.size.limit:  # It was lowered since.
+            return self._parts(parted, cut(part, parted.size.limit))
         request = _with(parted.request, parted.name, part)
         try:
             rows = call_twice(
-                partial(parted.call, replace(request, attempts=attempts)),
-                when=is_bisecting or len(part) == 1,
+                partial(parted.call, replace(request, attempts=parted.attempts)),
+                when=parted.is_bisecting or len(part) == 1,
             )
-        except RequestRejectedError as error:
-            details = error.details
-            parted.lower_size(len(part), details)
         except PluginError as error:
+            return self._bisect(parted, part, request, error)
+        self._row_errors.record_success(request)
+        return _Part(rows=rows)
+
+    def _bisect(
+        self,
+        parted: _PartedCall,
+        part: list[str],
+        request: ApiRequest,
+        error: PluginError,
+    ) -> _Part:
+        """Halve a part that failed; of a single value, note that it is refused."""
+        if isinstance(error, RequestRejectedError):
+            details = error.details
+        else:
             details = self._row_errors.details_of(request, error)
-            is_bisecting = True
-            attempts = attempts or attempts_after(error)
+            attempts = parted.attempts or attempts_after(error)
+            parted = replace(parted, attempts=attempts, is_bisecting=True)
             if len(part) == 1:
                 parted.check_collects(error)
-        else:
-            self._row_errors.record_success(request)
-            return rows
         if len(part) == 1:
             self._refuse(parted, request, part[0], details)
-            return []
-        middle = len(part) // 2
-        tasks = [
-            partial(self._part, parted, half, attempts, is_bisecting=is_bisecting)
-            for half in (part[:middle], part[middle:])
-        ]
-        return list(chain.from_iterable(self._parallel.run(tasks)))
+            return _Part(rows=[], is_accepted=False)
+        half = len(part) - len(part) // 2
+        halves = self._parts(parted, cut(part, half))
+        # Neither half has a bad value; and a failure that lasts a while may have had
+        # nothing to do with the size.
+        if halves.is_accepted and details.status in CLIENT_ERRORS:
+            parted.size.lower(half)
+        return halves
 
     def _refuse(
         self,

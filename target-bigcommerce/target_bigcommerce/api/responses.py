@@ -67,9 +67,9 @@ DIGITS = re.compile(r"[0-9]{1,18}")  # Fits 64 bits.
 FIRST_INEXACT = 2.0**53  # Larger floats may have lost digits.
 VALUE_KEY = ("customer_id", "attribute_id")
 
-# A look-up has at most 100 ids and 50 attributes, so at most 5000 values, and a page
+# A look-up has at most 250 ids and 50 attributes, so at most 12,500 values, and a page
 # has at least one row.
-MAX_PAGES = 5000
+MAX_PAGES = 12_500
 
 
 # Status and body.
@@ -500,7 +500,7 @@ def check_page_differs(request: ApiRequest, previous: Any, body: Any) -> None:  
 
 
 def check_page_count(request: ApiRequest, pages: int) -> None:
-    """Check that a list has at most 5000 pages.
+    """Check that a list has at most 12,500 pages.
 
     Raises:
         UnexpectedResponseError: when it has more.

@@ -77,8 +77,15 @@ class RowErrors:
             self._has_written |= request.method != "GET"
             self._alone.pop(_kind(request), None)
 
-    def details_of(self, request: ApiRequest, error: PluginError) -> ErrorDetails:
+    def details_of(
+        self, request: ApiRequest, error: PluginError, *, is_large: bool = False
+    ) -> ErrorDetails:
         """Return the details of an error that one row of the call may have caused.
+
+        Args:
+            request: the call.
+            error: its error.
+            is_large: whether its size may be the cause, which smaller calls show.
 
         Raises:
             PluginError: the error itself, when a row cannot be the cause.
@@ -88,7 +95,7 @@ class RowErrors:
         is_throttled = isinstance(error.__cause__, ThrottledError)
         if details is None and not is_throttled:
             raise error
-        if isinstance(error, ForbiddenError) and not self._has_written:
+        if isinstance(error, ForbiddenError) and not (self._has_written or is_large):
             raise error
         if not self._can_read():
             raise self._explain(error, request) from error.__cause__

@@ -7,6 +7,10 @@ are sent again, which prevents duplicates.
 
 A success confirms only the rows that it returns and does not report as failed. The rest
 is read back, and sent once more if the store does not have it.
+
+A call may be refused for its size as well. No row is rejected because of a call with
+more attribute values than every store takes: its rows are sent again in small calls. If
+all of them are accepted, the size was the cause.
 """
 
 from __future__ import annotations
@@ -31,6 +35,7 @@ from target_bigcommerce.errors import (
     RequestRejectedError,
 )
 
+from .limits import cut
 from .models import ApiRequest, WriteResult
 from .responses import ROW_INDEX, parse_attribute, parse_written_customers, whole_number
 from .row_errors import attempts_after, call_twice
@@ -38,8 +43,8 @@ from .row_errors import attempts_after, call_twice
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
 
+    from .limits import CallSize, IndexedRow
     from .models import ApiResponse, AttributeDefinition, Row
-    from .reads import CallSize
     from .row_errors import RowErrors
     from .transport import Transport
 
@@ -51,8 +56,6 @@ MAX_ATTRIBUTES = 50  # Per store.
 CALLS_PER_ROW = 2
 FOUND = "_found"  # Marks a customer that was looked up instead of created.
 AMBIGUOUS = "_ambiguous"  # Holds the ids of several customers with the row's email.
-
-IndexedRow = tuple[int, "Row"]
 
 logger = logging.getLogger("target-bigcommerce")
 
@@ -118,7 +121,7 @@ def write_rows(
     Args:
         rows: the rows with their indices, which are the keys of the result.
         call: how to send them.
-        size: maximum number of rows per call.
+        size: how many rows a call may have.
         row_errors: decides whether a row is the cause of an error.
         result: receives each row as soon as its outcome is known.
 
@@ -139,11 +142,15 @@ class _Bisection:
         row_errors: RowErrors,
         result: WriteResult,
     ) -> None:
+        self._rows = rows
         self._call = call
         self._size = size
         self._row_errors = row_errors
         self._result = result
         self._parts = deque([list(rows)])
+        self._max_rows: int | None = None  # Per call, once one was refused.
+        self._was_halved = False  # Because the store said that there were too many.
+        self._was_large_refused = False
         self._calls_left = CALLS_PER_ROW * len(rows)
         self._attempts: int | None = None
         self._is_bisecting = False
@@ -159,12 +166,14 @@ class _Bisection:
                 self._reject_undecided()
             else:
                 self._send(self._parts.popleft())
+        self._note_size()
 
     def _send(self, part: list[IndexedRow]) -> None:
         if not part:
             return
-        if len(part) > self._size.limit:
-            self._send_next(_cut(part, self._size.limit))
+        parts = self._cut(part)
+        if len(parts) > 1:
+            self._send_next(parts)
             return
         self._calls_left -= 1
         body = [row for _, row in part]
@@ -178,7 +187,8 @@ class _Bisection:
             self._log_rejection(error)
             self._split(part, error.details, is_row_error=True)
         except PluginError as error:
-            details = self._row_errors.details_of(request, error)
+            is_large = self._size.is_large(part)
+            details = self._row_errors.details_of(request, error, is_large=is_large)
             self._is_bisecting = True
             self._attempts = self._attempts or attempts_after(error)
             self._split(part, details, is_row_error=False)
@@ -203,8 +213,10 @@ class _Bisection:
             for at, (index, row) in enumerate(part)
             if index not in confirmed
         ]
-        if rest:
-            self._last_rejection = details
+        self._last_rejection = details if rest else self._last_rejection
+        if self._size.is_large(part):
+            self._confirm_large([(index, row) for _, index, row in rest])
+        else:
             self._read_back(rest, named, details)
 
     def _match(
@@ -226,6 +238,8 @@ class _Bisection:
         details: ErrorDetails,
     ) -> None:
         """Settle rows that a success did not confirm; send them once more at most."""
+        if not rest:
+            return
         found = self._find([(index, row) for _, index, row in rest])
         for at, index, row in rest:
             if index in found:
@@ -235,12 +249,20 @@ class _Bisection:
             else:
                 self._unconfirmed.append((index, row))
 
+    def _confirm_large(self, rest: list[IndexedRow]) -> None:
+        found = self._find(rest) if rest else set()
+        missing = [each for each in rest if each[0] not in found]
+        if missing:
+            self._refuse_large(missing)
+        else:
+            self._size.accept_large()
+
     def _resend_unconfirmed(self) -> None:
         self._has_resent = True
         # Alone, an error that names no row concerns the right one.
         is_alone = bool(self._last_rejection.text)
         self._parts.extend(
-            _cut(self._unconfirmed, 1 if is_alone else len(self._unconfirmed))
+            cut(self._unconfirmed, 1 if is_alone else len(self._unconfirmed))
         )
         self._unconfirmed = []
 
@@ -249,7 +271,7 @@ class _Bisection:
     def _split(
         self, part: list[IndexedRow], details: ErrorDetails, *, is_row_error: bool
     ) -> None:
-        """Reject the rows that an error names; if it names none, halve the part.
+        """Send the rows in smaller calls, or reject those that the error concerns.
 
         Args:
             part: the rows of the call.
@@ -258,10 +280,18 @@ class _Bisection:
                 itself may be at fault.
         """
         self._last_rejection = details
-        if is_too_large(details) and len(part) > 1:
-            self._size.lower(len(part))
-            self._send_next(_cut(part, self._size.limit))
-            return
+        if self._size.is_large(part):
+            self._split_large(part, details)
+        elif is_too_large(details) and len(part) > 1:
+            self._max_rows, self._was_halved = len(part) // 2, True
+            self._send_next([part])
+        else:
+            self._reject_named(part, details, is_row_error=is_row_error)
+
+    def _reject_named(
+        self, part: list[IndexedRow], details: ErrorDetails, *, is_row_error: bool
+    ) -> None:
+        """Reject the rows that an error names; if it names none, halve the part."""
         is_alone = len(part) == 1
         # An earlier attempt may have been applied, and its response lost.
         is_unknown = is_alone and not is_row_error
@@ -288,9 +318,47 @@ class _Bisection:
         ]
         self._send_next([rest] if named else _halves(rest))
 
+    def _split_large(self, part: list[IndexedRow], details: ErrorDetails) -> None:
+        """Send small calls, or set aside what the error names if the size is known."""
+        named = set(named_rows(details, [row for _, row in part]))
+        if is_too_large(details):
+            self._size.refuse_large()
+        elif named and self._size.accepts_large and not self._was_large_refused:
+            self._was_large_refused = True
+            aside = [each for at, each in enumerate(part) if at in named]
+            rest = [each for at, each in enumerate(part) if at not in named]
+            self._send_next([rest, *cut(aside, self._size.limit)])
+            return
+        self._refuse_large(part)
+
+    def _refuse_large(self, rows: list[IndexedRow]) -> None:
+        self._was_large_refused = True
+        self._max_rows = self._size.limit
+        self._send_next([rows])
+
     def _log_rejection(self, error: RequestRejectedError) -> None:
         if self._last_rejection.status != error.details.status:
             logger.info("%s Finding the rows that it rejects.", error)
+
+    # The size of calls.
+
+    def _cut(self, part: list[IndexedRow]) -> list[list[IndexedRow]]:
+        if self._max_rows is None:
+            return self._size.cut(part)
+        return cut(part, min(self._max_rows, self._size.limit))
+
+    def _note_size(self) -> None:
+        """Note that a call was refused for its size, not for one of its rows."""
+        indices = [index for index, _ in self._rows]
+        refused = [
+            self._result.rejected[index]
+            for index in indices
+            if index in self._result.rejected
+        ]
+        if self._was_large_refused and not refused:
+            self._size.refuse_large()
+        if self._was_halved and not any(map(is_too_large, refused)):
+            self._size.lower(self._max_rows or 1)
 
     # Both.
 
@@ -311,10 +379,6 @@ class _Bisection:
     def _reject_undecided(self) -> None:
         for index, _ in self._parts.popleft():
             self._result.rejected[index] = self._last_rejection
-
-
-def _cut(part: list[IndexedRow], size: int) -> list[list[IndexedRow]]:
-    return [part[at : at + size] for at in range(0, len(part), size)]
 
 
 def _customer_of(row: Row) -> object:

@@ -18,16 +18,22 @@ if TYPE_CHECKING:
 # Reading.
 
 
-def test_customers_are_read_100_ids_per_request(
-    connect_store: Connect,
+@pytest.mark.parametrize(
+    ("digits", "calls"), [(4, 2), (6, 2), (7, 2), (9, 3), (10, 3), (18, 4)]
+)
+def test_customers_are_read_250_ids_per_request(
+    connect_store: Connect, digits: int, calls: int
 ) -> None:
-    connected = connect_store()
-    ids = sorted(connected.box.store.customers)[:150]
+    connected = connect_store(members=0, others=0, newsletter=0)
+    ids = [10 ** (digits - 1) + number for number in range(400)]
+    for number in ids[:10]:
+        connected.box.store.put_customer(number, email=f"m{number}@example.com")
 
-    found = connected.client.customers_by_id([*ids, *ids, 987654321])
+    found = connected.client.customers_by_id([*ids, *ids])
 
-    assert sorted(found) == ids
-    assert connected.calls == {"GET /customers": -(-(len(ids) + 1) // 100)}
+    assert sorted(found) == ids[:10]
+    assert {entry.status for entry in connected.box.journal} == {200}
+    assert connected.calls == {"GET /customers": calls}
 
 
 def test_customers_have_what_is_included(
@@ -84,7 +90,15 @@ def test_email_with_a_comma_matches_no_other(
     assert set(found) == {"ann@example.com"}
 
 
-@pytest.mark.parametrize("options", [{"in_list_limit": 7}, {"url_limit": 300}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"in_list_limit": 100},
+        {"in_list_limit": 50},
+        {"in_list_limit": 7},
+        {"url_limit": 300},
+    ],
+)
 def test_lists_are_halved_until_accepted(
     connect_store: Connect, options: dict[str, int]
 ) -> None:

@@ -26,6 +26,11 @@ VARIANTS: list[dict[str, Any]] = [
     {"answer_order": "reversed"},
     {"rows_per_call": 3},
     {"rows_per_call": 3, "overflow_status": 422, "errors_name_the_row": False},
+    {"cap_counts_customers": True},
+    {"cap_counts_customers": True, "apply_valid_rows": True},
+    {"cap_counts_customers": True, "errors_name_the_row": False},
+    {"cap_counts_customers": True, "partial_207": True},
+    {"cap_counts_customers": True, "rows_per_call": 3},
 ]
 variants = pytest.mark.parametrize(
     "options", VARIANTS, ids=lambda options: ",".join(options) or "default"

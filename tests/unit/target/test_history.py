@@ -618,11 +618,23 @@ def test_rejects_are_recorded_without_their_records(
 def test_facts_are_kept_by_store(open_run: Callable[..., History]) -> None:
     one, other = open_run(), open_run(store="other")
 
-    one.set_fact("limit", "250")
-    one.set_fact("limit", "125")
+    one.lower_facts({"ids": 250, "emails": 20})
+    one.lower_facts({"ids": 125})
 
-    assert open_run().fact("limit") == "125"
-    assert other.fact("limit") is None
+    assert open_run().facts() == {"ids": 125, "emails": 20}
+    assert other.facts() == {}
+
+
+@pytest.mark.parametrize("second", [62, 125, 250])
+def test_lowest_fact_of_two_jobs_is_kept(
+    open_run: Callable[..., History], second: int
+) -> None:
+    one, other = open_run(), open_run()
+
+    one.lower_facts({"ids": 125})
+    other.lower_facts({"ids": second, "rows": 5})
+
+    assert one.facts() == {"ids": min(second, 125), "rows": 5}
 
 
 # Dry runs.

@@ -407,7 +407,7 @@ def test_repeated_page_is_an_error() -> None:
 def test_too_many_pages_are_an_error() -> None:
     check_page_count(LISTING, MAX_PAGES)
 
-    with pytest.raises(UnexpectedResponseError, match="more than 5,000 pages"):
+    with pytest.raises(UnexpectedResponseError, match="more than 12,500 pages"):
         check_page_count(LISTING, MAX_PAGES + 1)
 
 

@@ -178,5 +178,5 @@ def test_list_without_an_end_ends_the_run(shop: Sandbox, make_job: MakeJob) -> N
     )
     job = make_job(store, map_standard_fields=[])
 
-    with pytest.raises(UnexpectedResponseError, match="more than 5,000 pages"):
+    with pytest.raises(UnexpectedResponseError, match="more than 12,500 pages"):
         job.write(*map(member, CUSTOMERS))

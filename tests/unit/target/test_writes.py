@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from singer_kit.errors import AuthError, PluginError, RetriesExhaustedError
+from target_bigcommerce.api.limits import CallSize
 from target_bigcommerce.api.models import ApiRequest, ApiResponse, WriteResult
-from target_bigcommerce.api.reads import CallSize
 from target_bigcommerce.api.row_errors import BISECT_ATTEMPTS, RowErrors
 from target_bigcommerce.api.writes import (
     Confirmation,
