@@ -51,6 +51,7 @@ class Batch:
     def __init__(self) -> None:
         self.by_key: dict[Key, list[BufferedRecord]] = {}
         self.records = 0
+        self.needs_rows = False  # Whether the customers' fields are needed.
 
     @classmethod
     def of(cls, record: BufferedRecord) -> Self:
@@ -67,6 +68,7 @@ class Batch:
             raise ValueError("a buffered record needs an id or an email")
         self.by_key.setdefault(key, []).append(record)
         self.records += 1
+        self.needs_rows |= desired.customer_id is None or bool(desired.fields)
 
     @property
     def customers(self) -> int:
@@ -211,6 +213,10 @@ def look_up(
 ) -> LookedUp:
     """Find a batch's customers by id or email, with calls in parallel.
 
+    If no record has a customer field or is matched by email, the values are read first:
+    a customer who has one exists and is not looked up. Such a customer's row has only
+    the id.
+
     Args:
         batch: the buffered records.
         store: where to look them up.
@@ -223,10 +229,17 @@ def look_up(
     by_email: dict[str, list[Row]] = {}
     values: list[StoredValue] = []
     refused: Refused = {}
+    unknown = ids
+    if ids and attribute_ids and not batch.needs_rows:
+        values = store.values(ids, attribute_ids, refused)
+        rows = {value.customer_id: {"id": value.customer_id} for value in values}
+        unknown = [n for n in ids if n not in rows and str(n) not in refused]
     tasks: list[Callable[[], object]] = []
-    if ids:
-        tasks.append(lambda: rows.update(store.customers_by_id(ids, include, refused)))
-    if ids and attribute_ids:
+    if unknown:
+        tasks.append(
+            lambda: rows.update(store.customers_by_id(unknown, include, refused))
+        )
+    if ids and attribute_ids and batch.needs_rows:
         tasks.append(lambda: values.extend(store.values(ids, attribute_ids, refused)))
     if emails:
         tasks.append(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -107,21 +107,56 @@ def test_few_changes_take_one_write_per_batch(
     assert outcomes == {"updated": 50, "unchanged": 950}
 
 
-@pytest.mark.parametrize(("attributes", "reads"), [(2, 10), (3, 20), (5, 20)])
-def test_values_are_read_250_at_a_time(
-    make_box: MakeBox, make_job: MakeJob, attributes: int, reads: int
-) -> None:
-    box = thousand_customers(make_box)
-    mapped = [{"value": "x", "to": f"A{n}"} for n in range(attributes - 1)]
-    for _ in range(2):
-        box.journal.clear()
-        job = make_job(box, map_standard_fields=[], map_custom_attributes=mapped)
-        job.write(*members())
+EMAIL = {"from": "email", "to": "email"}
 
-    assert calls_of(job) == {
-        "GET /customers": 10,
-        "GET /customers/attribute-values": reads,
+
+@pytest.mark.parametrize(
+    ("fields", "attributes", "batch", "customers", "values"),
+    [
+        ([EMAIL], 1, 250, 4, 4),
+        ([EMAIL], 3, 250, 4, 12),
+        ([EMAIL], 1, 1000, 4, 4),
+        ([EMAIL], 2, 100, 10, 10),
+        ([COMPANY], 3, 100, 10, 20),
+        ([], 1, 250, 0, 4),
+        ([], 3, 250, 0, 12),
+        ([], 3, 1000, 0, 12),
+        ([], 1, 100, 0, 10),
+        ([], 2, 100, 0, 10),
+        ([], 5, 100, 0, 20),
+    ],
+)
+def test_reads_of_an_unchanged_audience(  # noqa: PLR0913, PLR0917 - parameters
+    make_box: MakeBox,
+    make_job: MakeJob,
+    fields: list[dict[str, str]],
+    attributes: int,
+    batch: int,
+    customers: int,
+    values: int,
+) -> None:
+    box = make_box()
+    ids = range(100_000, 100_000 + MEMBERS)
+    people = [{"email": f"m{number}@example.com", "company": "A"} for number in ids]
+    records = [{"id": number, **row} for number, row in zip(ids, people, strict=True)]
+    for number in ids:
+        box.store.put_customer(number, email=f"m{number}@example.com", company="A")
+    mapped = [{"value": "x", "to": f"A{n}"} for n in range(1, attributes)]
+    config: dict[str, Any] = {
+        "map_standard_fields": fields,
+        "map_custom_attributes": mapped,
+        "batch_size_rows": batch,
     }
+    make_job(box, **config).write(*records)
+    box.journal.clear()
+
+    job = make_job(box, **config)
+
+    assert job.write(*records) == {"unchanged": MEMBERS}
+    calls = calls_of(job)
+    assert (calls.pop(READS[0], 0), calls.pop(READS[1])) == (customers, values)
+    assert not calls
+    assert not [entry for entry in box.journal if entry.status != 200]
 
 
 def test_update_sends_only_documented_keys(known: Sandbox) -> None:
