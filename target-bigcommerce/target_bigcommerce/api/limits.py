@@ -82,10 +82,16 @@ class CallSize:
         known = self._facts.get(name) or limit
         self.limit = min(limit, known) if known > 0 else limit
 
-    def lower(self, limit: int) -> None:
-        """Lower the limit: more was refused for its size, and this much accepted."""
+    def lower(self, limit: int, *, is_certain: bool = True) -> None:
+        """Lower the limit: more was refused, and this much accepted.
+
+        Args:
+            limit: what was accepted.
+            is_certain: whether later runs use it, too. If not, the cause may have been
+                another one than the size.
+        """
         self.limit = max(1, min(self.limit, limit))
-        if self._name:
+        if self._name and is_certain:
             self._facts.lower(self._name, self.limit)
 
     def cut(self, rows: Sequence[IndexedRow]) -> list[list[IndexedRow]]:

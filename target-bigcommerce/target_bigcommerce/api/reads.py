@@ -56,6 +56,15 @@ OF_VALUES = frozenset(
     }
 )
 CLIENT_ERRORS = range(400, 500)
+OF_SIZE = frozenset(
+    {
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.REQUEST_URI_TOO_LONG,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    }
+)
 PAGE_ROWS = 250  # BigCommerce's maximum.
 PAGE_QUERY = {"limit": str(PAGE_ROWS), "page": "9999"}  # As long as it can become.
 
@@ -209,10 +218,9 @@ class ListReader:
             return _Part(rows=[], is_accepted=False)
         half = len(part) - len(part) // 2
         halves = self._parts(parted, cut(part, half))
-        # Neither half has a bad value; and a failure that lasts a while may have had
-        # nothing to do with the size.
+        # If neither half has a bad value, the list was too long.
         if halves.is_accepted and details.status in CLIENT_ERRORS:
-            parted.size.lower(half)
+            parted.size.lower(half, is_certain=details.status in OF_SIZE)
         return halves
 
     def _refuse(

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox import Fault
 from support.customers import member, put_customers
 from support.history import rows_of
+from target_bigcommerce.api.client import MAX_TRIES
 from target_bigcommerce.api.limits import (
     MAX_ROWS_PER_CALL,
     VALUE_CUSTOMERS,
@@ -420,6 +421,57 @@ def test_dry_run_uses_what_is_known(
 
     assert f"{calls} writes" in caplog.text
     assert facts_in(tmp_path) == known
+
+
+# Any mix.
+
+
+@settings(max_examples=settings().max_examples // 4)
+@given(
+    options=st.fixed_dictionaries(
+        {},
+        optional={
+            "cap_counts_customers": st.booleans(),
+            "rows_per_call": st.sampled_from([1, 3, 10]),
+            "overflow_status": st.sampled_from([400, 413, 422]),
+            "apply_valid_rows": st.booleans(),
+            "answer_order": st.sampled_from(["request", "reversed"]),
+            "duplicate_rows_refused": st.booleans(),
+        },
+    ),
+    bad=st.sets(st.integers(1, 40), max_size=3),
+    attributes=st.integers(1, 6),
+    batch=st.integers(1, 45),
+)
+def test_any_store_gets_all_values(
+    make_box: MakeBox,
+    open_job: MakeJob,
+    options: dict[str, Any],
+    bad: set[int],
+    attributes: int,
+    batch: int,
+) -> None:
+    box = store_of(make_box, 40, **options, bad_rows={str(n): 422 for n in bad})
+    job = attributes_job(open_job, box, attributes, batch_size_rows=batch)
+
+    outcomes = job.write(*members(40))
+    job.close()
+
+    counts = {"updated": 40 - len(bad), "rejected": len(bad)}
+    assert outcomes == {name: count for name, count in counts.items() if count}
+    good = {customer for customer, _ in box.store.values}
+    assert good == set(range(1, 41)) - bad
+    assert len(box.store.values) == len(good) * attributes
+    states = rows_of(
+        job.config["history_path"],
+        "SELECT state, count(*) FROM changes GROUP BY state ORDER BY state",
+    )
+    kept = {"done": len(good) * attributes, "dropped": len(bad) * attributes}
+    assert dict(states) == {state: count for state, count in kept.items() if count}
+    large = [e for e in writes(box) if e.rows > 10 and e.status in {400, 413}]
+    assert len(large) <= MAX_TRIES * calls_for([40], batch)
+    if not bad:
+        assert len(large) <= 1
 
 
 # Cutting.

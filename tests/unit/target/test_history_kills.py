@@ -16,6 +16,7 @@ from support.customers import NAMES, TIER, leaver, member, person, put_customers
 from support.history import rows_of
 from support.kills import KillableRuns
 from support.singer import schema, state
+from target_bigcommerce.api.limits import VALUE_CUSTOMERS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -126,6 +127,41 @@ def test_kill_at_a_step_loses_no_change(make_box: MakeBox, tmp_path: Path) -> No
 @pytest.mark.timeout(600)
 def test_kill_at_any_step_loses_no_change(make_box: MakeBox, tmp_path: Path) -> None:
     check_kills(make_box, tmp_path, every=1)
+
+
+# Calls with the values of several customers.
+
+THREE = [{"from": name.lower(), "to": name} for name in ("Tier", "Points")]
+
+
+def make_large_store(make_box: MakeBox, options: dict[str, bool]) -> Sandbox:
+    """A store with 12 customers and no values."""
+    box = make_box(**options)
+    put_customers(box, *range(1, 13))
+    return box
+
+
+@pytest.mark.parametrize("options", [{}, {"cap_counts_customers": True}])
+def test_kill_around_a_large_call_loses_no_change(
+    make_box: MakeBox, tmp_path: Path, options: dict[str, bool]
+) -> None:
+    load = records(*(member(n, tier="gold", points=str(n)) for n in range(1, 13)))
+    config = {**CONFIG, "map_custom_attributes": THREE, "batch_size_rows": 12}
+    kill_at, is_killed = 0, True
+    while is_killed:
+        (tmp_path / str(kill_at)).mkdir()
+        box = make_large_store(make_box, options)
+        runs = KillableRuns(box, tmp_path / str(kill_at), **config)
+
+        is_killed = runs.run(load, kill_at) is None
+        assert runs.run(load) == 0
+
+        assert len(runs.changed) == 36
+        check_nothing_is_missing(runs)
+        facts = rows_of(runs.history_path, "SELECT name, value FROM store_facts")
+        assert not facts or dict(facts) == {VALUE_CUSTOMERS: "10" if options else "0"}
+        kill_at += 1
+    assert facts
 
 
 @settings(max_examples=10)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sandbox.bigcommerce.responses import error_response
 from support.customers import TIER, leaver, member, put_customers
 from support.history import rows_of
 from support.target_job import VIP, clearing_job, rejects_in
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sandbox import Sandbox
+    from sandbox.http import Response
     from support.customers import Record
     from support.store import MakeBox
     from support.target_job import Job, MakeJob
@@ -248,6 +250,75 @@ def test_refused_size_is_halved_and_remembered(
     assert sized_job(make_job, box).write(*people(500)) == {"unchanged": 500}
     assert not refused(box)
     assert reads(box)[0] == 2 * -(-250 // (known or 250))
+
+
+def refusing(box: Sandbox, endpoint: str, *, above: int, status: int) -> Sandbox:
+    """Make a store refuse longer lists of ids at an endpoint with a status."""
+    handle = box.store.handle
+    verb, _, name = endpoint.partition(" ")
+
+    def refuse_long(
+        method: str,
+        path: str,
+        query: str,
+        *rest: Any,  # noqa: ANN401 - passed on
+    ) -> Response:
+        lists = [
+            text for text in query.split("&") if "_id:in" in text or "id:in" in text
+        ]
+        is_long = any(text.count(",") >= above for text in lists)
+        if method == verb and path.endswith(name) and is_long:
+            return error_response(status, "No.")
+        return handle(method, path, query, *rest)
+
+    box.store.handle = refuse_long  # type: ignore[method-assign, assignment]
+    return box
+
+
+@pytest.mark.parametrize(
+    ("status", "is_remembered"),
+    [
+        *((status, True) for status in (400, 413, 414, 422, 431)),
+        *((status, False) for status in (404, 405, 409, 500)),
+    ],
+)
+@pytest.mark.parametrize("endpoint", [CUSTOMERS, VALUES])
+def test_size_is_remembered_by_status(
+    make_box: MakeBox,
+    make_job: MakeJob,
+    tmp_path: Path,
+    endpoint: str,
+    status: int,
+    is_remembered: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    box = store_of(make_box, *range(1, 251))
+    audience_of(make_job, box, *range(1, 251))
+    refusing(box, endpoint, above=100, status=status)
+
+    outcomes = sized_job(make_job, box).write(*people(250))
+
+    assert outcomes == {"unchanged": 250}
+    expected = {"ids_per_call": "63"} if is_remembered else {}
+    assert facts_in(tmp_path) == expected
+
+
+@pytest.mark.parametrize(("url_limit", "known"), [(2048, None), (300, 50), (200, 25)])
+def test_refused_number_of_deletions_is_remembered(
+    make_box: MakeBox,
+    make_job: MakeJob,
+    tmp_path: Path,
+    url_limit: int,
+    known: int | None,
+) -> None:
+    box = store_of(make_box, *range(1, 101), url_limit=url_limit)
+    config = {"max_clear_percent": 100, "batch_size_rows": 10}
+    clearing_job(make_job, box, **config).write(*map(member, range(1, 101)))
+
+    job = clearing_job(make_job, box, **config)
+    assert job.write(*map(leaver, range(1, 101))) == {"cleared": 100}
+
+    found = facts_in(tmp_path).get("deletions_per_call")
+    assert found == (None if known is None else str(known))
 
 
 def test_refused_list_of_emails_is_remembered(
