@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from .errors import ShutdownRequestedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Sequence
 
 T = TypeVar("T")
 
@@ -66,11 +66,29 @@ class ShutdownSignal:
         Raises:
             ShutdownRequestedError: as soon as a signal arrives.
         """
-        watched = [self._reader] if descriptor is None else [self._reader, descriptor]
+        watched = [] if descriptor is None else [descriptor]
+        return descriptor in self.wait_for_any(watched, seconds)
+
+    def wait_for_any(
+        self, descriptors: Collection[int], seconds: float | None = None
+    ) -> list[int]:
+        """Wait until a descriptor is readable or the timeout expires.
+
+        Args:
+            descriptors: the file descriptors.
+            seconds: the timeout; None for no timeout.
+
+        Returns:
+            Those that are readable.
+
+        Raises:
+            ShutdownRequestedError: as soon as a signal arrives.
+        """
+        watched = [self._reader, *descriptors]
         ready, _, _ = select.select(watched, [], [], seconds)
         if self.is_set:
             raise ShutdownRequestedError("Stopped by a signal.")
-        return descriptor in ready
+        return ready
 
     def close(self) -> None:
         """Close the pipe."""
@@ -87,6 +105,7 @@ class BackgroundCall(Generic[T]):
 
     def __init__(self, call: Callable[[], T], shutdown: ShutdownSignal) -> None:
         self._shutdown = shutdown
+        self._done: int | None
         self._done, self._finished = os.pipe()
         self._error: Exception | None = None
         self._value: T
@@ -97,14 +116,42 @@ class BackgroundCall(Generic[T]):
     def result(self) -> T:
         """Wait for the call and return its result, or raise its error.
 
+        It can be asked for again.
+
         Raises:
             ShutdownRequestedError: when a signal arrives first.
         """
-        self._shutdown.wait_for(self._done)
-        os.close(self._done)
+        if self._done is not None:
+            self._shutdown.wait_for(self._done)
+            self.abandon()
         if self._error is not None:
             raise self._error
         return self._value
+
+    def abandon(self) -> None:
+        """Free what waiting for the call needs. Nothing ends the call itself."""
+        if self._done is not None:
+            os.close(self._done)
+            self._done = None
+
+    def fileno(self) -> int:
+        """The descriptor that becomes readable at the end; -1 once waited for."""
+        return -1 if self._done is None else self._done
+
+    @staticmethod
+    def first_finished(
+        calls: Sequence[BackgroundCall[T]], shutdown: ShutdownSignal
+    ) -> BackgroundCall[T]:
+        """Wait until one of the calls has finished; of several, return the first.
+
+        Raises:
+            ShutdownRequestedError: when a signal arrives first.
+        """
+        descriptors = [call.fileno() for call in calls]
+        if -1 in descriptors:
+            return calls[descriptors.index(-1)]
+        ready = shutdown.wait_for_any(descriptors)
+        return calls[min(map(descriptors.index, ready))]
 
     def _run(self, call: Callable[[], T]) -> None:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -105,11 +106,65 @@ def test_signal_interrupts_a_slow_call(shutdown: ShutdownSignal) -> None:
     release.set()
 
 
+@pytest.mark.parametrize("finishing", [(0,), (2,), (1, 2), (0, 1, 2)])
+def test_first_finished_call_is_returned(
+    finishing: tuple[int, ...], shutdown: ShutdownSignal
+) -> None:
+    releases = [threading.Event() for _ in range(3)]
+    calls = [BackgroundCall(partial(each.wait, 60), shutdown) for each in releases]
+    for number in finishing:
+        releases[number].set()
+        shutdown.wait_for_any([calls[number].fileno()])
+
+    found = BackgroundCall.first_finished(calls, shutdown)
+
+    assert found is calls[finishing[0]]
+    for each in releases:
+        each.set()
+
+
+def test_call_with_known_result_is_finished(shutdown: ShutdownSignal) -> None:
+    release = threading.Event()
+    slow = BackgroundCall(partial(release.wait, 60), shutdown)
+    known = BackgroundCall(lambda: True, shutdown)
+    known.result()
+
+    assert BackgroundCall.first_finished([slow, known], shutdown) is known
+    assert known.result()
+    release.set()
+
+
+def test_failed_call_is_finished(shutdown: ShutdownSignal) -> None:
+    def fail() -> None:
+        raise LookupError("missing")
+
+    call = BackgroundCall.first_finished([BackgroundCall(fail, shutdown)], shutdown)
+
+    for _ in range(2):
+        with pytest.raises(LookupError, match="missing"):
+            call.result()
+
+
+def test_signal_ends_the_wait_for_several_calls(shutdown: ShutdownSignal) -> None:
+    release = threading.Event()
+    waiting = [BackgroundCall(partial(release.wait, 60), shutdown) for _ in range(8)]
+    threading.Timer(0.1, shutdown.set, [signal.SIGTERM]).start()
+
+    with pytest.raises(ShutdownRequestedError):
+        BackgroundCall.first_finished(waiting, shutdown)
+
+    release.set()
+
+
 @pytest.mark.skipif(not OPEN_FILES.exists(), reason="needs Linux to count open files")
 def test_calls_leave_no_pipe_open(shutdown: ShutdownSignal) -> None:
     before = len(list(OPEN_FILES.iterdir()))
 
     for _ in range(20):
         call_interruptibly(lambda: None, shutdown)
+        BackgroundCall(lambda: None, shutdown).abandon()
+    for thread in threading.enumerate():
+        if thread.name == BackgroundCall.__name__:
+            thread.join(30)
 
     assert len(list(OPEN_FILES.iterdir())) <= before + 1
