@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
 from functools import partial
 from http import HTTPStatus
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+SPLITS = 100  # Each profile has one `_split` from 0 to 99, spread evenly.
 BUILT_IN = ("_created", "_modified")  # On every profile, even if no schema names them.
 STALE_CURSOR = frozenset(
     {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
@@ -71,7 +73,8 @@ class Scan:
     """What to scan: a saved audience, or all profiles that match a filter.
 
     Requests name the audience by its id, because its slug can be changed meanwhile;
-    messages name it by its slug.
+    messages name it by its slug. `splits` selects a part of the profiles, by their
+    `_split`; empty for all.
     """
 
     audience_id: str
@@ -79,10 +82,27 @@ class Scan:
     filter: str | None = None
     fields: tuple[str, ...] = ()
     limit: int = 100
+    splits: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         kind = "scan" if self.filter is None else "filtered scan"
-        return f"{kind} of audience {self.slug}"
+        return f"{kind} of {self.subject}"
+
+    @property
+    def subject(self) -> str:
+        """What it reads, for a message."""
+        audience = f"audience {self.slug}"
+        if not self.splits:
+            return audience
+        return f"{audience}, splits {self.splits[0]}-{self.splits[-1]}"
+
+    def divide(self, parts: int) -> list[Scan]:
+        """Divide it into parts of almost equal size, at most 100."""
+        bounds = [SPLITS * number // parts for number in range(parts + 1)]
+        return [
+            replace(self, splits=tuple(range(start, stop)))
+            for start, stop in pairwise(bounds)
+        ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +165,7 @@ class LyticsClient:
         """Fetch one page. An empty cursor fetches the first.
 
         Raises:
-            StaleCursorError: when Lytics does not accept the cursor.
+            StaleCursorError: when Lytics does not accept the cursor or the splits.
             AudienceError: when the audience no longer exists.
             UnexpectedResponseError: for a rejected filter, or a page that was malformed
                 on every attempt.
@@ -153,10 +173,10 @@ class LyticsClient:
         request = _scan_request(scan, cursor)
 
         def read(response: ApiResponse) -> Page:
-            if response.status in STALE_CURSOR and cursor:
+            if response.status in STALE_CURSOR and (cursor or scan.splits):
+                refused = "no longer accepts the cursor" if cursor else "refuses splits"
                 raise StaleCursorError(
-                    f"{request} returned {response.outcome}: Lytics no longer accepts"
-                    " the cursor."
+                    f"{request} returned {response.outcome}: Lytics {refused}."
                 )
             if response.status == HTTPStatus.NOT_FOUND:
                 raise AudienceError(
@@ -195,20 +215,22 @@ def _scan_request(scan: Scan, cursor: str) -> ApiRequest:
         query["start"] = cursor
     if scan.fields:
         query["fields"] = ",".join(scan.fields)
+    if scan.splits:
+        query["splits"] = ",".join(map(str, scan.splits))
     page = "first page"
     if cursor:
         # A cursor may contain anything; it is logged only if it looks like a token.
         page = f"cursor {cursor}" if TOKEN.fullmatch(cursor) else "a later page"
     if scan.filter is None:
         path = f"/api/segment/{quote(scan.audience_id, safe='')}/scan"
-        detail = f"audience {scan.slug}, {page}"
+        detail = f"{scan.subject}, {page}"
         return ApiRequest(method="GET", path=path, query=query, detail=detail)
     return ApiRequest(
         method="POST",
         path="/api/segment/scan",
         query={"table": "user", **query},
         body=scan.filter,
-        detail=f"audience {scan.slug}, {page}",
+        detail=f"{scan.subject}, {page}",
     )
 
 

@@ -13,7 +13,7 @@ from datetime import timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from .state import EPOCH
+from .state import EPOCH, ScanCursors
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -266,6 +266,11 @@ def _unfinished(state: StreamState, settings: Settings, why_restart: str) -> Due
             if state.scan_read == 0
             else "Lytics gave no cursor to resume from"
         )
+    elif ScanCursors.read(state.scan_cursor).parts not in {
+        1,
+        settings.scan_parallelism,
+    }:
+        why_restart = why_restart or "scan_parallelism changed"
     if not why_restart:
         return DueSync(kind=SyncKind.RESUMED, reason="the last run did not finish it")
     return DueSync(

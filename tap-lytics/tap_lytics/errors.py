@@ -4,7 +4,7 @@ PluginError                       print its lines, exit with status 1
 ├── AudienceError                 stop: the audience is gone, renamed or invalid
 ├── StateError                    stop: the state was not written by this tap
 ├── LedgerError                   stop: the ledger is in use or unusable
-├── StaleCursorError              restart the scan at its first page, once
+├── StaleCursorError              restart the scan at its first page
 └── RetriableError                retry
     └── MalformedResponseError    retry; after the last attempt it is
                                   UnexpectedResponseError
@@ -28,7 +28,7 @@ class LedgerError(PluginError):
 
 
 class StaleCursorError(PluginError):
-    """Lytics no longer accepts the cursor of a scan."""
+    """Lytics does not accept the cursor or the splits of a scan."""
 
 
 class MalformedResponseError(RetriableError):

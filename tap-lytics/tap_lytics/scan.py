@@ -1,7 +1,7 @@
 """Reads an audience's members page by page, and fetches the next page ahead.
 
-Hides cursors: when a scan ends although Lytics returns another cursor, when it
-restarts, and which cursor another run may resume from.
+Hides cursors: how many a scan uses, when it ends although Lytics returns another
+cursor, when it restarts, and where another run may resume.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from singer_kit.errors import UnexpectedResponseError
+from singer_kit.errors import RetriesExhaustedError, UnexpectedResponseError
 from singer_kit.logs import counted
 from singer_kit.shutdown import BackgroundCall, call_interruptibly
 
@@ -26,9 +26,10 @@ from .client import (
     members_filter,
 )
 from .errors import StaleCursorError
+from .state import ScanCursors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from singer_kit.shutdown import ShutdownSignal
@@ -38,6 +39,10 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 MAX_IDLE_PAGES = 10  # In a row, while there is still a cursor.
+MAX_UNDIVIDED = 1000  # Members; of fewer, reading parts saves too little time.
+# By how much the parts' totals may differ from the whole, as members come and go.
+MAX_DIFFERENCE = 0.01
+MIN_DIFFERENCE = 10  # Members.
 MIN_RATED = 100  # Members; of fewer, a rate says nothing.
 PROGRESS_SECONDS = 10.0  # Minimum time between two lines in the log.
 
@@ -48,10 +53,10 @@ logger = logging.getLogger("tap-lytics.scan")
 class MemberPage:
     """The members of a page.
 
-    `cursor` is that of the next page, empty if another run cannot resume there;
-    `total` the count that Lytics reported with it, if any; `starts` how often the scan
-    started at its first page; `gave_up` whether it ended although Lytics returned
-    another cursor.
+    `cursor` is where another run can resume, as the text of `ScanCursors`, empty if it
+    cannot; `total` the count that Lytics reports for the whole scan, if any; `starts`
+    how often the scan started at its first page; `gave_up` whether it ended although
+    Lytics returned another cursor.
     """
 
     members: list[Member]
@@ -95,8 +100,10 @@ class AudienceReader:
         for name in self._required:
             field_name(name)
 
-    def members(self, audience: Audience, *, cursor: str = "") -> Iterator[MemberPage]:
-        """Read all members, from the cursor's page on.
+    def members(
+        self, audience: Audience, *, cursor: str = "", parallelism: int = 1
+    ) -> Iterator[MemberPage]:
+        """Read all members, from where the cursor says, with up to so many cursors.
 
         Raises:
             ConfigError: when the audience cannot be named in a filter.
@@ -108,7 +115,7 @@ class AudienceReader:
         # The size is that of the whole audience.
         size = None if required else audience.size
         scan = self._scan(audience, text if required else None)
-        yield from self._pages(scan, cursor=cursor, size=size)
+        yield from self._pages(scan, cursor=cursor, parallelism=parallelism, size=size)
 
     def changed_members(
         self, audience: Audience, since: datetime
@@ -155,28 +162,48 @@ class AudienceReader:
         scan: Scan,
         *,
         cursor: str = "",
+        parallelism: int = 1,
         size: int | None = None,
         noun: str = "member",
     ) -> Iterator[MemberPage]:
-        pages = ScanPages(self._client, scan, self._shutdown, cursor=cursor)
+        pages = ScanPages(
+            self._client,
+            scan,
+            self._shutdown,
+            cursor=cursor,
+            parallelism=parallelism,
+        )
         progress = Progress(self._logger, size=size, noun=noun)
         for page in pages:
             yield MemberPage(
                 members=self._builder.members(page.members),
-                cursor=pages.resumable_cursor(page),
-                is_last=not page.next,
-                total=page.total,
+                cursor=pages.cursor,
+                is_last=pages.is_over,
+                total=pages.total,
                 starts=pages.starts,
                 gave_up=pages.gave_up,
             )
-            progress.add(len(page.members), total=page.total)
+            progress.add(len(page.members), total=pages.total)
         self._logger.info("%s.", progress)
 
 
 class ScanPages:
-    """The pages of a scan. While one is processed, the next is fetched.
+    """The pages of a scan, by one cursor or by several that each read a part of it.
 
-    Never more than one page ahead: the next is requested when this one is yielded.
+    After each page, its attributes describe the scan.
+
+    Args:
+        client: the Lytics API.
+        scan: what to read.
+        shutdown: interrupts requests.
+        cursor: where to go on, as the attribute of that name said; empty to start.
+        parallelism: how many cursors to use for a large scan. Lytics must divide it
+            into parts that add up to the whole; otherwise it is read by one cursor.
+
+    Attributes:
+        total: how many profiles the scan matches, None if Lytics did not report it.
+        is_over: whether the page was the last one.
+        starts: how often the scan started at its first page.
     """
 
     def __init__(
@@ -186,61 +213,238 @@ class ScanPages:
         shutdown: ShutdownSignal,
         *,
         cursor: str = "",
+        parallelism: int = 1,
     ) -> None:
         self._client = client
         self._scan = scan
         self._shutdown = shutdown
-        self._first_cursor = cursor
-        self._cursor = cursor  # That of the last page yielded.
-        self.starts = 0 if cursor else 1  # How often it started at the first page.
-        self.gave_up = False  # Whether it ended although there was another cursor.
+        self._resumed_at = cursor
+        self._parallelism = parallelism
+        self._parts: list[CursorPages] = []
+        self._is_restarted = False
+        self.total: int | None = None
+        self.is_over = False
+        self.starts = 0 if cursor else 1
 
     def __iter__(self) -> Iterator[Page]:
-        """Iterate over the pages. The first stale cursor restarts the scan.
+        """Iterate over the pages. A stale cursor restarts the scan.
 
         Raises:
-            UnexpectedResponseError: for the second stale cursor.
+            UnexpectedResponseError: for a stale cursor of a restarted scan.
             ShutdownRequestedError: when a signal arrives.
         """
+        pages = self._resume() if self._resumed_at else self._start()
         try:
-            yield from self._pages(self._first_cursor)
-        except StaleCursorError as stale:
-            logger.warning("%s The scan restarts at its first page.", stale)
-            self.starts += 1
-            yield from self._restarted()
+            while True:
+                try:
+                    yield from pages
+                except StaleCursorError as stale:
+                    self._prepare_restart(stale)
+                    pages = self._start()
+                else:
+                    return
+        finally:
+            self._abandon(self._parts)
 
-    def resumable_cursor(self, page: Page) -> str:
-        """Return the cursor from which another run can resume; empty if it cannot.
+    @property
+    def cursor(self) -> str:
+        """From where another run can resume; empty if it cannot."""
+        if not all(part.is_resumable for part in self._parts):
+            return ""
+        cursors = tuple(part.cursor for part in self._parts)
+        totals = tuple(part.total for part in self._parts)
+        return ScanCursors(cursors=cursors, totals=totals).write()
 
-        A cursor that is the same on every page does not say where the scan is: Lytics
-        keeps that position, and moves it when the next page is requested.
-        """
-        return "" if page.next == self._cursor else page.next
+    @property
+    def gave_up(self) -> bool:
+        """Whether it ended although Lytics returned another cursor."""
+        return any(part.gave_up for part in self._parts)
 
-    def _restarted(self) -> Iterator[Page]:
-        try:
-            yield from self._pages("")
-        except StaleCursorError as stale:
+    def _start(self) -> Iterator[Page]:
+        whole = CursorPages(self._fetch, self._scan)
+        self._parts = [whole]
+        total = whole.peek().total
+        if self._parallelism > 1 and total is not None and total > MAX_UNDIVIDED:
+            parts = self._divide(total)
+            if parts:
+                logger.info("The %s is read with %d cursors.", self._scan, len(parts))
+                self._parts = parts
+                yield from self._merge()
+                return
+        yield from self._follow(whole)
+
+    def _resume(self) -> Iterator[Page]:
+        saved = ScanCursors.read(self._resumed_at)
+        is_divided = saved.parts > 1
+        scans = self._scan.divide(saved.parts) if is_divided else [self._scan]
+        self._parts = [
+            CursorPages(self._fetch, scan, cursor=cursor, total=total)
+            for scan, cursor, total in zip(
+                scans, saved.cursors, saved.totals, strict=True
+            )
+        ]
+        yield from self._merge() if is_divided else self._follow(self._parts[0])
+
+    def _prepare_restart(self, stale: StaleCursorError) -> None:
+        is_divided = len(self._parts) > 1
+        if self._is_restarted and not is_divided:
             raise UnexpectedResponseError(
                 f"{stale} This is the second time in one scan, so the run ends. Run"
                 " again, and contact Lytics support if that does not help."
             ) from None
+        self._abandon(self._parts)
+        if is_divided and self.starts:
+            # Perhaps Lytics does not take new cursors either, together with splits.
+            self._parallelism = 1
+        logger.warning("%s The scan restarts at its first page.", stale)
+        self._is_restarted = True
+        self.starts += 1
 
-    def _pages(self, cursor: str) -> Iterator[Page]:
-        page, idle = self._fetch(cursor).result(), IdlePages()
-        self._cursor = cursor
-        while True:
-            ahead = self._fetch(page.next) if page.next else None
+    def _follow(self, pages: CursorPages) -> Iterator[Page]:
+        for page in pages:
+            self.total, self.is_over = page.total, not page.next
             yield page
-            if ahead is None:
+
+    def _merge(self) -> Iterator[Page]:
+        """Yield the pages of all parts as they arrive, then an empty last one.
+
+        The last one has the total of the undivided scan: if members belong to no part,
+        the scan is not complete.
+        """
+        waiting = {part: iter(part) for part in self._parts if part.ahead}
+        while waiting:
+            part = self._first_ready(waiting)
+            pages = waiting.pop(part)
+            page = next(pages, None)
+            if part.ahead:
+                waiting[part] = pages  # Behind those that wait longer.
+            if page:
+                self.total = _sum([part.total for part in self._parts])
+                yield page
+        [total] = self._count([self._scan])
+        self.total, self.is_over = None if self.gave_up else total, True
+        yield Page(members=[], next="", total=self.total)
+
+    def _first_ready(self, parts: Iterable[CursorPages]) -> CursorPages:
+        by_call = {part.ahead: part for part in parts if part.ahead}
+        return by_call[BackgroundCall.first_finished([*by_call], self._shutdown)]
+
+    def _divide(self, total: int) -> list[CursorPages]:
+        """Request the first page of every part; return none if one cursor is used."""
+        scans = self._scan.divide(self._parallelism)
+        parts = [CursorPages(self._fetch, scan) for scan in scans]
+        try:
+            totals = [part.peek().total for part in parts]
+            reason = self._why_undivided(total, totals)
+        except (
+            StaleCursorError,
+            RetriesExhaustedError,
+            UnexpectedResponseError,
+        ) as error:
+            reason = f"Lytics does not return its parts. {error}"
+        if not reason:
+            return parts
+        self._abandon(parts)
+        logger.info("The %s is read with one cursor: %s", self._scan, reason)
+        return []
+
+    def _why_undivided(self, total: int, totals: Sequence[int | None]) -> str:
+        """Explain why the parts are not the whole; empty if they are.
+
+        Members may enter or leave between the requests, so a small difference is
+        accepted, but not that the parts have fewer members than the whole twice.
+        """
+        whole: int | None = total
+        found = _sum(totals)
+        if found is not None and 0 < total - found <= _tolerance(total):
+            scans = [self._scan, *self._scan.divide(self._parallelism)]
+            whole, *totals = self._count(scans)
+            found = _sum(totals)
+        if whole is None or found is None:
+            return "Lytics does not report how many members its parts have."
+        if 0 <= found - whole <= _tolerance(whole):
+            return ""
+        return (
+            f"Lytics counts {counted(whole, 'member')}, and {found:,} in all its parts."
+        )
+
+    def _count(self, scans: Sequence[Scan]) -> list[int | None]:
+        calls = [self._fetch(replace(scan, limit=1), "") for scan in scans]
+        return [call.result().total for call in calls]
+
+    def _fetch(self, scan: Scan, cursor: str) -> BackgroundCall[Page]:
+        return BackgroundCall(partial(self._client.page, scan, cursor), self._shutdown)
+
+    def _abandon(self, parts: Iterable[CursorPages]) -> None:
+        for part in parts:
+            if part.ahead:
+                part.ahead.abandon()
+
+
+class CursorPages:
+    """The pages that one cursor leads to. While one is processed, the next is fetched.
+
+    Never more than one page ahead: the next is requested when this one is yielded.
+
+    Args:
+        fetch: requests the page of a cursor.
+        scan: what to read: a whole scan or a part of one.
+        cursor: where to go on; empty to start, None if it is finished.
+        total: how many profiles it matched when it was interrupted, if it was.
+
+    Attributes:
+        ahead: the request of the next page, None after the last one.
+        cursor: where to go on, as the argument.
+        is_resumable: whether another run can resume at the cursor.
+        total: how many profiles it matches, None if Lytics did not report it.
+        gave_up: whether it ended although Lytics returned another cursor.
+    """
+
+    def __init__(
+        self,
+        fetch: Callable[[Scan, str], BackgroundCall[Page]],
+        scan: Scan,
+        *,
+        cursor: str | None = "",
+        total: int | None = None,
+    ) -> None:
+        self._scan = scan
+        self._fetch = partial(fetch, scan)
+        self.ahead = None if cursor is None else self._fetch(cursor)
+        self.cursor = cursor
+        self.is_resumable = True
+        self.total = total
+        self.gave_up = cursor is None and total is None
+
+    def peek(self) -> Page:
+        """Wait for the first page, before it is yielded."""
+        assert self.ahead is not None  # noqa: S101 - it has not begun
+        page = self.ahead.result()
+        self.total = page.total
+        return page
+
+    def __iter__(self) -> Iterator[Page]:
+        """Iterate over the pages.
+
+        Raises:
+            StaleCursorError: when Lytics does not accept a cursor.
+            ShutdownRequestedError: when a signal arrives.
+        """
+        previous, idle = None, IdlePages()
+        while self.ahead:
+            page = self.ahead.result()
+            if previous and _is_repeated(previous, page):
+                self.ahead = self.cursor = None
                 return
-            previous, page = page, ahead.result()
-            self._cursor = previous.next
-            if _is_repeated(previous, page):
-                return
-            if idle.is_limit_reached(page):
-                yield self._give_up()
-                return
+            if previous and idle.is_limit_reached(page):
+                page = self._give_up()
+            # A cursor that is the same on every page does not say where the scan is:
+            # Lytics keeps that, and moves it when the next page is requested.
+            self.is_resumable = not page.next or page.next != self.cursor
+            self.cursor, self.total = page.next or None, page.total
+            self.ahead = self._fetch(page.next) if page.next else None
+            yield page
+            previous = page
 
     def _give_up(self) -> Page:
         self.gave_up = True
@@ -253,9 +457,14 @@ class ScanPages:
         # Without a total, no unseen member counts as having left.
         return Page(members=[], next="", total=None)
 
-    def _fetch(self, cursor: str) -> BackgroundCall[Page]:
-        call = partial(self._client.page, self._scan, cursor)
-        return BackgroundCall(call, self._shutdown)
+
+def _tolerance(members: int) -> float:
+    return max(members * MAX_DIFFERENCE, MIN_DIFFERENCE)
+
+
+def _sum(totals: Sequence[int | None]) -> int | None:
+    known = [total for total in totals if total is not None]
+    return sum(known) if len(known) == len(totals) else None
 
 
 class IdlePages:

@@ -26,6 +26,7 @@ DEFAULT_API_URL = "https://api.lytics.io"
 WEEK_SECONDS = 7 * 24 * 3600
 WEEK_MINUTES = 7 * 24 * 60
 YEAR_HOURS = 366 * 24
+MAX_PARALLELISM = 8  # The HTTP session keeps 10 connections open.
 MAX_PAGE_SIZE = 100  # Lytics returns no more, however many are requested.
 
 DECLARED = th.PropertiesList(
@@ -86,6 +87,15 @@ DECLARED = th.PropertiesList(
         description="Run a full sync when the last one is older than this. Only a full"
         " sync finds members who entered or left because time passed. 0 disables the"
         " interval.",
+    ),
+    th.Property(
+        "scan_parallelism",
+        th.IntegerType(minimum=1, maximum=MAX_PARALLELISM),
+        default=4,
+        title="Scan parallelism",
+        description="How many cursors a full sync reads with at the same time. Used"
+        " only for more than 1,000 members, and only if the parts that Lytics splits"
+        " the audience into add up to the whole; otherwise one cursor is used.",
     ),
     th.Property(
         "resend",
@@ -235,6 +245,7 @@ class Settings:
     require_fields: tuple[str, ...]
     poll_interval_seconds: int
     full_sync_interval: timedelta
+    scan_parallelism: int
     resend: bool
     overlap: timedelta
     ledger_path: str | None

@@ -18,6 +18,7 @@ from .records import format_timestamp, parse_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import (
+        Callable,
         Container,
         Iterable,
         Mapping,
@@ -33,6 +34,8 @@ PASS_STATUS: Final = "pass_status"  # noqa: S105 - not a password
 RUNNING: Final = "running"
 COMPLETE: Final = "complete"
 FINGERPRINT: Final = "fingerprint"
+SCAN_CURSOR: Final = "scan_cursor"
+PARTS_KEYS = ("parts", "cursors", "totals")  # Of the text of several cursors.
 TIME = "a timestamp such as 2026-01-31T08:00:00Z"
 COUNTS = ("scan_read", "short_scans", "ledger_generation", "resend_before")
 FLAGS = ("is_baseline_open",)
@@ -50,8 +53,9 @@ class StreamState:
 
     `starting_point` is when a job that does not send its first members began; None if
     it sent them. `is_baseline_open` is whether the first full sync with a ledger still
-    sets the baseline. `resend_before` is the generation up to which ledger rows are
-    sent again. `fingerprint` holds what the records depend on, as `JobSettings` does.
+    sets the baseline. `scan_cursor` is a text of `ScanCursors`. `resend_before` is the
+    generation up to which ledger rows are sent again. `fingerprint` holds what the
+    records depend on, as `JobSettings` does.
     """
 
     audience_id: str | None = None
@@ -137,6 +141,56 @@ class StreamState:
     def _clear_scan(self) -> None:
         self.scan_cursor = self.scan_started_at = None
         self.scan_settings = self.scan_read = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanCursors:
+    """Where an unfinished scan goes on: with one cursor, or one for each of its parts.
+
+    A cursor is empty for a part that has not begun, and None for a finished one;
+    `totals` are the latest counts that Lytics reported for the parts, None without one.
+    The text of a single cursor is the cursor itself.
+    """
+
+    cursors: tuple[str | None, ...]
+    totals: tuple[int | None, ...]
+
+    @property
+    def parts(self) -> int:
+        """How many parts the scan has."""
+        return len(self.cursors)
+
+    @classmethod
+    def read(cls, text: str) -> ScanCursors:
+        """Read the text.
+
+        Raises:
+            ValueError: when it begins like that of several cursors, and is not valid.
+        """
+        if not text.startswith("{"):
+            return cls(cursors=(text,), totals=(None,))
+        try:
+            content = json.loads(text)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+        parts, cursors, totals = (content.pop(key, None) for key in PARTS_KEYS)
+        if (
+            content
+            or not (_is_list(cursors, _is_cursor) and _is_list(totals, _is_total))
+            or not (type(parts) is int and parts == len(cursors) == len(totals))
+            or not (parts > 1 or any(cursors))
+        ):
+            raise ValueError("not cursors of the parts of a scan")
+        return cls(cursors=tuple(cursors), totals=tuple(totals))
+
+    def write(self) -> str:
+        """Return the text; empty for a single cursor that leads nowhere."""
+        plain = self.cursors[0] or ""
+        if self.parts == 1 and not plain.startswith("{"):
+            return plain
+        values = (self.parts, self.cursors, self.totals)
+        content = dict(zip(PARTS_KEYS, values, strict=True))
+        return json.dumps(content, separators=(",", ":"))
 
 
 def start_pass(
@@ -259,16 +313,44 @@ def _is_valid(name: str, value: object) -> bool:
         return False
     if name in TIMESTAMPS:
         return _is_timestamp(value)
-    checks = {FINGERPRINT: _is_object, PASS_STATUS: {RUNNING, COMPLETE}.__contains__}
+    checks = {
+        FINGERPRINT: _is_object,
+        SCAN_CURSOR: _has_cursors,
+        PASS_STATUS: {RUNNING, COMPLETE}.__contains__,
+    }
     return name not in checks or checks[name](value)
 
 
 def _expected(name: str) -> str:
     if name in COUNTS:
         return "a whole number from 0 on"
-    special = {PASS_STATUS: f"{RUNNING} or {COMPLETE}", FINGERPRINT: "JSON in a text"}
+    special = {
+        PASS_STATUS: f"{RUNNING} or {COMPLETE}",
+        FINGERPRINT: "JSON in a text",
+        SCAN_CURSOR: "a cursor, or the cursors of a scan's parts as JSON in a text",
+    }
     kinds = dict.fromkeys(FLAGS, "true or false") | dict.fromkeys(TIMESTAMPS, TIME)
     return (special | kinds).get(name, "a text")
+
+
+def _has_cursors(text: str) -> bool:
+    try:
+        ScanCursors.read(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_list(values: object, is_valid: Callable[[Any], bool]) -> bool:
+    return isinstance(values, list) and all(map(is_valid, values))
+
+
+def _is_cursor(value: object) -> bool:
+    return value is None or isinstance(value, str)
+
+
+def _is_total(value: object) -> bool:
+    return value is None or (type(value) is int and value >= 0)
 
 
 def _is_timestamp(text: str) -> bool:

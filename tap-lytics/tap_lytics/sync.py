@@ -363,7 +363,10 @@ class AudienceSync:
             coverage = ScanCoverage(
                 starts=0 if is_resumed else 1, read_before=state.scan_read
             )
-            self._read_members(state, audience, started_at, coverage)
+            # One cursor, if it must be known whether several missed members.
+            is_repeated = state.repeats_full_sync or attempt > 1
+            parallelism = 1 if is_repeated else self._settings.scan_parallelism
+            self._read_members(state, audience, started_at, coverage, parallelism)
             if coverage.seen_in_total:
                 is_whole = not self._settings.require_fields
                 coverage.size = size if is_whole else None
@@ -381,10 +384,13 @@ class AudienceSync:
         audience: Audience,
         started_at: datetime,
         coverage: ScanCoverage,
+        parallelism: int,
     ) -> None:
         self._tracker.start_read(state, started_at, None)
         cursor = state.scan_cursor or ""
-        for page in self._reader.members(audience, cursor=cursor):
+        for page in self._reader.members(
+            audience, cursor=cursor, parallelism=parallelism
+        ):
             coverage.start_page(page.starts, page.total)
             coverage.gave_up = page.gave_up
             coverage.add(member.key for member in page.members)

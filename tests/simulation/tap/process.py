@@ -28,7 +28,7 @@ from singer_kit.shutdown import BackgroundCall, ShutdownSignal
 from tap_lytics.tap import TapLytics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from sandbox.lytics.account import Account
     from simulation.world import World
@@ -243,7 +243,13 @@ def _calls_in_main_thread(world: World) -> Iterator[None]:
 
     threshold, hook = gc.get_threshold(), sys.excepthook
     try:
-        with patch.multiple(BackgroundCall, __init__=start, result=_result):
+        with patch.multiple(
+            BackgroundCall,
+            __init__=start,
+            result=_result,
+            abandon=lambda _: None,
+            first_finished=staticmethod(_first_finished),
+        ):
             yield
     finally:
         gc.unfreeze()
@@ -260,6 +266,13 @@ def _result(self: Any) -> Any:  # noqa: ANN401 - a call
     if error is not None:
         raise error
     return value
+
+
+def _first_finished(calls: Sequence[Any], shutdown: ShutdownSignal) -> Any:  # noqa: ANN401 - a call
+    """Return the first one that was made; if there is none, the first."""
+    if shutdown.is_set:
+        raise ShutdownRequestedError("Stopped by a signal.")
+    return next((call for call in calls if call.outcome), calls[0])
 
 
 def _outcome(call: Callable[[], Any]) -> tuple[Any, Exception | None]:
