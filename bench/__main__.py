@@ -1,9 +1,12 @@
-"""Measures the tap and the target relative to reference implementations."""
+"""Measures the tap and the target, and what they cost the vendors."""
 
 from __future__ import annotations
 
-from bench import tap, target
+from bench import calls, quota, tap, tap_scan, target
 
 if __name__ == "__main__":
     tap.main()
+    tap_scan.main()
     target.main()
+    calls.main()
+    quota.main()
