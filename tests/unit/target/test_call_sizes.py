@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox import Fault
+from singer_kit.errors import AuthError
 from support.customers import member, put_customers
 from support.history import rows_of
+from support.target_job import VIP
 from target_bigcommerce.api.client import MAX_TRIES
 from target_bigcommerce.api.limits import (
     MAX_ROWS_PER_CALL,
@@ -197,6 +200,30 @@ def test_any_refusal_of_a_large_call_is_remembered(
     large = [entry for entry in writes(box) if entry.rows > 10]
     assert len(large) == (10 if status >= 500 else 1)
     assert len({entry.body for entry in large}) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [({"overflow_status": 403}, None), ({"read_only_token": True}, AuthError)],
+)
+def test_forbidden_large_first_write_is_made_smaller(
+    make_box: MakeBox,
+    make_job: MakeJob,
+    options: dict[str, Any],
+    error: type[Exception] | None,
+) -> None:
+    box = store_of(make_box, 40, **options)
+    for name in (f"LyticsAudience_{VIP}", "A1", "A2"):
+        box.store.add_attribute(name)
+    job = attributes_job(make_job, box, 3)
+
+    with pytest.raises(error) if error else nullcontext():
+        job.write(*members(40))
+
+    assert len(box.store.values) == (0 if error else 120)
+    assert [entry.rows for entry in writes(box) if entry.status == 403] == (
+        [30, 10, 10] if error else [30]
+    )
 
 
 @pytest.mark.parametrize("status", [400, 404, 422, 500])

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from singer_kit.errors import AuthError, PluginError, RetriesExhaustedError
-from target_bigcommerce.api.limits import CallSize
+from target_bigcommerce.api.limits import CallSize, StoreFacts
 from target_bigcommerce.api.models import ApiRequest, ApiResponse, WriteResult
 from target_bigcommerce.api.row_errors import BISECT_ATTEMPTS, RowErrors
 from target_bigcommerce.api.writes import (
@@ -239,6 +239,34 @@ def test_size_is_lowered_for_the_run() -> None:
     written_by(call, 10, size)
 
     assert (first, store.calls - first, size.limit) == (3, 2, 5)
+
+
+@pytest.mark.parametrize(
+    ("max_rows", "bad", "too_large", "known"),
+    [
+        (5, set(), None, {"rows": 5}),
+        (5, {103}, None, {"rows": 5}),
+        (MAX_ROWS, set(), 104, {}),  # A single row is too large for any call.
+        (MAX_ROWS, {103}, None, {}),
+    ],
+)
+def test_size_is_remembered_unless_a_row_was_the_cause(
+    max_rows: int, bad: set[int], too_large: int | None, known: dict[str, int]
+) -> None:
+    store, facts = FakeStore(bad=bad, max_rows=max_rows), StoreFacts()
+    size = CallSize(10, facts, "rows")
+
+    def send(request: ApiRequest) -> Confirmation:
+        if any(row["id"] == too_large for row in request.body):
+            raise RequestRejectedError("413", ErrorDetails(status=413))
+        return store.put(request)
+
+    written = written_by(by_request(send), 10, size)
+
+    rejected = bad | ({too_large} if too_large else set())
+    assert {100 + at for at in written.rejected} == rejected
+    assert facts.take_new() == known
+    assert size.limit == known.get("rows", 10)
 
 
 def test_calls_are_bounded_if_a_wrong_row_is_named() -> None:
