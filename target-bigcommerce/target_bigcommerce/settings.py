@@ -135,8 +135,8 @@ DECLARED = th.PropertiesList(
         th.IntegerType(minimum=1, maximum=10_000),
         default=100,
         title="Batch size",
-        description="Number of buffered customers that triggers a drain. 250 takes the"
-        " fewest calls.",
+        description="Number of buffered customers that triggers a drain. One look-up"
+        " covers at most 250 of them.",
     ),
     th.Property(
         "batch_wait_limit_seconds",
