@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -426,6 +427,38 @@ def test_run_without_history_remembers_for_itself(
 
     assert refused(box) == ([] if config.get("dry_run") else [413])
     assert not (tmp_path / "history.sqlite").exists()
+
+
+def test_history_that_cannot_be_written_is_used(
+    make_box: MakeBox, make_job: MakeJob, tmp_path: Path
+) -> None:
+    box = store_of(make_box, 40)
+    attributes_job(make_job, box, 3).write(*members(40))
+    (tmp_path / "history.sqlite.run-2").mkdir()  # The lock of the second run.
+    box.journal.clear()
+
+    job = attributes_job(make_job, box, 3)
+
+    assert job.write(*members(40, "y")) == {"updated": 40}
+    assert not refused(box)
+    assert rows_of(tmp_path / "history.sqlite", "SELECT count(*) FROM runs") == [(1,)]
+
+
+@pytest.mark.parametrize("value", ["many", "", "-1", "0", "250"])
+def test_odd_fact_harms_no_run(
+    make_box: MakeBox, make_job: MakeJob, tmp_path: Path, value: str
+) -> None:
+    box = store_of(make_box, 40)
+    attributes_job(make_job, box, 3).write(*members(40))
+    with closing(sqlite3.connect(tmp_path / "history.sqlite")) as connection:
+        for name in ("ids_per_call", "values_per_call", VALUE_CUSTOMERS):
+            connection.execute(
+                "INSERT OR REPLACE INTO store_facts VALUES (?, ?, ?, 0)",
+                (box.options.store_hash, name, value),
+            )
+        connection.commit()
+
+    assert attributes_job(make_job, box, 3).write(*members(40, "y")) == {"updated": 40}
 
 
 @pytest.mark.parametrize(("options", "calls"), [(COUNTS_CUSTOMERS, 10), ({}, 20)])
