@@ -328,9 +328,6 @@ class Drain:
 
     Customers that exist are written before new ones are created. Each step skips the
     customers that an earlier step rejected or could not write.
-
-    Raises:
-        AttributeConflictError: when an attribute has another type or cannot be created.
     """
 
     def __init__(self, plan: StreamPlan, destination: Destination) -> None:
@@ -338,9 +335,19 @@ class Drain:
         self._destination = destination
         self._store = destination.store
         self._attributes = destination.attributes
-        self._attributes.check(plan.types)
+        self._is_checked = False
         self._result = DrainResult()
         self._exits: Mapping[int, BufferedExit] = {}
+
+    def check_attributes(self) -> None:
+        """Check the attributes, once; a stream without records needs no call.
+
+        Raises:
+            AttributeConflictError: when one has another type or cannot be created.
+        """
+        if not self._is_checked:
+            self._attributes.check(self._plan.types)
+            self._is_checked = True
 
     def write(self, batch: Batch, exits: Mapping[int, BufferedExit]) -> DrainResult:
         """Write a batch; the audience's value only of members who have not left since.

@@ -117,8 +117,9 @@ class CustomerSink(Sink):
     Raises:
         InputError: when the stream lacks `id_field`, or another stream or the mapping
             writes its audience attribute.
-        AttributeConflictError: when an attribute has another type or cannot be
-            created.
+
+    The first record that may be written, and the first exit, also raise
+    AttributeConflictError when an attribute has another type or cannot be created.
     """
 
     def __init__(
@@ -247,6 +248,7 @@ class CustomerSink(Sink):
 
     def _clear(self, seen: SeenMembers | None) -> None:
         exits = self._run.exits.of(self.stream_name)
+        self._drain.check_attributes()
         result = self._drain.clear_left(exits.keys(), seen)
         for customer_id, record in exits.items():
             self._count_exit(customer_id, record, result)
@@ -292,6 +294,7 @@ class CustomerSink(Sink):
         elif not self._run.clears_exits:
             self._run.stats.count("kept")
         else:
+            self._drain.check_attributes()
             waiting = BufferedExit(self._run.stats.read, message)
             if self._run.exits.add(self.stream_name, customer_id, waiting):
                 self._run.stats.count("merged")
@@ -321,6 +324,7 @@ class CustomerSink(Sink):
     def _buffer(
         self, desired: DesiredCustomer, record: Record, message: Mapping[str, Any]
     ) -> None:
+        self._drain.check_attributes()
         self._batch.add(
             BufferedRecord(
                 order=self._run.stats.read,

@@ -18,9 +18,11 @@ from target_bigcommerce.errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from support.store import MakeBox
+    from support.target_job import Job
 
 
 def test_member_gets_fields_values_and_the_slug(
@@ -114,14 +116,30 @@ def test_other_form_fields_are_kept(box: Sandbox, make_job: MakeJob) -> None:
     assert fields == {"colour": "red", "size": "M"}
 
 
-def test_attribute_conflict_is_found_before_any_record(
-    box: Sandbox, make_job: MakeJob
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda job: job.sink().add_record({"id": 1, "tier": "gold"}, {}),
+        lambda job: job.sink().add_record(
+            {"id": 1, "_sdc_deleted_at": "2026-01-01"}, {}
+        ),
+        lambda job: job.activate(1),
+    ],
+    ids=["member", "exit", "version"],
+)
+def test_attribute_conflict_is_found_before_a_drain(
+    box: Sandbox, make_job: MakeJob, act: Callable[[Job], object]
 ) -> None:
     box.store.add_attribute("Tier", "number")
-    job = make_job(box, map_custom_attributes=[TIER])
+    job = make_job(box, map_custom_attributes=[TIER], on_exit="clear")
+    job.sink()
+    before = job.calls()
 
     with pytest.raises(AttributeConflictError, match="'Tier' has the type number"):
-        job.sink()
+        act(job)
+
+    assert before == {}
+    assert job.calls() == {"GET /customers/attributes": 1}
 
 
 def test_drain_is_due_after_the_wait_limit(box: Sandbox, make_job: MakeJob) -> None:
