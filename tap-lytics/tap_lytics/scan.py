@@ -343,6 +343,8 @@ class ScanPages:
         ) as error:
             reason = f"Lytics does not return its parts. {error}"
         if not reason:
+            for part in parts:
+                part.skip_if_empty()
             return parts
         self._abandon(parts)
         logger.info("The %s is read with one cursor: %s", self._scan, reason)
@@ -422,6 +424,12 @@ class CursorPages:
         page = self.ahead.result()
         self.total = page.total
         return page
+
+    def skip_if_empty(self) -> None:
+        """Finish a part without members, even if Lytics returns a cursor."""
+        page = self.peek()
+        if page.total == 0 and not page.members:
+            self.ahead = self.cursor = None
 
     def __iter__(self) -> Iterator[Page]:
         """Iterate over the pages.

@@ -72,7 +72,7 @@ class Collected:
         """Return the customer ids of a store to which the records were written."""
         found = set(customers or ())
         for record in self.records:
-            act = found.discard if record["_sdc_deleted_at"] else found.add
+            act = found.discard if record.get("_sdc_deleted_at") else found.add
             act(record[ID])
         return found
 

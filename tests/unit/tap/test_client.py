@@ -7,16 +7,18 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.lytics.filterql import Compare, Exists, Group, Include, Not, parse
-from singer_kit.errors import ConfigError, UnexpectedResponseError
+from singer_kit.errors import AuthError, ConfigError, UnexpectedResponseError
 from singer_kit.http import HttpResponse
 from tap_lytics import client
 from tap_lytics.client import (
+    LyticsClient,
     Page,
     Scan,
     is_audience,
@@ -28,8 +30,8 @@ from tap_lytics.client import (
     to_audience,
     to_fields,
 )
-from tap_lytics.errors import MalformedResponseError
-from tap_lytics.transport import ApiRequest, ApiResponse, read_response
+from tap_lytics.errors import MalformedResponseError, StaleCursorError
+from tap_lytics.transport import ApiRequest, ApiResponse, Transport, read_response
 
 ROW = {"id": "abc", "slug_name": "vip", "name": "VIP", "table": "user"}
 
@@ -84,6 +86,62 @@ def test_scan_description_names_audience() -> None:
 
     assert str(scan) == "scan of audience vip"
     assert "filtered" in str(replace(scan, filter="FILTER *"))
+
+
+class Responses:
+    """A sender that returns the same response to each request."""
+
+    def __init__(self, status: int, body: bytes = b'{"data": [], "total": 0}') -> None:
+        self.targets: list[str] = []
+        self._response = HttpResponse(status=status, headers={}, body=body)
+
+    def send(self, method: str, target: str, **_: Any) -> HttpResponse:  # noqa: ANN401 - HTTP
+        """Return it."""
+        self.targets.append(f"{method} {target}")
+        return self._response
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def client_of(sender: Responses) -> LyticsClient:
+    return LyticsClient(Transport(sender, sleep=lambda _: None))
+
+
+@pytest.mark.parametrize("text", [None, "FILTER *"])
+@pytest.mark.parametrize("cursor", ["", "next"])
+def test_splits_are_in_every_request(text: str | None, cursor: str) -> None:
+    sender = Responses(200)
+    scan = Scan(audience_id="abc", slug="vip", filter=text).divide(50)[1]
+
+    client_of(sender).page(scan, cursor)
+
+    [target] = sender.targets
+    query = parse_qs(target.partition("?")[2])
+    assert query["splits"] == ["2,3"]
+    assert query.get("start", [""]) == [cursor]
+
+
+@pytest.mark.parametrize(
+    ("status", "cursor", "error", "words"),
+    [
+        (400, "", StaleCursorError, "refuses splits"),
+        (404, "", StaleCursorError, "refuses splits"),
+        (400, "next", StaleCursorError, "no longer accepts the cursor"),
+        (410, "next", StaleCursorError, "no longer accepts the cursor"),
+        (422, "", UnexpectedResponseError, "422"),
+        (401, "", AuthError, "401"),
+    ],
+)
+def test_refused_part_names_its_splits(
+    status: int, cursor: str, error: type[Exception], words: str
+) -> None:
+    scan = Scan(audience_id="abc", slug="vip").divide(4)[1]
+
+    with pytest.raises(error, match=words) as found:
+        client_of(Responses(status)).page(scan, cursor)
+
+    assert "(audience vip, splits 25-49, " in str(found.value)
 
 
 REQUEST = ApiRequest(method="GET", path="/", detail="the test")

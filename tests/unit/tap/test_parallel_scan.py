@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import signal
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -290,6 +291,26 @@ def test_members_in_no_part_are_in_last_total(shutdown: ShutdownSignal) -> None:
 
     assert len(members_of(pages)) == MEMBERS
     assert scan.total == MEMBERS + 5
+
+
+def test_part_without_members_is_not_read(shutdown: ShutdownSignal) -> None:
+    """An audience may be defined by `_split`, such as a holdout group."""
+    account, original = Account(), Account.matches
+    account.matches = lambda scan: [n for n in original(account, scan) if n % 100 < 60]  # type: ignore[method-assign]  # fewer members
+    asked = account.page
+
+    def page(scan: Scan, cursor: str) -> Page:
+        found = asked(scan, cursor)
+        return found if found.members else replace(found, next="endless")
+
+    account.page = page  # type: ignore[method-assign]  # a cursor on empty pages
+    scan = account.read(shutdown, parallelism=4)
+
+    pages = list(scan)
+
+    assert len(members_of(pages)) == scan.total == MEMBERS * 60 // 100
+    assert not scan.gave_up
+    assert len([s for s, _ in account.requested if part(s) == 75]) == 1
 
 
 # Stale cursors, errors and signals.

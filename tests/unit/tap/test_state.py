@@ -17,7 +17,13 @@ from tap_lytics.due import Findings, SyncKind, due_sync
 from tap_lytics.errors import StateError
 from tap_lytics.records import format_timestamp, parse_timestamp
 from tap_lytics.settings import DECLARED, Settings
-from tap_lytics.state import StreamState, add_streams, read_bookmarks, start_pass
+from tap_lytics.state import (
+    ScanCursors,
+    StreamState,
+    add_streams,
+    read_bookmarks,
+    start_pass,
+)
 
 BOOKMARKS = {"vip": {"bookmark": "2026-01-31T08:00:00Z", "scan_cursor": None}}
 STATE = {"bookmarks": BOOKMARKS}
@@ -168,11 +174,20 @@ TIMESTAMPS = st.none() | st.datetimes(
     min_value=datetime(1970, 1, 1),  # noqa: DTZ001 - the zone is given below
     timezones=st.just(UTC),
 )
+PART = st.tuples(st.none() | st.text(), st.none() | st.integers(0))
+CURSORS = (
+    st.lists(PART, min_size=2, max_size=9) | st.tuples(st.tuples(st.text(), st.none()))
+).map(
+    lambda parts: ScanCursors(
+        cursors=tuple(cursor for cursor, _ in parts),
+        totals=tuple(total for _, total in parts),
+    )
+)
 STATES = st.builds(
     StreamState,
     audience_id=st.none() | st.text(),
     bookmark=TIMESTAMPS,
-    scan_cursor=st.none() | st.text(),
+    scan_cursor=st.none() | CURSORS.map(ScanCursors.write),
     scan_started_at=TIMESTAMPS,
     scan_settings=st.none() | st.text(),
     scan_read=st.none() | st.integers(0, 2**53 - 1),
@@ -192,6 +207,89 @@ def test_stream_state_round_trips(state: StreamState) -> None:
     state.write(written)
 
     assert StreamState.read("vip", written) == state
+
+
+@given(cursors=CURSORS)
+def test_cursors_round_trip(cursors: ScanCursors) -> None:
+    assert ScanCursors.read(cursors.write()) == cursors
+
+
+@given(cursor=st.text().filter(lambda text: not text.startswith("{")))
+def test_text_of_one_cursor_is_the_cursor(cursor: str) -> None:
+    cursors = ScanCursors(cursors=(cursor,), totals=(7,))
+
+    assert cursors.write() == cursor
+    assert ScanCursors.read(cursor).parts == 1
+
+
+def test_single_cursor_that_looks_like_several() -> None:
+    cursors = ScanCursors(cursors=('{"parts":2}',), totals=(None,))
+
+    assert ScanCursors.read(cursors.write()) == cursors
+
+
+def test_finished_single_cursor_leads_nowhere() -> None:
+    assert ScanCursors(cursors=(None,), totals=(7,)).write() == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "{}",
+        '{"parts":2}',
+        '{"parts":2,"cursors":["a","b"]}',
+        '{"parts":2,"cursors":["a","b"],"totals":[1]}',
+        '{"parts":2,"cursors":["a"],"totals":[1,2]}',
+        '{"parts":3,"cursors":["a","b"],"totals":[1,2]}',
+        '{"parts":"2","cursors":["a","b"],"totals":[1,2]}',
+        '{"parts":2.0,"cursors":["a","b"],"totals":[1,2]}',
+        '{"parts":true,"cursors":["a"],"totals":[1]}',
+        '{"parts":2,"cursors":["a",1],"totals":[1,2]}',
+        '{"parts":2,"cursors":"ab","totals":[1,2]}',
+        '{"parts":2,"cursors":["a",["b"]],"totals":[1,2]}',
+        '{"parts":2,"cursors":["a","b"],"totals":[1,-2]}',
+        '{"parts":2,"cursors":["a","b"],"totals":[1,2.5]}',
+        '{"parts":2,"cursors":["a","b"],"totals":[1,true]}',
+        '{"parts":2,"cursors":["a","b"],"totals":[1,2],"more":1}',
+        '{"parts":2,"cursors":["a","b"],"totals":[1,2]',
+        '{"parts":2,"cursors":["a","b"],"totals":[1,2]} ?',
+        '{"parts":0,"cursors":[],"totals":[]}',
+        '{"parts":1,"cursors":[null],"totals":[1]}',
+        '{"parts":1,"cursors":[""],"totals":[1]}',
+        '{"a":' + "[" * 100_000,
+    ],
+    ids=lambda text: text[:80],
+)
+def test_invalid_cursors_are_refused(text: str) -> None:
+    with pytest.raises(StateError, match="scan_cursor is not a cursor, or the cursors"):
+        StreamState.read("vip", {"scan_cursor": text})
+
+
+@pytest.mark.parametrize(
+    ("parts", "scan_parallelism", "reason"),
+    [
+        (4, 4, ""),
+        (2, 2, ""),
+        (1, 1, ""),
+        (1, 4, ""),
+        (1, 8, ""),
+        (4, 1, "scan_parallelism changed"),
+        (4, 8, "scan_parallelism changed"),
+        (8, 4, "scan_parallelism changed"),
+    ],
+)
+def test_other_number_of_parts_restarts_scan(
+    parts: int, scan_parallelism: int, reason: str
+) -> None:
+    cursors = ScanCursors(cursors=("c",) * parts, totals=(None,) * parts).write()
+    state = StreamState(scan_cursor=cursors, scan_started_at=AT, scan_read=10)
+    settings = settings_of(existing_users=True, scan_parallelism=scan_parallelism)
+
+    found = due_sync(state, AUDIENCE, settings, AT, Findings())
+
+    assert found.kind is (SyncKind.FULL if reason else SyncKind.RESUMED)
+    assert reason in found.reason
 
 
 def test_empty_stream_state_is_default() -> None:
