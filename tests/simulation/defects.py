@@ -13,6 +13,7 @@ from unittest.mock import patch
 
 from tap_lytics import transport
 from tap_lytics.ledger import Ledger, Lineage
+from tap_lytics.state import ScanCursors
 from target_bigcommerce.api.client import BigCommerceClient
 from target_bigcommerce.api.limits import CallSize
 from target_bigcommerce.api.models import ApiRequest
@@ -183,6 +184,21 @@ def read_errors_as_empty() -> AbstractContextManager[object]:
     return patch.object(transport, "read_response", read_empty)
 
 
+def forget_a_part() -> AbstractContextManager[object]:
+    """Take one unfinished part of a scan that is resumed as finished."""
+    read = ScanCursors.read.__func__  # type: ignore[attr-defined]  # a class method
+
+    def read_most(cls: type[ScanCursors], text: str) -> ScanCursors:
+        saved: ScanCursors = read(cls, text)
+        unfinished = [n for n, cursor in enumerate(saved.cursors) if cursor is not None]
+        if saved.parts == 1 or len(unfinished) == 1:
+            return saved
+        left = [None if n == unfinished[-1] else c for n, c in enumerate(saved.cursors)]
+        return replace(saved, cursors=tuple(left))
+
+    return patch.object(ScanCursors, "read", classmethod(read_most))
+
+
 DEFECTS: Mapping[str, Defect] = {
     "a state printed before the write": print_state_before_write,
     "a POST retried blindly": retry_post_blindly,
@@ -193,4 +209,5 @@ DEFECTS: Mapping[str, Defect] = {
     "the guard forgets between runs": forget_former_clears,
     "a stateless run takes the ledger": take_the_ledger,
     "an error envelope is an empty audience": read_errors_as_empty,
+    "a resumed scan forgets a part": forget_a_part,
 }

@@ -45,6 +45,7 @@ class Audience:
         world: knows the time.
         options: of the sandbox, and its faults by probability.
         total: the number of people, about half of them members.
+        without_split: the share of people whose profile belongs to no split.
         time_passes: whether people also enter and leave without a new `_modified`.
     """
 
@@ -55,6 +56,7 @@ class Audience:
         options: Options,
         total: int,
         *,
+        without_split: float,
         time_passes: bool,
     ) -> None:
         self._rng = rng
@@ -64,6 +66,8 @@ class Audience:
         self.account = Account(options, world.clock, faults, Journal(1000))
         population = self.account.population
         population.fields = {name: population.fields[name] for name in FIELDS}
+        belongs = [rng.random() >= without_split for _ in range(total)]
+        setattr(population.people, "has_split", belongs.__getitem__)  # noqa: B010 - a method
         self._audience = self.account.audiences[MAIN]
         self.slug = MAIN
         self.is_reachable = True

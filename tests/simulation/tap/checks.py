@@ -5,8 +5,10 @@ A check that fails raises a ViolationError.
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
-from typing import TYPE_CHECKING
+from http.client import BAD_REQUEST
+from typing import TYPE_CHECKING, Any
 
 from simulation.scheduler import START
 from simulation.world import ViolationError
@@ -14,7 +16,9 @@ from simulation.world import ViolationError
 from .job import exits, members_by_version, stream_part
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+
+    from sandbox.journal import Entry
 
     from .audience import Person
     from .job import Job
@@ -31,6 +35,22 @@ def no_time_in_future(ended: TapResult) -> None:
             text = part.get(name)
             if text and datetime.fromisoformat(text).timestamp() > START + at + 1:
                 raise ViolationError(f"{name} {text} is in the future")
+
+
+def every_part_resumed(state: Mapping[str, Any], calls: Iterable[Entry]) -> None:
+    """Check that a run that resumes a scan goes on in each of its unfinished parts."""
+    text = stream_part(state).get("scan_cursor") or ""
+    if not text.startswith("{"):
+        return
+    cursors = [each for each in json.loads(text)["cursors"] if each is not None]
+    scans = [each for each in calls if each.endpoint.endswith("/scan")]
+    starts = {each.query.get("start", "") for each in scans}
+    splits = {each.query["splits"] for each in scans if "splits" in each.query}
+    is_resumed = bool(starts.intersection(cursors) - {""})
+    if not is_resumed or any(each.status >= BAD_REQUEST for each in scans):
+        return
+    if not starts.issuperset(cursors) or len(splits) < len(cursors):
+        raise ViolationError(f"of {len(cursors)} parts {len(splits)} are resumed")
 
 
 def no_member_leaves(ended: TapResult, present: set[str]) -> None:

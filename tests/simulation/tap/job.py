@@ -13,7 +13,7 @@ from .audience import ID
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 DELETED_AT = "_sdc_deleted_at"
 Message = dict[str, Any]
@@ -80,7 +80,7 @@ class Job:
             self.store[record[ID]] = record
 
 
-def stream_part(state: Message) -> Message:
+def stream_part(state: Mapping[str, Any]) -> Message:
     """Return the only stream's part of a state."""
     parts = list(state.get("bookmarks", {}).values())
     part: Message = parts[0] if parts else {}

@@ -14,6 +14,7 @@ from .audience import ID
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sandbox.options import Splits
     from simulation.world import What
 
 Action = Literal[
@@ -43,6 +44,7 @@ FAULTS = (
 )
 # Members are missing until the next full sync.
 LOSSY = ("row_missing", "empty_page", "same_next", "empty_scan")
+OTHER_SPLITS: tuple[Splits, ...] = ("ignored", "ignored_on_post", "refused")
 FATAL = ("401", "403", "redirect")
 INTERRUPTIONS: tuple[What | None, ...] = (None, None, "term", "int", "kill", "kill")
 MONTHS = 90 * 86_400
@@ -56,6 +58,8 @@ class TapScenario:
         options: the sandbox's options.
         settings: the tap's settings at first, without its connection.
         people: the number of people in the account.
+        undivided: the number of members up to which a scan has one cursor.
+        without_split: the share of people whose profile belongs to no split.
         actions: what happens, in order.
         is_lossy: whether there may be faults that only a full sync repairs.
         most_days: the longest time between two actions.
@@ -64,6 +68,8 @@ class TapScenario:
     options: Options
     settings: Mapping[str, Any]
     people: int
+    undivided: int
+    without_split: float
     actions: list[Action]
     is_lossy: bool
     most_days: int
@@ -78,7 +84,9 @@ def draw(seed: int) -> TapScenario:
     return TapScenario(
         options=_options(rng, seed),
         settings=settings,
-        people=rng.choice((1, 6, 25)),
+        people=rng.choice((1, 6, 25, 25)),
+        undivided=rng.choice((1000, 0, 0, 4)),
+        without_split=rng.choice((0.0, 0.0, 0.0, 0.1)),
         actions=rng.choices(
             actions, weights=list(ACTIONS.values()), k=rng.randint(1, 12)
         ),
@@ -100,6 +108,7 @@ def _settings(rng: random.Random) -> dict[str, Any]:
         "full_scan_interval_hours": interval,
         "overlap_minutes": pick((30, 60)),
         "page_size": pick((2, 5, 100)),
+        "scan_parallelism": pick((1, 2, 4, 8)),
     }
     if has_ledger:
         settings |= {
@@ -125,6 +134,7 @@ def _options(rng: random.Random, seed: int) -> Options:
         scan_end=pick(("empty", "missing", "repeat", "empty_page")),
         same_token=rng.random() < 0.15,
         stale_token_status=pick((400, 404, 410)),
+        splits=pick(("served", "served", "served", pick(OTHER_SPLITS))),
         fields_on_post=pick((False, True)),
         status_as_text=pick((False, True)),
         bare_envelope=pick((False, True)),

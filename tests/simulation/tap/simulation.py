@@ -10,8 +10,10 @@ from copy import deepcopy
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 from simulation.world import ViolationError, World
+from tap_lytics import scan
 from tap_lytics.settings import DECLARED
 
 from . import checks
@@ -43,8 +45,10 @@ def simulate_tap(seed: int) -> list[str]:
     where = MEMORY if MEMORY.is_dir() else None
     with tempfile.TemporaryDirectory(dir=where) as folder:
         simulation = TapSimulation(seed, Path(folder))
+        undivided = simulation.scenario.undivided
         try:
-            simulation.run()
+            with patch.object(scan, "MAX_UNDIVIDED", undivided):
+                simulation.run()
         except ViolationError as found:
             raise AssertionError(
                 f"tap, seed {seed}: {found}. Replay it with make simulate SEED={seed}"
@@ -68,6 +72,7 @@ class TapSimulation:
             self._world,
             self.scenario.options,
             self.scenario.people,
+            without_split=self.scenario.without_split,
             time_passes=bool(self.settings["full_scan_interval_hours"]),
         )
         self.job = Job()
@@ -149,7 +154,7 @@ class TapSimulation:
             ledger.mkdir()
 
     def _settings(self) -> None:
-        settings, kinds = self.settings, ["page_size"]
+        settings, kinds = self.settings, ["page_size", "scan_parallelism"]
         has_ledger = "ledger_path" in settings
         if has_ledger or (
             not self.scenario.is_lossy and not settings.get("emit_exits")
@@ -160,6 +165,8 @@ class TapSimulation:
         name = self._rng.choice(kinds)
         if name == "page_size":
             settings[name] = self._rng.choice((2, 5, 100))
+        elif name == "scan_parallelism":
+            settings[name] = self._rng.choice((1, 2, 4, 8))
         else:
             settings[name] = not settings[name]
 
@@ -265,6 +272,8 @@ class TapSimulation:
         self, state: Mapping[str, Any], interruption: Interruption | None
     ) -> TapResult:
         self._world.begin(interruption)
+        journal = self.audience.account.journal
+        calls_before = journal.total
         ended = run_tap(
             self._world,
             self.audience.account,
@@ -282,6 +291,8 @@ class TapSimulation:
             f" {interruption} {ended.error}"
         )
         checks.no_time_in_future(ended)
+        if ended.status == 0 and interruption is None:
+            checks.every_part_resumed(state, journal.since(calls_before))
         return ended
 
     def _config(self) -> dict[str, Any]:
@@ -320,14 +331,22 @@ class TapSimulation:
                 raise ViolationError(f"members {missing} are not sent again")
 
     @property
+    def _is_divided(self) -> bool:
+        """Whether even an audience this small is read in parts."""
+        is_small = len(self.audience.people) <= self.scenario.undivided
+        return self.settings["scan_parallelism"] > 1 and not is_small
+
+    @property
     def _finds_all_exits(self) -> bool:
         members = self.audience.members()
         has_customers = bool(self.audience.customers(members))
+        is_endless = self.scenario.options.scan_end == "repeat"
+        if is_endless and self._is_divided:
+            return False  # The scan of a part without members has no end.
         if "ledger_path" not in self.settings:
             # A version without records does not count as an empty audience.
             return has_customers
         # Nor does an empty scan of an audience that has members, or without an end.
-        is_endless = self.scenario.options.scan_end == "repeat"
         is_believed = has_customers or not (members or is_endless)
         return not self._exits_are_lost and is_believed
 
