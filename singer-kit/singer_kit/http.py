@@ -82,7 +82,9 @@ class HttpSender(Protocol):
 
 
 class HttpSession:
-    """Connections to one API, for one thread at a time.
+    """Connections to one API; up to 10 threads may send at the same time.
+
+    So many connections are kept open: the size of a pool of `requests`.
 
     Args:
         base_url: prefix of every target.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import logging
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -247,6 +248,49 @@ def test_http_date_is_read_in_utc() -> None:
 )
 def test_unreadable_http_date_is_none(header: str | None) -> None:
     assert parse_http_date(header) is None
+
+
+# Threads.
+
+
+class KeepingHandler(Handler):
+    """Keeps connections, and responds when eight requests have arrived."""
+
+    protocol_version = "HTTP/1.1"
+    all_sent = threading.Barrier(8, timeout=30)
+    connections: list[object] = []  # noqa: RUF012 - those of the test
+
+    def setup(self) -> None:
+        """Count the connection."""
+        self.connections.append(self.client_address)
+        super().setup()
+
+    def do_GET(self) -> None:
+        """Respond with the path."""
+        self.all_sent.wait()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(self.path)))
+        self.end_headers()
+        self.wfile.write(self.path.encode())
+
+
+def test_threads_share_kept_connections() -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), KeepingHandler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    bodies: list[bytes] = []
+
+    url = f"http://127.0.0.1:{server.server_port}"
+    with session_to(url) as session, ThreadPoolExecutor(8) as threads:
+        for start in range(0, 40, 8):
+            targets = [f"/{number}" for number in range(start, start + 8)]
+            sent = threads.map(lambda target: session.send("GET", target), targets)
+            bodies += [response.body for response in sent]
+    server.shutdown()
+    server.server_close()
+
+    assert bodies == [b"/%d" % number for number in range(40)]
+    assert len(KeepingHandler.connections) == 8
 
 
 # Retries.
