@@ -20,6 +20,7 @@ ID = "bigcommerce_customer_id"
 AUDIENCES = ["vip_customers", "newsletter_readers", "nobody_yet"]
 
 
+@pytest.mark.guarantee("fewest-calls")
 @pytest.mark.parametrize("audiences", [AUDIENCES[:1], AUDIENCES], ids=len)
 @pytest.mark.parametrize("with_ledger", [True, False])
 def test_passes_without_changes_make_one_scan_call(

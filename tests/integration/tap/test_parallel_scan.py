@@ -54,6 +54,7 @@ def exits_config(config_of: Config, tmp_path: Path) -> Config:
     return config
 
 
+@pytest.mark.guarantee("parallel-scan")
 @pytest.mark.parametrize(
     ("parallelism", "way"),
     [(1, "records"), (2, "versions"), (4, "records"), (4, "versions"), (8, "records")],
@@ -90,6 +91,7 @@ def test_records_and_exits_do_not_depend_on_cursors(
         assert kinds.count("ACTIVATE_VERSION") == 1
 
 
+@pytest.mark.guarantee("parallel-scan")
 @pytest.mark.parametrize(
     ("options", "way", "cursors"),
     [
@@ -125,6 +127,7 @@ def test_parts_must_add_up(
     assert len({query.get("splits") for query in later}) == cursors
 
 
+@pytest.mark.guarantee("parallel-scan")
 @pytest.mark.parametrize(
     ("number", "way", "pages"),
     [
@@ -185,6 +188,7 @@ class Store:
                 act(record[ID])
 
 
+@pytest.mark.guarantee("parallel-scan")
 @pytest.mark.parametrize("way", ["records", "versions"])
 @pytest.mark.parametrize("kills", [0, 2])
 def test_members_come_and_go_during_scan(

@@ -56,6 +56,7 @@ def calls(box: Sandbox) -> Counter[str]:
     return +kinds
 
 
+@pytest.mark.guarantee("fewest-calls")
 @pytest.mark.parametrize("history", [True, False])
 @pytest.mark.parametrize(
     ("options", "writes", "refused"),
@@ -90,6 +91,7 @@ def test_three_new_attributes_take_few_writes(
     assert not calls(box)["refused"]
 
 
+@pytest.mark.guarantee("fewest-calls")
 @pytest.mark.parametrize(
     ("config", "reads"),
     [
@@ -117,6 +119,7 @@ def test_unchanged_audience_takes_few_reads(
     assert calls(box) == {"definitions": 1, "GET": reads}
 
 
+@pytest.mark.guarantee("fewest-calls")
 @pytest.mark.parametrize(
     ("limit", "customers"), [(250, 4), (125, 8), (100, 16), (50, 32)]
 )

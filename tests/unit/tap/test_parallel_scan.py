@@ -162,6 +162,7 @@ def counts(
     return total
 
 
+@pytest.mark.guarantee("parallel-scan")
 @pytest.mark.parametrize(
     ("measures", "is_divided", "asked"),
     [

@@ -67,6 +67,7 @@ def act_at(job: Job, number: int, act: Callable[[], object]) -> None:
     job.sender.before = before
 
 
+@pytest.mark.guarantee("parallel-scan")
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("parallelism", [1, 2, 4, 8])
 def test_exits_are_those_of_one_cursor(
@@ -211,6 +212,7 @@ def test_repeats_of_empty_scan_use_one_cursor(make_job: MakeJob) -> None:
     assert splits(job)[-2:] == ["", ""]
 
 
+@pytest.mark.guarantee("parallel-scan")
 @pytest.mark.parametrize(("parallelism", "way"), [(2, "versions"), (4, "records")])
 def test_interrupted_scan_resumes_each_part(
     parallelism: int, way: str, make_job: MakeJob

@@ -115,6 +115,7 @@ def test_values_are_sent_by_customer_where_accepted(
     assert not refused(box)
 
 
+@pytest.mark.guarantee("fewest-calls")
 @pytest.mark.parametrize("batch", [1, 10, 99, 100, 250, 1000])
 @pytest.mark.parametrize("attributes", [1, 2, 3, 5, 10])
 def test_store_that_counts_rows_refuses_one_call(

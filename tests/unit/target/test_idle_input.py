@@ -68,6 +68,7 @@ def read(job: Job, *passes: Sequence[str]) -> list[int]:
     return [*source.calls, job.box.journal.total - sum(source.calls)]
 
 
+@pytest.mark.guarantee("fewest-calls")
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)
 @pytest.mark.parametrize("streams", [("vip",), ("vip", "news", "friends")])
 def test_idle_hours_make_no_call(

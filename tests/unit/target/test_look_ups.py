@@ -221,6 +221,7 @@ def people(count: int) -> list[Record]:
     ]
 
 
+@pytest.mark.guarantee("fewest-calls")
 @pytest.mark.parametrize(
     ("options", "known"),
     [
