@@ -178,16 +178,16 @@ class _Bisection:
         self._calls_left -= 1
         body = [row for _, row in part]
         request = replace(self._call.request, body=body, attempts=self._attempts)
+        is_large = self._size.is_large(part)
         try:
             confirmation = call_twice(
                 partial(self._call.send, request),
                 when=self._is_bisecting or len(part) == 1,
             )
         except RequestRejectedError as error:
-            self._log_rejection(error)
+            self._log_rejection(error, is_large=is_large)
             self._split(part, error.details, is_row_error=True)
         except PluginError as error:
-            is_large = self._size.is_large(part)
             details = self._row_errors.details_of(request, error, is_large=is_large)
             self._is_bisecting = True
             self._attempts = self._attempts or attempts_after(error)
@@ -336,8 +336,9 @@ class _Bisection:
         self._max_rows = self._size.limit
         self._send_next([rows])
 
-    def _log_rejection(self, error: RequestRejectedError) -> None:
-        if self._last_rejection.status != error.details.status:
+    def _log_rejection(self, error: RequestRejectedError, *, is_large: bool) -> None:
+        is_new = self._last_rejection.status != error.details.status
+        if is_new and not is_large:
             logger.info("%s Finding the rows that it rejects.", error)
 
     # The size of calls.
