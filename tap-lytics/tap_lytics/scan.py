@@ -321,7 +321,7 @@ class ScanPages:
             if page:
                 self.total = _sum([part.total for part in self._parts])
                 yield page
-        [total] = self._count([self._scan])
+        total = self._count_whole()
         self.total, self.is_over = None if self.gave_up else total, True
         yield Page(members=[], next="", total=self.total)
 
@@ -354,14 +354,15 @@ class ScanPages:
         """Explain why the parts are not the whole; empty if they are.
 
         Members may enter or leave between the requests, so a small difference is
-        accepted, but not that the parts have fewer members than the whole twice.
+        accepted, but not that the parts have fewer members than the whole twice. The
+        whole is counted before and after the parts, so that members who enter do not
+        hide that others belong to no part: those would seem to have left.
         """
-        whole: int | None = total
-        found = _sum(totals)
-        if found is not None and 0 < total - found <= _tolerance(total):
-            scans = [self._scan, *self._scan.divide(self._parallelism)]
-            whole, *totals = self._count(scans)
-            found = _sum(totals)
+        found, after = _sum(totals), self._count_whole()
+        whole = _max(total, after)
+        if whole and found is not None and 0 < whole - found <= _tolerance(whole):
+            found = _sum(self._count(self._scan.divide(self._parallelism)))
+            whole = _max(after, self._count_whole())
         if whole is None or found is None:
             return "Lytics does not report how many members its parts have."
         if 0 <= found - whole <= _tolerance(whole):
@@ -369,6 +370,9 @@ class ScanPages:
         return (
             f"Lytics counts {counted(whole, 'member')}, and {found:,} in all its parts."
         )
+
+    def _count_whole(self) -> int | None:
+        return self._count([self._scan])[0]
 
     def _count(self, scans: Sequence[Scan]) -> list[int | None]:
         calls = [self._fetch(replace(scan, limit=1), "") for scan in scans]
@@ -468,6 +472,10 @@ class CursorPages:
 
 def _tolerance(members: int) -> float:
     return max(members * MAX_DIFFERENCE, MIN_DIFFERENCE)
+
+
+def _max(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else max(one, other)
 
 
 def _sum(totals: Sequence[int | None]) -> int | None:

@@ -170,7 +170,38 @@ def test_audience_over_threshold_is_divided(
 
     assert len(job.run().sent()) == members
     assert len(set(splits(job))) == (1 if parts == 1 else 1 + parts)
-    assert len(job.sender.scans) == (10 if parts == 1 else 1 + parts * 3 + 1) + 1
+    assert len(job.sender.scans) == (10 if parts == 1 else 1 + parts * 3 + 2) + 1
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("enters_at", range(2, 7))
+@pytest.mark.parametrize("leaves_at", [12, 16])
+def test_member_in_no_part_does_not_seem_to_leave(
+    enters_at: int, leaves_at: int, way: str, make_job: MakeJob
+) -> None:
+    job = make_job(way, options={"without_split": 1 / MEMBERS})
+    lytics = job.box.lytics
+    [alone] = [n for n in range(MEMBERS) if "_split" not in lytics.member(n)]
+    store = job.run().apply()
+    job.days_later()
+    acts = {
+        enters_at: lambda: lytics.enter(job.outsider()),
+        leaves_at: lambda: lytics.leave(7),
+    }
+    seen: list[ApiRequest] = []
+
+    def before(request: ApiRequest) -> None:
+        if is_scan(request):
+            seen.append(request)
+            acts.pop(len(seen), lambda: None)()
+
+    job.sender.before = before
+    output = job.run()
+
+    assert not acts
+    assert job.customer(alone) in (
+        output.apply() if output.activated else output.apply(store)
+    )
 
 
 def test_repeated_full_sync_uses_one_cursor(make_job: MakeJob) -> None:
