@@ -20,13 +20,15 @@ from .model import (
     if_empty_of,
     initial_values,
 )
+from .monitor import ROWS_PER_CALL
 from .population import TYPES, audience_of
 from .world import ViolationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from sandbox.bigcommerce.store import Store
+    from sandbox.journal import Entry as JournalEntry
 
     from .entries import CustomerKey, Entry
     from .process import ProcessResult
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 
     Possible = dict[tuple[CustomerKey | None, str], set[str | None]]
 
+VALUES = "PUT /customers/attribute-values"
+VALUES_FACT = "customers_per_values_call"  # 0: the store counts rows.
 SECONDS_TO_END = 61  # After a signal: request_timeout_seconds of 60, plus one.
 SUGGESTED_PERCENT = re.compile(r"run once with max_clear_percent (\d+)\.$")
 # BigCommerce left the row out of two 200 responses, or two calls with it alone failed
@@ -148,6 +152,7 @@ def end(simulation: Simulation, before: Mapping[str, Any]) -> None:
     _untouched(simulation, before)
     _journal(simulation)
     _history(simulation)
+    _facts(simulation)
 
 
 def must_reject(entry: Entry, scenario: Scenario) -> bool:
@@ -173,6 +178,38 @@ def limit(
     changed = _changed(simulation, before, contents(simulation.store))
     if max(len(changed), ended.changed) > most:
         raise ViolationError(f"{len(changed)} were changed, with a limit of {most}")
+
+
+def sizes(
+    ended: ProcessResult, simulation: Simulation, calls: Iterable[JournalEntry]
+) -> None:
+    """Check that at most one call of values was refused for its size, and remembered.
+
+    Unless something else may have made that call fail, or the smaller ones.
+    """
+    options, facts = simulation.scenario.options, simulation.facts
+    refused = [
+        each
+        for each in calls
+        if each.endpoint == VALUES and each.status == options.overflow_status
+        if each.rows > ROWS_PER_CALL and not each.fault
+    ]
+    if simulation.is_disturbed:
+        return
+    if len(refused) > 1:
+        raise ViolationError(f"{len(refused)} calls of values are refused")
+    if refused and not ended.status and facts.get(VALUES_FACT) != 0:
+        raise ViolationError("the size of a refused call is not remembered")
+
+
+def _facts(simulation: Simulation) -> None:
+    """Check that what the history says about the store is true."""
+    options, facts = simulation.scenario.options, simulation.facts
+    if facts.get(VALUES_FACT) and not options.cap_counts_customers:
+        raise ViolationError(f"the store counts rows, but {facts} are remembered")
+    limit = options.in_list_limit
+    if limit and facts.get("ids_per_call", limit) > limit:
+        raise ViolationError(f"the store takes {limit} ids, not {facts}")
 
 
 def suggested_percent(ended: ProcessResult, percent: int) -> int:

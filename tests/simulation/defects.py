@@ -14,9 +14,11 @@ from unittest.mock import patch
 from tap_lytics import transport
 from tap_lytics.ledger import Ledger, Lineage
 from tap_lytics.state import ScanCursors
+from target_bigcommerce.api import writes
 from target_bigcommerce.api.client import BigCommerceClient
 from target_bigcommerce.api.limits import CallSize
 from target_bigcommerce.api.models import ApiRequest
+from target_bigcommerce.api.reads import ListReader
 from target_bigcommerce.api.writes import (
     CUSTOMERS,
     Confirmation,
@@ -36,10 +38,12 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from datetime import datetime
 
+    from singer_kit.errors import PluginError
     from singer_kit.http import HttpResponse
     from tap_lytics.ledger import LedgerAudience
     from tap_lytics.transport import ApiRequest as TapRequest
     from tap_lytics.transport import ApiResponse
+    from target_bigcommerce.api.limits import IndexedRow
     from target_bigcommerce.api.models import Row, WriteResult
     from target_bigcommerce.errors import RecordRejectedError
 
@@ -147,6 +151,35 @@ def drain_in_signal_handler() -> AbstractContextManager[object]:
     return patch.object(TargetBigCommerce, "_handle_termination", handle)
 
 
+def confirm_refused_rows() -> AbstractContextManager[object]:
+    """Take the first row of a refused large call of values as written."""
+    refuse = writes._Bisection._refuse_large
+
+    def confirm_first(self: writes._Bisection, rows: list[IndexedRow]) -> None:
+        (index, row), *rest = rows
+        self._result.done[index] = row
+        refuse(self, rest)
+
+    return patch.object(writes._Bisection, "_refuse_large", confirm_first)
+
+
+def drop_half_a_list() -> AbstractContextManager[object]:
+    """Look up only the first half of a list that the store refused."""
+    bisect = ListReader._bisect
+
+    def bisect_half(
+        self: ListReader,
+        parted: object,
+        part: list[str],
+        request: ApiRequest,
+        error: PluginError,
+    ) -> object:
+        half = part[: len(part) - len(part) // 2]
+        return bisect(self, parted, half, request, error)  # type: ignore[arg-type]  # private
+
+    return patch.object(ListReader, "_bisect", bisect_half)
+
+
 def take_the_ledger() -> AbstractContextManager[object]:
     """Let a run without a state use the lineage that was used last."""
     start = Ledger.start
@@ -191,7 +224,7 @@ def forget_a_part() -> AbstractContextManager[object]:
     def read_most(cls: type[ScanCursors], text: str) -> ScanCursors:
         saved: ScanCursors = read(cls, text)
         unfinished = [n for n, cursor in enumerate(saved.cursors) if cursor is not None]
-        if saved.parts == 1 or len(unfinished) == 1:
+        if saved.parts == 1 or not unfinished[1:]:
             return saved
         left = [None if n == unfinished[-1] else c for n, c in enumerate(saved.cursors)]
         return replace(saved, cursors=tuple(left))
@@ -207,6 +240,8 @@ DEFECTS: Mapping[str, Defect] = {
     "a broken audience cleared": clear_any_share,
     "the signal handler of the stock SDK": drain_in_signal_handler,
     "the guard forgets between runs": forget_former_clears,
+    "a refused value is confirmed": confirm_refused_rows,
+    "a refused list loses a half": drop_half_a_list,
     "a stateless run takes the ledger": take_the_ledger,
     "an error envelope is an empty audience": read_errors_as_empty,
     "a resumed scan forgets a part": forget_a_part,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 CustomerKey = int | str  # A customer's id, or the email of one to be created.
-ATTRIBUTES = {"tier": "Tier", "score": "Score"}
+ATTRIBUTES = {"tier": "Tier", "score": "Score", "level": "Level"}
 MARKS = ("2026-01-01T00:00:00Z", 1_767_225_600, "yes")
 NO_MARKS = (None, "", " ", "null", "False", "0", False, True, 0, -1)
 POISON = "poison"
@@ -156,6 +156,8 @@ class Writer:
         return self._entry(n, shown, record, None, {}, is_bad=True)
 
     def _wrong(self, n: int) -> Entry:
+        if not self._standard:
+            return self._unreadable(n)
         number = self._customer()
         record, _ = self._profile(n)
         spoiled = {"company": "x" * 256, "phone": "7" * 51}
@@ -167,7 +169,13 @@ class Writer:
     def _poisoned(self, n: int) -> Entry:
         # The store fails on every write with this text.
         number = self._rng.choice(self._population.bad)
-        record = {"phone": f"{POISON} {n}"}
+        names = {"phone": "phone", **ATTRIBUTES}
+        names.pop("score")  # It takes only numbers.
+        mapped = {*self._standard, *self._attributes}
+        places = [name for name, to in names.items() if to in mapped]
+        if not places:
+            return self._unreadable(n)
+        record = {self._rng.choice(places): f"{POISON} {n}"}
         stream = stream_of(number)
         return self._entry(n, number, record, None, {}, is_bad=True, stream=stream)
 
@@ -206,13 +214,14 @@ class Writer:
         if self._rng.random() < 0.1:
             record["_sdc_deleted_at"] = self._rng.choice(NO_MARKS)
         for name, attribute in ATTRIBUTES.items():
-            if self._rng.random() < 0.5:
+            if self._rng.random() < 0.7:
                 record[name] = self._rng.choice((str(n % 10), f"{n % 10}.50", None))
                 if attribute in self._attributes:
                     desired[attribute] = record[name]
         return record, {
             name: value
             for name, value in desired.items()
+            if name in {*self._standard, *self._attributes}
             if value is not None or self._clears(name)
         }
 

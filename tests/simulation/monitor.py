@@ -11,7 +11,7 @@ import msgspec
 from .population import TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from sandbox.bigcommerce.store import Store
     from sandbox.http import Request
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     MayClear = Callable[[int, str], bool]
 
 
+ROWS_PER_CALL = 10
 DAY_SECONDS = 24 * 3600.0
 ALWAYS_ALLOWED = 10  # Values, whatever share of all values they are.
 
@@ -50,6 +51,7 @@ class StoreMonitor:
         self._store = store
         self._may_clear = may_clear
         self._most_percent = 0
+        self._facts: Mapping[str, int] = {}
         self._cleared: defaultdict[int, list[float]] = defaultdict(list)
         self._has_other_deletions = has_other_deletions
         self.applied: Counter[tuple[int, str, str | None]] = Counter()
@@ -58,12 +60,19 @@ class StoreMonitor:
         self._new: list[str] = []
         self._had: list[tuple[int, int]] = []
 
-    def begin(self, most_percent: int) -> None:
-        """Start a process with a `max_clear_percent`."""
+    def begin(self, most_percent: int, facts: Mapping[str, int]) -> None:
+        """Start a process with a `max_clear_percent` and facts about the store."""
         self._most_percent = most_percent
+        self._facts = facts
+
+    def forget(self) -> None:
+        """Forget what only the lost history knew."""
+        self.applied.clear()
+        self._cleared.clear()
 
     def before(self, request: Request) -> None:
         """Record the state before a call."""
+        self._see_size(request)
         self._before = list(self._sent(request)) if request.method == "PUT" else []
         if request.method == "POST" and request.path.endswith("/customers"):
             rows = msgspec.json.decode(request.body)
@@ -90,6 +99,21 @@ class StoreMonitor:
                     self._see_deletion(*key)
             self._had = []
             self._see_share()
+
+    def _see_size(self, request: Request) -> None:
+        """Check that no call is larger than the store is known to accept."""
+        name = request.path.rpartition("/")[2]
+        if request.method == "PUT" and name == "attribute-values":
+            rows = msgspec.json.decode(request.body)
+            takes_rows = self._facts.get("customers_per_values_call") == 0
+            if takes_rows and len(rows) > ROWS_PER_CALL:
+                self._world.violate("a refused number of values is tried again")
+        if request.method == "GET":
+            query = request.query
+            listed = query.get("id:in") or query.get("customer_id:in") or ""
+            limit = self._facts.get("ids_per_call")
+            if limit and len(unquote(listed).split(",")) > limit:
+                self._world.violate("a refused number of ids is tried again")
 
     def _see_creation(self, emails: list[str]) -> None:
         found = self._store.customers.by_email

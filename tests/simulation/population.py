@@ -19,7 +19,9 @@ FIRST_UNRELATED = 5001
 UNRELATED = 4
 FIRST_NAMESAKE = 6001
 NAMESAKES = 2
-TYPES = {"Tier": "string", "Score": "number"}
+FIRST_SIDE = 7001
+SIDE = 12
+TYPES = {"Tier": "string", "Score": "number", "Level": "string"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +54,7 @@ class Population:
     @property
     def unrelated(self) -> list[int]:
         """Ids of customers that must not change, though records have their emails."""
-        return [number for number in self.fields if number >= FIRST_UNRELATED]
+        return [n for n in self.fields if FIRST_UNRELATED <= n < FIRST_SIDE]
 
     def create_in(self, store: Store) -> None:
         """Create them in a store."""
@@ -88,7 +90,8 @@ def draw_population(
     namesakes = list(range(FIRST_NAMESAKE, FIRST_NAMESAKE + NAMESAKES))
     if rng.random() < 0.6:
         namesakes = []
-    everybody = [*numbers, *bad, *unrelated, *namesakes]
+    side = range(FIRST_SIDE, FIRST_SIDE + SIDE)  # Members of another job's audience.
+    everybody = [*numbers, *bad, *unrelated, *namesakes, *side]
     mapped = [each["to"] for each in settings["map_custom_attributes"]]
     names = [*mapped, *map(audience_of, STREAMS)]
     population = Population(
@@ -108,7 +111,8 @@ def draw_population(
 
 
 def _fields(rng: random.Random, number: int) -> dict[str, Any]:
-    owner = min(number, FIRST_NAMESAKE)
+    is_namesake = FIRST_NAMESAKE <= number < FIRST_SIDE
+    owner = FIRST_NAMESAKE if is_namesake else number
     return {
         "email": f"c{owner}@shop.example",
         "first_name": "Ann",

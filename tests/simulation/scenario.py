@@ -12,8 +12,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sandbox import Options
 
-from .entries import FIELDS, POISON, Entry, Writer
-from .population import MANY, STREAMS, Population, draw_population
+from .entries import ATTRIBUTES, FIELDS, POISON, Entry, Writer
+from .population import (
+    FIRST_SIDE,
+    MANY,
+    SIDE,
+    STREAMS,
+    Population,
+    draw_population,
+)
 from .world import Interruption
 
 if TYPE_CHECKING:
@@ -22,6 +29,7 @@ if TYPE_CHECKING:
     from .world import What
 
 Try = Literal["dry run", "limit"]
+HistoryFate = Literal["lost", "shared"]
 Message = dict[str, Any]
 
 ID_TYPES = ["integer", "string", "boolean", "number", "null"]
@@ -66,6 +74,8 @@ class Scenario:
         pauses: seconds before a process, by its index.
         full_disk: index of the process that cannot write rejects.
         tries: kind of trial run before a process, by the process's index.
+        histories: what happens to the history before a process, by its index: it is
+            lost, or a job of another audience uses it too.
     """
 
     options: Options
@@ -82,6 +92,7 @@ class Scenario:
     pauses: Mapping[int, float] = field(default_factory=dict)
     full_disk: int | None = None
     tries: Mapping[int, Try] = field(default_factory=dict)
+    histories: Mapping[int, HistoryFate] = field(default_factory=dict)
 
 
 def draw(seed: int) -> Scenario:
@@ -118,6 +129,7 @@ def draw(seed: int) -> Scenario:
         },
         full_disk=rng.choice((None, None, None, 0, 1)),
         tries=_tries(rng),
+        histories={} if is_broken else _histories(rng),
     )
 
 
@@ -126,6 +138,8 @@ def _settings(rng: random.Random, *, is_broken: bool) -> dict[str, Any]:
     standard = ["company", "phone", "first_name", "last_name"]
     if maybe() < 0.7:
         standard.insert(0, "email")
+    if maybe() < 0.3:
+        standard = []
     missing = ("skip", "match", "create") if "email" in standard else ("skip",)
     writes = {"company": pick(("always", "always", "if_empty"))}
     return {
@@ -140,8 +154,9 @@ def _settings(rng: random.Random, *, is_broken: bool) -> dict[str, Any]:
         "map_custom_attributes": [
             {"from": "tier", "to": "Tier"},
             {"from": "score", "to": "Score", "type": "number"},
-        ][: pick((0, 1, 2))],
-        "batch_size_rows": pick((1, 3, 10, 25, 100)),
+            {"from": "level", "to": "Level"},
+        ][: pick((0, 1, 2, 3))],
+        "batch_size_rows": pick((1, 3, 10, 25, 100, 250)),
         "batch_wait_limit_seconds": pick((1, 10, 60)),
         "on_missing_id": pick(missing),
         "on_exit": "clear" if is_broken else pick(("keep", "clear", "clear")),
@@ -176,7 +191,7 @@ def _options(rng: random.Random, seed: int, *, has_bad_rows: bool) -> Options:
         rate_headers=rng.random() < 0.9,
         rows_per_call=pick((10, 10, 10, 5)),
         overflow_status=pick((413, 422)),
-        in_list_limit=pick((0, 0, 7)),
+        in_list_limit=pick((0, 0, 3, 7)),
         in_flight=pick((3, 3, 2, 1)),
         apply_valid_rows=pick((False, True)),
         errors_name_the_row=pick((True, False)),
@@ -219,6 +234,12 @@ def _tries(rng: random.Random) -> dict[int, Try]:
     return {number: rng.choice(kinds) for number in sorted(tried)}
 
 
+def _histories(rng: random.Random) -> dict[int, HistoryFate]:
+    fate: HistoryFate | None = rng.choice((None, None, "lost", "shared"))
+    found = sorted(_some(rng, INTERRUPTED_PROCESSES, 0.4))
+    return dict.fromkeys(found, fate) if fate else {}
+
+
 def _some(rng: random.Random, many: int, share: float) -> frozenset[int]:
     return frozenset(n for n in range(many) if rng.random() < share)
 
@@ -230,6 +251,16 @@ def to_input(scenario: Scenario, begun: int, *, version: int) -> bytes:
     """Return the input of a process that resumes after `begun` records."""
     messages = _messages(scenario, begun, version)
     return b"".join(json.dumps(message).encode() + b"\n" for message in messages)
+
+
+def side_input(rng: random.Random) -> bytes:
+    """Return the input of another job, with other customers and audience."""
+    rows = [_schema("side")]
+    for number in range(FIRST_SIDE, FIRST_SIDE + SIDE):
+        values = {name: str(rng.randint(1, 9)) for name in ATTRIBUTES}
+        record = {"id": number, "n": number, **values}
+        rows.append({"type": "RECORD", "stream": "side", "record": record})
+    return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
 
 
 def _messages(scenario: Scenario, begun: int, version: int) -> Iterator[Message]:
@@ -254,7 +285,7 @@ def _activation(stream: str, version: int) -> Message:
 
 
 def _schema(stream: str, more: str = "more") -> Message:
-    names = ("email", *FIELDS, "tier", "score", more)
+    names = ("email", *FIELDS, *ATTRIBUTES, more)
     properties: Message = {name: {"type": ["string", "null"]} for name in names}
     properties |= {"id": {"type": ID_TYPES}, "n": {"type": "integer"}}
     return {

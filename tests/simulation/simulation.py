@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import sqlite3
+from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +13,12 @@ from sandbox.faults import Faults
 from sandbox.journal import Journal
 
 from . import checks
+from .entries import ATTRIBUTES
 from .model import leavers
 from .monitor import StoreMonitor
 from .population import TYPES, OtherApps, audience_of
 from .process import MemoryFile, memory_folder, run_process
-from .scenario import HARMLESS, draw, to_input
+from .scenario import FATAL, HARMLESS, UNEXPLAINED, draw, side_input, to_input
 from .wire import Wire
 from .world import ViolationError, World
 
@@ -23,10 +26,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .process import ProcessResult
-    from .scenario import Try
+    from .scenario import HistoryFate, Try
 
 FAULT_FREE_AFTER = 8  # Processes; later ones have no faults.
 MOST_PROCESSES = 20
+SIDE_ATTRIBUTES = [
+    {"from": name, "to": to, "type": TYPES[to]} for name, to in ATTRIBUTES.items()
+]
 
 
 def simulate(seed: int) -> list[str]:
@@ -91,9 +97,16 @@ class Simulation:
         ]
         is_whole = False
         while not is_whole:
+            self._change_history(self.scenario.histories.get(self.processes))
             self._run_trial(self.scenario.tries.get(self.processes))
             is_whole = self._run_once()
         checks.end(self, before)
+
+    def _change_history(self, fate: HistoryFate | None) -> None:
+        if fate == "lost":
+            self._lose_history()
+        elif fate == "shared":
+            self._run_side_job()
 
     def _run_trial(self, kind: Try | None) -> None:
         """Run a process with dry_run or limit."""
@@ -153,7 +166,8 @@ class Simulation:
     def _process(self, begun: int, **settings: bool | int) -> ProcessResult:
         self.starts += 1
         self._may_clear_exits = "limit" not in settings
-        self.monitor.begin(self._most_cleared)
+        self.monitor.begin(self._most_cleared, self.facts)
+        calls_before = self.store.journal.total
         config = {**self._config(), **settings}
         text = to_input(self.scenario, begun, version=self.starts + 1)
         interruption = self._world.interruption
@@ -166,9 +180,53 @@ class Simulation:
             text=text,
             clock_ahead=ahead,
         )
+        checks.sizes(ended, self, self.store.journal.since(calls_before))
         if interruption and interruption.what == "power" and self._world.is_dead:
             self.file.lose(self._world.rng)
         return ended
+
+    @property
+    def facts(self) -> dict[str, int]:
+        """What the history knows about the store."""
+        if not self.history_path.exists():
+            return {}
+        with closing(sqlite3.connect(self.history_path)) as connection:
+            found = connection.execute("SELECT name, value FROM store_facts")
+            return {name: int(value) for name, value in found}
+
+    @property
+    def is_disturbed(self) -> bool:
+        """Whether a call of values may fail for another reason than its size."""
+        kinds = {kind for _, kind in self.scenario.interventions}
+        options = self.scenario.options
+        return bool(
+            options.bad_rows
+            or kinds - {*HARMLESS, "edit_customer"}
+            or {*UNEXPLAINED, *FATAL}.intersection(options.fault_rates)
+        )
+
+    def _lose_history(self) -> None:
+        for path in self.history_path.parent.glob(f"{self.history_path.name}*"):
+            path.unlink()
+        self.monitor.forget()
+
+    def _run_side_job(self) -> None:
+        """Run a job of another audience with the same store and history."""
+        self._world.begin(None)
+        interventions, self._world.interventions = self._world.interventions, []
+        self.starts += 1
+        self.monitor.begin(self._most_cleared, self.facts)
+        config = {
+            **self._config(),
+            "map_standard_fields": [],
+            "map_custom_attributes": SIDE_ATTRIBUTES,
+            "on_missing_id": "skip",
+            "rejects_path": str(self.history_path.with_name("side.jsonl")),
+        }
+        text = side_input(self._world.rng)
+        ended = run_process(self._world, self.wire, self.file, config=config, text=text)
+        checks.process(ended, self._world, is_whole=True)
+        self._world.interventions = interventions
 
     def _config(self) -> dict[str, Any]:
         full = self.scenario.full_disk == self.processes - 1

@@ -22,23 +22,26 @@ def simulate_all(seeds: range, run: Callable[[int], object]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("defect", "words"),
+    ("defect", "words", "first"),
     [
-        ("a state printed before the write", "STATE covers|is .*, not one of"),
-        ("a POST retried blindly", "created again|is good, and was rejected"),
-        ("a reject dropped", "not rejected"),
-        ("an exit applied on an unfinished scan", "a member, is cleared"),
-        ("a broken audience cleared", "values are cleared"),
+        ("a state printed before the write", "STATE covers|is .*, not one of", 0),
+        ("a POST retried blindly", "created again|is good, and was rejected", 100),
+        ("a reject dropped", "not rejected", 0),
+        ("an exit applied on an unfinished scan", "a member, is cleared", 0),
+        ("a broken audience cleared", "values are cleared", 0),
         (
             "the signal handler of the stock SDK",
             "after a? ?signal|never ends|of the same thread",
+            0,
         ),
-        ("the guard forgets between runs", "values are cleared"),
+        ("the guard forgets between runs", "values are cleared", 300),
+        ("a refused value is confirmed", "changes that were not made|, not one of", 0),
+        ("a refused list loses a half", "is good, and was rejected|, not one of", 0),
     ],
 )
-def test_planted_defect_is_found(defect: str, words: str) -> None:
+def test_planted_defect_is_found(defect: str, words: str, first: int) -> None:
     with DEFECTS[defect](), pytest.raises(AssertionError, match=words):
-        simulate_all(SEEDS, simulate)
+        simulate_all(SEEDS[first:], simulate)
 
 
 @pytest.mark.parametrize(
