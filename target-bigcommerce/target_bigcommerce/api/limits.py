@@ -21,6 +21,7 @@ MAX_ROWS_PER_CALL = 10  # BigCommerce returns 413 for more.
 MAX_IDS_PER_CALL = 250
 MAX_EMAILS_PER_CALL = 40
 MAX_DELETIONS_PER_CALL = 100
+COMMON_LIMIT = 100  # Of lists, in many APIs.
 
 VALUE_CUSTOMERS = "customers_per_values_call"  # 0: the store counts rows.
 
@@ -200,6 +201,12 @@ class ValuesCallSize(CallSize):
                 self._customers,
             )
             self._facts.lower(VALUE_CUSTOMERS, 0)
+
+
+def smaller(size: int) -> int:
+    """Return the size to try after one that was refused: half, or 100 on the way."""
+    half = size - size // 2
+    return COMMON_LIMIT if half < COMMON_LIMIT < size else half
 
 
 def cut(rows: Sequence[T], size: int) -> list[list[T]]:

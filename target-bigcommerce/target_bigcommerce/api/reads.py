@@ -20,7 +20,7 @@ from singer_kit.errors import (
 )
 from target_bigcommerce.errors import ErrorDetails, RequestRejectedError
 
-from .limits import cut
+from .limits import cut, smaller
 from .models import encode
 from .responses import (
     MAX_PAGES,
@@ -216,12 +216,12 @@ class ListReader:
         if len(part) == 1:
             self._refuse(parted, request, part[0], details)
             return _Part(rows=[], is_accepted=False)
-        half = len(part) - len(part) // 2
-        halves = self._parts(parted, cut(part, half))
-        # If neither half has a bad value, the list was too long.
-        if halves.is_accepted and details.status in CLIENT_ERRORS:
-            parted.size.lower(half, is_certain=details.status in OF_SIZE)
-        return halves
+        size = smaller(len(part))
+        result = self._parts(parted, cut(part, size))
+        # If no value is bad, the list was too long.
+        if result.is_accepted and details.status in CLIENT_ERRORS:
+            parted.size.lower(size, is_certain=details.status in OF_SIZE)
+        return result
 
     def _refuse(
         self,

@@ -121,7 +121,7 @@ def test_unchanged_audience_takes_few_reads(
 
 @pytest.mark.guarantee("fewest-calls")
 @pytest.mark.parametrize(
-    ("limit", "customers"), [(250, 4), (125, 8), (100, 16), (50, 32)]
+    ("limit", "customers"), [(250, 4), (125, 8), (100, 12), (50, 20)]
 )
 def test_refused_look_ups_cost_nothing_in_the_next_run(
     make_store: MakeBox,

@@ -26,6 +26,7 @@ from target_bigcommerce.api.limits import (
     StoreFacts,
     ValuesCallSize,
     cut_by_customer,
+    smaller,
 )
 from target_bigcommerce.errors import AttributeConflictError
 
@@ -601,3 +602,17 @@ def test_size_only_decreases() -> None:
     assert size.limit == 63
     assert facts.take_new() == {"ids": 63}
     assert facts.take_new() == {}
+
+
+@pytest.mark.parametrize(
+    ("size", "next_sizes"),
+    [(250, [125, 100, 50, 25, 13, 7, 4, 2, 1]), (40, [20, 10, 5, 3, 2, 1])],
+)
+def test_refused_size_is_halved_with_100_on_the_way(
+    size: int, next_sizes: list[int]
+) -> None:
+    found = [size]
+    while found[-1] > 1:
+        found.append(smaller(found[-1]))
+
+    assert found[1:] == next_sizes

@@ -226,12 +226,13 @@ def people(count: int) -> list[Record]:
     ("options", "known"),
     [
         ({"in_list_limit": 250}, None),
-        ({"in_list_limit": 100}, 63),
+        ({"in_list_limit": 100}, 100),
         ({"in_list_limit": 125}, 125),
-        ({"in_list_limit": 50}, 32),
-        ({"in_list_limit": 7}, 4),
+        ({"in_list_limit": 99}, 50),
+        ({"in_list_limit": 50}, 50),
+        ({"in_list_limit": 7}, 7),
         ({"url_limit": 1000}, 125),
-        ({"url_limit": 300}, 32),
+        ({"url_limit": 300}, 50),
     ],
 )
 def test_refused_size_is_halved_and_remembered(
@@ -299,7 +300,7 @@ def test_size_is_remembered_by_status(
     outcomes = sized_job(make_job, box).write(*people(250))
 
     assert outcomes == {"unchanged": 250}
-    expected = {"ids_per_call": "63"} if is_remembered else {}
+    expected = {"ids_per_call": "100"} if is_remembered else {}
     assert facts_in(tmp_path) == expected
 
 
@@ -395,7 +396,7 @@ def test_size_is_found_beside_a_bad_id(
     outcomes = sized_job(make_job, box).write(*records)
 
     assert outcomes == {"updated": 249, "rejected": 1}
-    assert facts_in(tmp_path)["ids_per_call"] == "63"
+    assert facts_in(tmp_path)["ids_per_call"] == "100"
 
 
 @pytest.mark.parametrize("rows", [3, 5, 9])
