@@ -446,7 +446,7 @@ class CursorPages:
         while self.ahead:
             page = self.ahead.result()
             if previous and _is_repeated(previous, page):
-                self.ahead = self.cursor = None
+                self.ahead, self.cursor, self.is_resumable = None, None, True
                 return
             if previous and idle.is_limit_reached(page):
                 page = self._give_up()

@@ -559,6 +559,27 @@ def test_cursor_that_stays_same_cannot_resume(shutdown: ShutdownSignal) -> None:
     assert all("same" not in cursor for cursor in cursors[4:-4])
 
 
+def test_part_that_ends_by_repeating_is_finished(shutdown: ShutdownSignal) -> None:
+    account, original = Account(), Account.page
+    first_ended = threading.Event()
+
+    def page(scan: Scan, cursor: str) -> Page:
+        found = original(account, scan, cursor)
+        if part(scan) == 0 and ("900" in [c for _, c in account.requested[:-1]]):
+            first_ended.set()
+        if part(scan) == 50 and cursor == "300":
+            first_ended.wait(30)
+        return found if found.next else replace(found, next=cursor)
+
+    account.page = page  # type: ignore[method-assign]  # the last page is repeated
+    scan = account.read(shutdown, cursor=saved_at("900", "100", total=1000))
+
+    cursors = [ScanCursors.read(scan.cursor).cursors for _ in scan if scan.cursor]
+
+    assert (None, "700") in cursors
+    assert cursors[-1] == (None, None)
+
+
 def test_plain_cursor_goes_on_with_one(shutdown: ShutdownSignal) -> None:
     account = Account()
 

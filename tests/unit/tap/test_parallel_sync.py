@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from singer_kit.errors import UnexpectedResponseError
 from support.tap_job import ID, Collected, Job, MakeJob, is_scan
 from tap_lytics import scan
-from tap_lytics.errors import StateError
+from tap_lytics.errors import AudienceError, StateError
 from tap_lytics.state import ScanCursors
 
 if TYPE_CHECKING:
@@ -344,6 +345,15 @@ def test_expired_cursors_restart_scan(make_job: MakeJob) -> None:
 
     assert len(output.sent()) == len(output.records) == MEMBERS
     assert output.activated
+
+
+@pytest.mark.parametrize("at", [3, 8, 12])
+def test_audience_deleted_during_scan_ends_run(at: int, make_job: MakeJob) -> None:
+    job = make_job()
+    act_at(job, at, lambda: job.box.lytics.delete("vip_customers"))
+
+    with pytest.raises((AudienceError, UnexpectedResponseError), match="vip_customers"):
+        job.run()
 
 
 @pytest.mark.parametrize("change", [-10, -1, 1, 10, 50])
