@@ -16,7 +16,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import configurations, corpus_cases, exits, faults, jobs, writes
+from . import configurations, corpus_cases, exits, faults, jobs, sizes, writes
 from .condensed import condensed
 from .observed import digest
 from .registry import SCENARIOS, Scenario
@@ -26,7 +26,7 @@ from .stage import Shared, Stage
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-GROUPS = (configurations, corpus_cases, exits, faults, jobs, writes)
+GROUPS = (configurations, corpus_cases, exits, faults, jobs, sizes, writes)
 RECORDED = Path(__file__).parent / "recorded"
 HERE = Path(sys.executable)
 Results = dict[str, Any]

@@ -23,6 +23,9 @@ TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?
 VERSION = re.compile(r'("version": ?)(\d{10,})')
 LEDGER_ID = re.compile(r'("ledger_id": ?)"[^"]*"')
 RECENT_SECONDS = 2 * 86_400
+OUTPUT = tuple(
+    f'{{"type":"{kind}"' for kind in ("SCHEMA", "RECORD", "ACTIVATE_VERSION", "STATE")
+)
 UNSTABLE_KEYS = ("seconds", "quota_wait_seconds")
 
 
@@ -46,6 +49,32 @@ def masked(text: str) -> str:
 
     text = VERSION.sub(name, TIME.sub(_without_now, text))
     return LEDGER_ID.sub(r'\1"<id>"', text)
+
+
+def unordered(lines: Iterable[str]) -> list[str]:
+    """Keep the schema and the last state, with the records sorted in between."""
+    kinds = {name: [line for line in lines if name in line] for name in OUTPUT}
+    schema, records, versions, states = kinds.values()
+    return [*schema, *sorted(records), *versions, *states[-1:]]
+
+
+def last_state(printed: bytes) -> Json:
+    """Return the value of the last STATE, None if there is none."""
+    found = [line for line in printed.splitlines() if b'{"type":"STATE"' in line]
+    return json.loads(found[-1])["value"] if found else None
+
+
+def members_of(printed: bytes) -> set[str]:
+    """Return the keys of the members that were sent."""
+    rows = map(json.loads, printed.splitlines())
+    return {row["record"]["_member_id"] for row in rows if row["type"] == "RECORD"}
+
+
+def mask_cursors(entries: Iterable[Mapping[str, Json]]) -> None:
+    """Mask the cursors of scans, which depend on which part began first."""
+    for entry in entries:
+        if "start" in entry["query"]:
+            entry["query"]["start"] = "<cursor>"
 
 
 def _without_now(found: re.Match[str]) -> str:

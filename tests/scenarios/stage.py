@@ -58,6 +58,8 @@ class Stage:
         shared: shared by all scenarios.
         tap_settings: settings of every tap run, unless overridden.
         target_settings: settings of every target run, unless overridden.
+        is_ordered: whether the tap reads pages in a fixed order. Otherwise its records
+            are sorted, its last STATE is kept for the next run, and cursors are masked.
     """
 
     plugins: Path
@@ -67,6 +69,7 @@ class Stage:
     tap_settings: dict[str, Json] = field(default_factory=dict)
     target_settings: dict[str, Json] = field(default_factory=dict)
     state: Json = None
+    is_ordered: bool = True
     now: float = NOW
     observations: list[dict[str, Json]] = field(default_factory=list)
     _seen: int = 0
@@ -196,6 +199,9 @@ class Stage:
         seen: dict[str, Json] = {"run": "tap", "exit": done.returncode}
         seen["log"] = observed.of_log(_text(done.stderr))
         seen["stdout"] = observed.masked(text).splitlines()
+        if not self.is_ordered:
+            seen["stdout"] = observed.unordered(seen["stdout"])
+            self.state = observed.last_state(done.stdout) or self.state
         path = config.get("ledger_path")
         if path and (self.out / path).is_file():
             seen["ledger"] = observed.of_ledger(self.out / path)
@@ -257,6 +263,8 @@ class Stage:
 
     def _keep(self, seen: dict[str, Json]) -> None:
         journal = self.box.look(f"journal?since={self._seen}")
+        if not self.is_ordered:
+            observed.mask_cursors(journal["entries"])
         self._seen = journal["total"]
         names = observed.names_of(self.box.look("store"))
         seen["requests"] = observed.of_requests(journal["entries"], names)

@@ -48,7 +48,7 @@ def test_planted_defect_is_found(defect: str, words: str, first: int) -> None:
     ("defect", "words", "first"),
     [
         ("a stateless run takes the ledger", "never sent|no exit|not sent again", 0),
-        ("a resumed scan forgets a part", "parts .* are resumed", 0),
+        ("a resumed scan forgets a part", "parts .* are resumed", 150),
         ("an error envelope is an empty audience", "never sent|company of", 100),
     ],
 )
