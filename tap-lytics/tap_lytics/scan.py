@@ -43,6 +43,7 @@ MAX_UNDIVIDED = 1000  # Members; of fewer, reading parts saves too little time.
 # By how much the parts' totals may differ from the whole, as members come and go.
 MAX_DIFFERENCE = 0.01
 MIN_DIFFERENCE = 10  # Members.
+MAX_GROWTH = 1.5  # Of a part between two pages; of two parts, the whole has twice.
 MIN_RATED = 100  # Members; of fewer, a rate says nothing.
 PROGRESS_SECONDS = 10.0  # Minimum time between two lines in the log.
 
@@ -439,7 +440,8 @@ class CursorPages:
         """Iterate over the pages.
 
         Raises:
-            StaleCursorError: when Lytics does not accept a cursor.
+            StaleCursorError: when Lytics does not accept a cursor, or returns more than
+                the part for it.
             ShutdownRequestedError: when a signal arrives.
         """
         previous, idle = None, IdlePages()
@@ -448,6 +450,7 @@ class CursorPages:
             if previous and _is_repeated(previous, page):
                 self.ahead, self.cursor, self.is_resumable = None, None, True
                 return
+            self._check_part(page)
             if previous and idle.is_limit_reached(page):
                 page = self._give_up()
             # A cursor that is the same on every page does not say where the scan is:
@@ -457,6 +460,19 @@ class CursorPages:
             self.ahead = self._fetch(page.next) if page.next else None
             yield page
             previous = page
+
+    def _check_part(self, page: Page) -> None:
+        """Check that a later page is of the part, if this is one.
+
+        Whether Lytics applies `splits` to a page with a cursor is not documented.
+        """
+        if not self._scan.splits or page.total is None or self.total is None:
+            return
+        if page.total > MAX_GROWTH * self.total + MIN_DIFFERENCE:
+            raise StaleCursorError(
+                f"Lytics counted {counted(self.total, 'member')} in the {self._scan},"
+                f" and {page.total:,} with a later page."
+            )
 
     def _give_up(self) -> Page:
         self.gave_up = True

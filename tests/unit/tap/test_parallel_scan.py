@@ -342,6 +342,47 @@ def test_stale_cursor_of_part_restarts_scan(
     assert len([scan for scan in firsts if scan.splits]) == 4
 
 
+@pytest.mark.parametrize("parallelism", [2, 4, 8])
+@pytest.mark.parametrize("is_resumed", [True, False])
+def test_splits_ignored_on_later_pages_mean_one_cursor(
+    parallelism: int,
+    shutdown: ShutdownSignal,
+    caplog: pytest.LogCaptureFixture,
+    *,
+    is_resumed: bool,
+) -> None:
+    account = Account()
+    asked = account.page
+    account.page = lambda scan, cursor: asked(  # type: ignore[method-assign]  # another page
+        replace(scan, splits=()) if cursor else scan, cursor
+    )
+    size = MEMBERS // parallelism
+    cursors, totals = ("100",) * parallelism, (size,) * parallelism
+    saved = ScanCursors(cursors=cursors, totals=totals).write()
+    cursor = saved if is_resumed else ""
+    scan = account.read(shutdown, parallelism=parallelism, cursor=cursor)
+
+    by_start = read_by_start(scan)
+
+    assert members_of(by_start[2]) == list(range(MEMBERS))
+    assert scan.total == MEMBERS
+    assert f"and {MEMBERS:,} with a later page" in caplog.text
+
+
+@pytest.mark.parametrize("growth", [0, 100, 400])
+def test_growing_part_is_still_read(growth: int, shutdown: ShutdownSignal) -> None:
+    account = Account()
+    account.before = lambda _, cursor: setattr(
+        account, "members", MEMBERS + (growth if cursor else 0)
+    )
+    scan = account.read(shutdown, parallelism=4)
+
+    pages = list(scan)
+
+    assert scan.starts == 1
+    assert set(members_of(pages)) >= set(range(MEMBERS))
+
+
 def test_second_stale_cursor_is_fatal(shutdown: ShutdownSignal) -> None:
     account = Account()
     account.before = raise_when(STALE, lambda _, cursor: cursor == "300")
