@@ -244,3 +244,36 @@ def test_signal_ends_wait_for_all_parts(
 
     assert status == 0
     assert len(tap.records) == len(tap.covered) < MEMBERS
+
+
+def test_sample_and_incremental_scans_use_one_cursor(
+    make_sandbox: MakeSandbox, config_of: Config
+) -> None:
+    box = make_sandbox(members=MEMBERS, **NO_DUPLICATES)
+    sample = run_tap(config_of(box), args=["--test"])
+    state = run_tap(config_of(box)).state
+    full = len(scans(box))
+    for index in range(1200):
+        box.lytics.change(index, {"company": "New"})
+
+    changed = run_tap(config_of(box), state=state)
+
+    assert sample.status == changed.status == 0, changed.stderr
+    assert len(changed.records) == 1200
+    firsts = [query for query in scans(box)[full:] if "start" not in query]
+    assert len(firsts) == 1
+    assert "splits" not in firsts[0]
+
+
+def test_each_audience_is_divided(make_sandbox: MakeSandbox, config_of: Config) -> None:
+    box = make_sandbox(members=1500, newsletter=1200, others=1300, **NO_DUPLICATES)
+
+    run = run_tap(config_of(box, audiences=[VIP, "newsletter_readers"]))
+
+    assert run.status == 0, run.stderr
+    assert run.stderr.count("is read with 4 cursors") == 2
+    for audience in (VIP, "newsletter_readers"):
+        found = [m for m in run.messages if m.get("stream") == audience]
+        sent = keys_of([m["record"] for m in found if m["type"] == "RECORD"])
+        members = len(list(box.lytics.members(audience)))
+        assert len(set(sent)) == len(sent) == members > 1000
