@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench import calls, quota, tap, tap_scan, target
+from bench import calls, idle, quota, tap, tap_scan, target
 
 if __name__ == "__main__":
     tap.main()
@@ -10,3 +10,4 @@ if __name__ == "__main__":
     target.main()
     calls.main()
     quota.main()
+    idle.main()
