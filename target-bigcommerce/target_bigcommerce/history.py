@@ -452,7 +452,8 @@ class History:
         """Delete what is older than a number of days, of every store in the file.
 
         Works in short transactions, so that other runs need not wait. Keeps pending
-        changes and the runs of changes that are kept.
+        changes and the runs of changes that are kept. The limits of a store are found
+        out again, as BigCommerce may have raised them.
 
         Returns:
             The number of changes deleted.
@@ -483,6 +484,7 @@ class History:
             " AND NOT EXISTS (SELECT 1 FROM rejects WHERE run = runs.id)",
             (before,),
         )
+        self._execute("DELETE FROM store_facts WHERE at < ?", (before,))
         return purged
 
     def _execute(self, statement: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:

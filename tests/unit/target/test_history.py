@@ -719,6 +719,18 @@ def test_old_rows_are_purged(path: Path, open_run: Callable[..., History]) -> No
     assert rows_of(path, "SELECT id FROM runs") == [(3,), (4,), (5,)]
 
 
+def test_old_facts_are_purged(open_run: Callable[..., History]) -> None:
+    open_run(now=NOW - 91 * DAY_SECONDS).lower_facts({"ids": 125, "emails": 20})
+    open_run(now=NOW - 89 * DAY_SECONDS).lower_facts({"emails": 10})
+    run = open_run()
+
+    run.purge(90)
+
+    assert run.facts() == {"emails": 10}
+    run.lower_facts({"ids": 250})
+    assert run.facts() == {"emails": 10, "ids": 250}
+
+
 def test_more_than_a_chunk_is_purged(
     path: Path, open_run: Callable[..., History]
 ) -> None:
