@@ -198,7 +198,7 @@ def sizes(
         return
     if len(refused) > 1:
         raise ViolationError(f"{len(refused)} calls of values are refused")
-    if refused and not ended.status and facts.get(VALUES_FACT) != 0:
+    if refused and ended.status == 0 and facts.get(VALUES_FACT) != 0:
         raise ViolationError("the size of a refused call is not remembered")
 
 
