@@ -18,7 +18,7 @@ from .model import leavers
 from .monitor import StoreMonitor
 from .population import TYPES, OtherApps, audience_of
 from .process import MemoryFile, memory_folder, run_process
-from .scenario import FATAL, HARMLESS, UNEXPLAINED, draw, side_input, to_input
+from .scenario import FATAL, HARMLESS, MONTHS, UNEXPLAINED, draw, side_input, to_input
 from .wire import Wire
 from .world import ViolationError, World
 
@@ -166,12 +166,13 @@ class Simulation:
     def _process(self, begun: int, **settings: bool | int) -> ProcessResult:
         self.starts += 1
         self._may_clear_exits = "limit" not in settings
-        self.monitor.begin(self._most_cleared, self.facts)
+        ahead = self.scenario.clocks_ahead.get(self.processes - 1, 0.0)
+        # Facts older than history_days are purged.
+        self.monitor.begin(self._most_cleared, {} if ahead >= MONTHS else self.facts)
         calls_before = self.store.journal.total
         config = {**self._config(), **settings}
         text = to_input(self.scenario, begun, version=self.starts + 1)
         interruption = self._world.interruption
-        ahead = self.scenario.clocks_ahead.get(self.processes - 1, 0.0)
         ended = run_process(
             self._world,
             self.wire,
