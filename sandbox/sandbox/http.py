@@ -102,6 +102,7 @@ class Vendor(ABC):
     """
 
     side: ClassVar[Side]
+    limits_calls_in_flight: ClassVar[bool]
 
     def __init__(
         self, options: Options, clock: Clock, faults: Faults, journal: Journal

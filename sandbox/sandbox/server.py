@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -68,11 +69,16 @@ class App:
         vendor = self._vendor_of(request.path)
         if vendor is None:
             return self._control(request)
-        call = vendor.begin(request)
+        began, call = time.monotonic(), vendor.begin(request)
         latency = self._latency()
-        if latency:
+        if not latency:
+            return call.finish()
+        if vendor.limits_calls_in_flight:
             await asyncio.sleep(latency)
-        return call.finish()
+            return call.finish()
+        response = call.finish()  # The time that this takes is part of the latency.
+        await asyncio.sleep(max(began + latency - time.monotonic(), 0))
+        return response
 
 
 async def _send(response: Response, send: Send) -> None:

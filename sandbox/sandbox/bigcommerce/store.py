@@ -82,6 +82,7 @@ class Store(Vendor):
     """A BigCommerce store with seeded customers, called in process."""
 
     side: ClassVar[Side] = "store"
+    limits_calls_in_flight: ClassVar[bool] = True
 
     def __init__(
         self, options: Options, clock: Clock, faults: Faults, journal: Journal

@@ -40,6 +40,7 @@ class Account(AccountEvents, Vendor):
     """A Lytics account with seeded people, called in process."""
 
     side: ClassVar[Side] = "lytics"
+    limits_calls_in_flight: ClassVar[bool] = False
 
     def __init__(
         self, options: Options, clock: Clock, faults: Faults, journal: Journal
