@@ -19,12 +19,17 @@ SCHEMA = {
     "stream": "vip",
     "schema": {"properties": {"id": {}, "email": {}}},
 }
+RECORD = {
+    "type": "RECORD",
+    "stream": "vip",
+    "record": {"id": 1, "email": "a@b.example"},
+}
 
 
 def target_of(api_url: str) -> Run:
     """Run the target against a server."""
     config = {"store_hash": "abc123", "access_token": TOKEN, "id_field": "id"}
-    return run_target({"api_url": api_url, **config}, [SCHEMA])
+    return run_target({"api_url": api_url, **config}, [SCHEMA, RECORD])
 
 
 def tap_of(api_url: str) -> Run:
