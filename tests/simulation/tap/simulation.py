@@ -83,6 +83,7 @@ class TapSimulation:
         # People who need not be in the store: members when the baseline was set.
         self.exempt: set[int] = set()
         self._exempt_at_backup: set[int] = set()
+        self._baselines: dict[str | None, set[int]] = {}  # By lineage.
         self._exits_are_lost = False
         self._resends = False
         self._had_existing_users = True  # In the run before the last one.
@@ -131,8 +132,19 @@ class TapSimulation:
         self._second.keep(Saved(state=state))
 
     def _older_state(self) -> None:
-        if self.job.former:
-            self.job.saved = self._rng.choice(self.job.former)
+        if not self.job.former:
+            return
+        before = self._lineage
+        self.job.saved = self._rng.choice(self.job.former)
+        if self._lineage != before:
+            # This lineage does not know what another one reported in the meantime.
+            self._exits_are_lost = True
+            self.exempt |= self._baselines.get(self._lineage, set())
+
+    @property
+    def _lineage(self) -> str | None:
+        lineage: str | None = stream_part(self.job.saved.state).get("ledger_id")
+        return lineage
 
     def _lost_state(self) -> None:
         self.job.keep(Saved())
@@ -243,12 +255,13 @@ class TapSimulation:
         if after.started_at is None and part.get("bookmark"):
             after.started_at = began
         if after.has_baseline and not before.has_baseline:
-            self._set_baseline()
+            self._set_baseline(part.get("ledger_id"))
         self.job.keep(after)
 
-    def _set_baseline(self) -> None:
+    def _set_baseline(self, lineage: str | None) -> None:
         if not self.settings["existing_users"]:
             self.exempt |= self.audience.ever
+            self._baselines[lineage] = set(self.audience.ever)
 
     def _start_run(self, *, is_calm: bool) -> None:
         faults = self.audience.account.faults
