@@ -64,6 +64,11 @@ def test_fourth_parallel_request_is_refused(make_sandbox: MakeSandbox) -> None:
 def test_every_call_has_the_latency(make_sandbox: MakeSandbox) -> None:
     box = make_sandbox(members=5, latency_ms=60)
 
+    url, token = f"{box.url}/v2/segment", {"Authorization": box.options.lytics_token}
+    audiences = requests.get(url, headers=token, timeout=5)
+
+    assert audiences.status_code == 200
+    assert audiences.elapsed.total_seconds() >= 0.06
     assert customers(box).elapsed.total_seconds() >= 0.06
 
 
